@@ -83,7 +83,7 @@ def open_home(folder: Path, source: "SourceKind", files: Sequence[Path] = (), ti
         there = Home(path, source, tuple(map(str, whole)), times if source == "replay" else None, time.time())
         try:
             path.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
-            _mark(there)
+            _write_mark(there)
         except OSError as error:
             raise HomeError(f"{path} can't be created ({error.strerror}): name another folder with --home") from None
     _keep_private(path)
@@ -102,7 +102,7 @@ def claim_home(path: Path, source: "SourceKind", files: Sequence[Path] = (), tim
     if there is None:
         try:
             path.mkdir(PRIVATE_MODE, parents=True, exist_ok=True)
-            _mark(wanted)
+            _write_mark(wanted)
         except OSError as error:
             raise HomeError(f"{path} can't be written ({error.strerror}): is the volume this user's?") from None
         return wanted
@@ -118,7 +118,7 @@ def check_home(home: Home, source: "SourceKind", files: Sequence[Path] = (), tim
         raise HomeError(f"{home.path} holds {text}, which must not mix with another source: name another --home")
 
 
-def _mark(home: Home) -> None:
+def _write_mark(home: Home) -> None:
     value = {"source": home.source, "files": list(home.files), "times": home.times, "created": home.created}
     write_json(home.path / HOME_MARK, value)
 

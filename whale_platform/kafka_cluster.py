@@ -78,10 +78,13 @@ class KafkaCluster:
         if self.security != "plaintext":
             out["security.protocol"] = self.security.upper()
         if self.encrypted and self.ca is not None:
-            out |= {"ssl.truststore.type": "PEM", "ssl.truststore.certificates": _blocks(self.ca, "CERTIFICATE")}
+            out |= {
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.certificates": _read_pem_blocks(self.ca, "CERTIFICATE"),
+            }
         if self.encrypted and self.certificate is not None:
             out |= {"ssl.keystore.type": "PEM", "ssl.keystore.key": f"${{env:{KEY_VARIABLE}}}"}
-            out["ssl.keystore.certificate.chain"] = _blocks(self.certificate, "CERTIFICATE")
+            out["ssl.keystore.certificate.chain"] = _read_pem_blocks(self.certificate, "CERTIFICATE")
             out |= {} if self.key_password is None else {"ssl.key.password": f"${{env:{KEY_PASSWORD_VARIABLE}}}"}
         if self.sasl:
             out |= {"sasl.mechanism": self.mechanism, "sasl.jaas.config": f"${{env:{JAAS_VARIABLE}}}"}
@@ -99,10 +102,10 @@ class KafkaCluster:
         """
         out: dict[str, str] = {}
         if self.sasl:
-            login = f"username={_quoted(self.user or '')} password={_quoted(self.password or '')}"
+            login = f"username={_quote(self.user or '')} password={_quote(self.password or '')}"
             out[JAAS_VARIABLE] = f"{_MODULES[self.mechanism]} required {login};"
         if self.encrypted and self.key is not None:
-            out[KEY_VARIABLE] = _blocks(self.key, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+            out[KEY_VARIABLE] = _read_pem_blocks(self.key, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
             out |= {} if self.key_password is None else {KEY_PASSWORD_VARIABLE: self.key_password}
         return out
 
@@ -128,14 +131,14 @@ class KafkaCluster:
         }
         for name, path in (("CA", self.ca), ("CERTIFICATE", self.certificate), ("KEY", self.key)):
             try:
-                _ = path is None or _blocks(path, *kinds[name])
+                _ = path is None or _read_pem_blocks(path, *kinds[name])
             except OSError as error:
                 raise ValueError(f"WHALE_KAFKA_{name}: {path} can't be read: {error.strerror}") from None
             except ValueError as error:
                 raise ValueError(f"WHALE_KAFKA_{name}: {error}") from None
 
 
-def _blocks(path: Path, *kinds: str) -> str:
+def _read_pem_blocks(path: Path, *kinds: str) -> str:
     """The PEM blocks of these kinds in a file. Raises OSError, and ValueError where it has none."""
     found = []
     for block in path.read_text(errors="replace").split(_BEGIN)[1:]:
@@ -149,6 +152,6 @@ def _blocks(path: Path, *kinds: str) -> str:
     raise ValueError(f"{path} has no certificate in PEM form")
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """As a JAAS configuration takes it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

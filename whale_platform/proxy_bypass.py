@@ -17,8 +17,8 @@ DIRECT_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # 
 
 def build_no_proxy(environ: Mapping[str, str], *more: str) -> dict[str, str]:
     """The variables that except loopback, and the hosts `more`, from every proxy; what `environ` excepts stays so."""
-    merged = _with(",".join(environ.get(name, "") for name in ("no_proxy", "NO_PROXY")), more)
-    grpc = {_GRPC: _with(environ[_GRPC], more)} if environ.get(_GRPC) else {}
+    merged = _merge_exceptions(",".join(environ.get(name, "") for name in ("no_proxy", "NO_PROXY")), more)
+    grpc = {_GRPC: _merge_exceptions(environ[_GRPC], more)} if environ.get(_GRPC) else {}
     return {"no_proxy": merged, "NO_PROXY": merged, **grpc}
 
 
@@ -27,6 +27,6 @@ def bypass_proxies(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.update(build_no_proxy(environ))
 
 
-def _with(given: str, more: tuple[str, ...]) -> str:
+def _merge_exceptions(given: str, more: tuple[str, ...]) -> str:
     named = [name.strip() for name in given.split(",") if name.strip()]
     return ",".join(dict.fromkeys([*named, *LOOPBACK_NAMES, *more]))

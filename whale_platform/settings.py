@@ -32,7 +32,7 @@ from whale_platform.setting_values import (
     read_secret,
 )
 from whale_platform.storage.folders import Folder, open_object_folder, scratch_folder
-from whale_platform.storage.object_store import ObjectStore, find_log_in
+from whale_platform.storage.object_store import ObjectStore, find_object_store
 
 SourceKind = Literal["live", "simulator", "replay"]
 StreamMode = Literal["auto", "realtime", "microbatch"]
@@ -170,34 +170,34 @@ class Settings(BaseSettings):
 
     @field_validator("topic_min_insync", mode="after")
     @classmethod
-    def _copies(cls, value: int | None, info: ValidationInfo) -> int | None:
+    def _check_copies(cls, value: int | None, info: ValidationInfo) -> int | None:
         if (value or 1) > (info.data.get("topic_replication") or 5):
             raise ValueError("it is more than WHALE_TOPIC_REPLICATION: nothing could be written")
         return value
 
     @field_validator("shared", "lake", mode="after")
     @classmethod
-    def _reachable(cls, value: Path | str | None, info: ValidationInfo) -> Path | str | None:
+    def _check_reachable(cls, value: Path | str | None, info: ValidationInfo) -> Path | str | None:
         """Its check reads the object store's fields, so they stand before it."""
         if isinstance(value, str):
-            _object_store(info.data)
+            _build_object_store(info.data)
         return value
 
     @field_validator("kafka_security", mode="after")
     @classmethod
-    def _can_log_in(cls, value: SecurityProtocol, info: ValidationInfo) -> SecurityProtocol:
+    def _check_login(cls, value: SecurityProtocol, info: ValidationInfo) -> SecurityProtocol:
         """Its check reads Kafka's other fields, so they stand before it."""
         if value != "plaintext" and info.data.get("kafka_bootstrap") is None:
             raise ValueError(
                 "the embedded broker speaks plaintext: name yours with WHALE_KAFKA_BOOTSTRAP, or unset this"
             )
-        _cluster({**info.data, "kafka_security": value}).validate()
+        _build_cluster({**info.data, "kafka_security": value}).validate()
         return value
 
     @property
     def api_url(self) -> str:
         """Where the API is, seen from this machine."""
-        return _url(self.api_host, self.api_port)
+        return _build_url(self.api_host, self.api_port)
 
     @property
     def bootstrap(self) -> KafkaCluster:
@@ -205,7 +205,7 @@ class Settings(BaseSettings):
 
         Raises ValueError where the password's file can't be read any more.
         """
-        return _cluster(dict(self))
+        return _build_cluster(dict(self))
 
     @property
     def object_store(self) -> ObjectStore | None:
@@ -213,17 +213,17 @@ class Settings(BaseSettings):
 
         Raises ValueError where the secret's file can't be read any more.
         """
-        return _object_store(dict(self)) if isinstance(self.shared, str) or isinstance(self.lake, str) else None
+        return _build_object_store(dict(self)) if isinstance(self.shared, str) or isinstance(self.lake, str) else None
 
     @property
     def stream_home(self) -> Folder:
         """The folder of checkpoints and thresholds: `WHALE_SHARED`, which a cluster's executors see, or the home."""
-        return self._folder(self.shared or self.home).absolute()
+        return self._open_folder(self.shared or self.home).absolute()
 
     @property
     def trades_lake(self) -> Folder:
         """The Delta table of trades, where Spark's executors see it (`WHALE_LAKE`, else `WHALE_SHARED`)."""
-        lake = self.stream_home / "lake" if self.lake is None else self._folder(self.lake)
+        lake = self.stream_home / "lake" if self.lake is None else self._open_folder(self.lake)
         return lake.resolve() / "trades"
 
     @property
@@ -236,10 +236,10 @@ class Settings(BaseSettings):
         """Where checkpoints take this machine's disk: the home where they lie in an object store."""
         return self.shared if isinstance(self.shared, Path) else self.home
 
-    def _folder(self, location: Path | str) -> Folder:
+    def _open_folder(self, location: Path | str) -> Folder:
         if isinstance(location, Path):
             return location
-        return open_object_folder(_object_store(dict(self)), location, self.home.absolute() / "lake")
+        return open_object_folder(_build_object_store(dict(self)), location, self.home.absolute() / "lake")
 
     @property
     def password_file(self) -> Path:
@@ -271,7 +271,7 @@ class Settings(BaseSettings):
     @property
     def dagster_url(self) -> str:
         """Where Dagster's UI is."""
-        return _url(self.bind, self.dagster_port)
+        return _build_url(self.bind, self.dagster_port)
 
     def dagster_dsn_text(self) -> str:
         """URI of Dagster's own storage: database `dagster` on the platform's server, unless set. Never log it.
@@ -318,7 +318,7 @@ class Settings(BaseSettings):
         return out
 
 
-def _cluster(given: Mapping[str, Any]) -> KafkaCluster:
+def _build_cluster(given: Mapping[str, Any]) -> KafkaCluster:
     """`given`: the fields by name; one that was refused is left out, as its own error says why."""
     password = read_secret("KAFKA_PASSWORD", given.get("kafka_password"), given.get("kafka_password_file"))
     key_password = read_secret("KAFKA_KEY_PASSWORD", given.get("kafka_key_password"), None)
@@ -335,13 +335,13 @@ def _cluster(given: Mapping[str, Any]) -> KafkaCluster:
     )
 
 
-def _object_store(given: Mapping[str, Any]) -> ObjectStore:
+def _build_object_store(given: Mapping[str, Any]) -> ObjectStore:
     """`given`: the fields by name; one that was refused is left out, as its own error says why."""
     secret = read_secret("S3_SECRET", given.get("s3_secret"), given.get("s3_secret_file"))
-    return find_log_in(given.get("s3_endpoint"), given.get("s3_region"), given.get("s3_key"), secret)
+    return find_object_store(given.get("s3_endpoint"), given.get("s3_region"), given.get("s3_key"), secret)
 
 
-def _url(host: str, port: int) -> str:
+def _build_url(host: str, port: int) -> str:
     """Where a server that is bound to `host` is reached from this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"

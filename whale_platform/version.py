@@ -20,7 +20,7 @@ COMMIT_FILE = Path(__file__).resolve().parent / "COMMIT"
 @cache
 def code_version() -> str:
     """Such as `1a2b3c4d`, `1a2b3c4d-dirty` (uncommitted changes), or `0.1.0` outside a checkout."""
-    return _built_of() or _git("describe", "--always", "--dirty", "--abbrev=8", "--exclude=*") or __version__
+    return _read_image_commit() or _git("describe", "--always", "--dirty", "--abbrev=8", "--exclude=*") or __version__
 
 
 def version_text() -> str:
@@ -34,10 +34,10 @@ def deployed_code() -> str:
 
     Other than `code_version` it is asked of git at each call: it changes while a process runs.
     """
-    return _built_of() or _git("log", "-1", "--format=%h", "--", PACKAGE)
+    return _read_image_commit() or _git("log", "-1", "--format=%h", "--", PACKAGE)
 
 
-def _built_of() -> str:
+def _read_image_commit() -> str:
     """The commit that an image was built of; empty in a checkout."""
     try:
         return COMMIT_FILE.read_text().strip()

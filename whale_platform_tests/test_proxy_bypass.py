@@ -86,7 +86,7 @@ def test_every_client_reaches_this_machine_directly(web: int, feed: int, code_se
     url = f"http://127.0.0.1:{web}/"
     with urllib.request.urlopen(url, timeout=300) as answer:
         assert answer.status == 200
-    assert rest_client.RestClient("binance").ask(url, 60).body == b"{}"
+    assert rest_client.RestClient("binance").fetch(url, 60).body == b"{}"
     assert requests.get(url, timeout=300).status_code == 200
     assert dagster.webserver_responds(Settings(dagster_port=web))
     ours = BufferedWebSocket()

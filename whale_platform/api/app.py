@@ -57,11 +57,11 @@ def build_app(parts: AppDependencies) -> tuple[ASGIApp, FastAPI]:
     app.include_router(static_files.build_router(parts.settings.tools))
     app.include_router(parts.push.router)
     app.add_exception_handler(ApiProblemError, problems.handle_problem)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(PostgresUnusableError, _away)
-    app.add_exception_handler(RowRejectedError, _out_of_range)
-    app.add_exception_handler(Exception, _crash)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_params)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(PostgresUnusableError, _handle_postgres_error)
+    app.add_exception_handler(RowRejectedError, _handle_rejected_value)
+    app.add_exception_handler(Exception, _handle_crash)
     limiter = RequestRateLimiter(parts.settings.api_rate)
     served: ASGIApp = EdgeMiddleware(app, parts, limiter)
     if parts.settings.api_cors:
@@ -76,7 +76,7 @@ def build_app(parts: AppDependencies) -> tuple[ASGIApp, FastAPI]:
     return served, app
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _handle_invalid_params(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     told = []
     for one in error.errors():
@@ -89,7 +89,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return problems.build_problem_response(ApiProblemError(422, "; ".join(told[:5])))
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _handle_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     texts = {
         404: "there is nothing at this address: see /openapi.json for what there is",
@@ -99,7 +99,7 @@ async def _http(_: Request, error: Exception) -> Response:
     return problems.build_problem_response(ApiProblemError(error.status_code, text, error.headers))
 
 
-async def _away(_: Request, error: Exception) -> Response:
+async def _handle_postgres_error(_: Request, error: Exception) -> Response:
     if "statement timeout" in str(error):
         return problems.build_problem_response(
             build_unavailable("this takes longer than 2 s: ask for less, such as a shorter time")
@@ -109,13 +109,13 @@ async def _away(_: Request, error: Exception) -> Response:
     )
 
 
-async def _out_of_range(_: Request, __: Exception) -> Response:
+async def _handle_rejected_value(_: Request, __: Exception) -> Response:
     return problems.build_problem_response(
         ApiProblemError(422, "a value is out of the range of its column: ask for a smaller one")
     )
 
 
-async def _crash(_: Request, __: Exception) -> Response:
+async def _handle_crash(_: Request, __: Exception) -> Response:
     return problems.build_problem_response(
         ApiProblemError(500, "this is a fault of the server; its log has the reason: `whale logs api`")
     )

@@ -41,19 +41,19 @@ class EdgeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket, as ASGI calls it."""
         if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
+            await self._handle_websocket(scope, receive, send)
         elif scope["type"] == "http":
-            await self._request(scope, receive, send)
+            await self._handle_request(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     def check_request(self, scope: Scope) -> ApiProblemError | None:
         """Why this client may not ask now: 401, 421 or 429."""
         headers = Headers(scope=scope)
-        name = (self._parts.keys.name_of(_key(headers)) or "") if self._parts.keys.has_keys else ""
+        name = (self._parts.keys.name_of(_read_key(headers)) or "") if self._parts.keys.has_keys else ""
         scope[KEY_NAME] = name
         page = is_dashboard_path(scope["path"])
-        wait = self._limiter.wait_s(f"key {name}" if name else _address(scope))
+        wait = self._limiter.acquire_or_wait_s(f"key {name}" if name else _read_client_address(scope))
         if wait > 0:
             text = f"too many requests: ask again in {ceil(wait)} s, or have WHALE_API_RATE raised"
             return ApiProblemError(429, text, {"Retry-After": str(ceil(wait))})
@@ -63,13 +63,18 @@ class EdgeMiddleware:
             )
             return ApiProblemError(401, text, {"WWW-Authenticate": "Bearer"})
         names = self._parts.settings.api_hosts
-        if not name and not page and (names or self._parts.local_only) and not _known(headers.get("host", ""), names):
+        if (
+            not name
+            and not page
+            and (names or self._parts.local_only)
+            and not _is_known_host(headers.get("host", ""), names)
+        ):
             # a page elsewhere may give its own name this machine's address, and would read all with its user's browser
             text = "open this by 127.0.0.1 or localhost, name the host in WHALE_API_HOSTS, or make a key: "
             return ApiProblemError(421, text + "`whale api-key add NAME`")
         return None
 
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, path, method = time.perf_counter(), scope["path"], scope["method"]
         status = 500
 
@@ -86,24 +91,24 @@ class EdgeMiddleware:
             if refusal is not None:
                 await problems.build_problem_response(refusal)(scope, receive, watched)
             elif path == "/latest" and method in ("GET", "HEAD") and not scope["query_string"]:
-                await self._latest(scope, watched)
+                await self._send_latest(scope, watched)
             else:
                 if method == "HEAD":
                     scope = {**scope, "method": "GET"}  # the server leaves the body out by the request's own method
                 await self._app(scope, receive, watched)
         finally:
             if status in LOGGED_STATUSES:
-                self._parts.refusals.record(_address(scope), status, path)
+                self._parts.refusals.record(_read_client_address(scope), status, path)
             if path != STREAMED:
                 self._parts.metrics.observe(path, status, time.perf_counter() - begun)
 
-    async def _latest(self, scope: Scope, send: Send) -> None:
+    async def _send_latest(self, scope: Scope, send: Send) -> None:
         headers = Headers(scope=scope)
         status, body, out = response.render_response(self._parts.latest, headers.get)
         await send({"type": "http.response.start", "status": status, "headers": out})
         await send({"type": "http.response.body", "body": body})
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         accepted = False
 
         async def watched(message: Message) -> None:
@@ -112,27 +117,27 @@ class EdgeMiddleware:
             if message["type"] == "websocket.close":
                 code = message.get("code", 1000) if accepted else 403
                 if code in LOGGED_STATUSES:
-                    self._parts.refusals.record(_address(scope), code, scope["path"])
+                    self._parts.refusals.record(_read_client_address(scope), code, scope["path"])
             await send(message)
 
         refusal = self.check_request(scope)
         if refusal is None:
             await self._app(scope, receive, watched)
         else:
-            self._parts.refusals.record(_address(scope), refusal.status, scope["path"])
+            self._parts.refusals.record(_read_client_address(scope), refusal.status, scope["path"])
             await send({"type": "websocket.close", "code": 1008})
 
 
-def _address(scope: Scope) -> str:
+def _read_client_address(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else ""
 
 
 @lru_cache(256)
-def _known(host: str, names: tuple[str, ...]) -> bool:
+def _is_known_host(host: str, names: tuple[str, ...]) -> bool:
     return host_headers.is_known_host(host, names)
 
 
-def _key(headers: Headers) -> str:
+def _read_key(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()

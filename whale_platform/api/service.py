@@ -86,7 +86,7 @@ def main(context: ServiceContext) -> int:
 
     feeder = CacheUpdater(parts.latest, feeding, partial(dsn, direct=True), told, look)
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
-    server = _server(parts, lambda: context.record_progress("event loop"))
+    server = _build_server(parts, lambda: context.record_progress("event loop"))
     gc.collect()
     gc.freeze()  # what the app is made of stays, and need not be gone through again and again
     http = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
@@ -104,7 +104,7 @@ def main(context: ServiceContext) -> int:
     return exit_codes.RETRY if failed else exit_codes.CLEAN
 
 
-def _server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Server:
+def _build_server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Server:
     served, _ = apps.build_app(parts)
     proxies = TrustedProxies(parts.settings.api_proxies)
     config = uvicorn.Config(

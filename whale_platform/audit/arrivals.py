@@ -39,10 +39,10 @@ class ReachedOffsets:
     """
 
     read: dict[str, PartitionOffsets]
-    stored: dict[str, bulk_reader.TopicSpan]
+    unstored: dict[str, bulk_reader.TopicSpan]
     behind: dict[str, int | None]
 
-    def sent(self, settled_ms: int) -> Callable[[int, int, int], SendState]:
+    def build_classifier(self, settled_ms: int) -> Callable[[int, int, int], SendState]:
         """A function of a raw trade's partition, offset and time that says how it was sent; millions are asked."""
         read = [*self.read.items()]
         least = {part: min(at.get(part, 0) for _, at in read) for _, places in read for part in places}
@@ -65,33 +65,35 @@ def read_arrivals(settings: Settings) -> ReachedOffsets:
     ids = {topic: found.topic_id for topic, found in topics.describe_topics(settings.bootstrap, [*spans]).items()}
     raw, read, behind = spans.pop(RAW_TRADES), dict[str, PartitionOffsets](), dict[str, int | None]()
     for place, query in QUERY_OF.items():
-        known = _query(settings, query, ids[RAW_TRADES], [*raw.places])
-        behind[query] = None if known is None else sum(end - start for start, end in _left(raw, known).values())
+        known = _read_reached_offsets(settings, query, ids[RAW_TRADES], [*raw.offset_ranges])
+        behind[query] = (
+            None if known is None else sum(end - start for start, end in _find_unread_ranges(raw, known).values())
+        )
         if known is not None:
             read[place] = known
     for topic, span in spans.items():
         known = {part: place for (name, part), (place, of) in offsets.items() if (name, of) == (topic, ids[topic])}
-        spans[topic] = replace(span, places=_left(span, known))
-    behind["sink"] = sum(end - start for span in spans.values() for start, end in span.places.values())
+        spans[topic] = replace(span, offset_ranges=_find_unread_ranges(span, known))
+    behind["sink"] = sum(end - start for span in spans.values() for start, end in span.offset_ranges.values())
     return ReachedOffsets(read, spans, behind)
 
 
-def add_stored(settings: Settings, reached: ReachedOffsets, waiting: WaitingIds) -> None:
+def add_unstored_trades(settings: Settings, reached: ReachedOffsets, waiting: WaitingIds) -> None:
     """Add the trades of those windows and whales that the sink has not stored yet."""
     now_ms = int(time.time() * 1000)
-    for topic, span in reached.stored.items():
+    for topic, span in reached.unstored.items():
         for _, values in bulk_reader.read_values(settings.bootstrap, topic, span, lambda *_: 0):
             for value in values:
-                for key, place, first, last in list_stored_ids(topic, value, now_ms):
+                for key, place, first, last in list_message_ids(topic, value, now_ms):
                     waiting.setdefault(key, {}).setdefault(place, IdRanges()).add(first, last)
 
 
-def _left(span: bulk_reader.TopicSpan, known: PartitionOffsets) -> dict[int, tuple[int, int]]:
+def _find_unread_ranges(span: bulk_reader.TopicSpan, known: PartitionOffsets) -> dict[int, tuple[int, int]]:
     """{partition: (first offset that was not read, end)}; `known`: next offsets."""
-    return {part: (min(max(low, known.get(part, 0)), end), end) for part, (low, end) in span.places.items()}
+    return {part: (min(max(low, known.get(part, 0)), end), end) for part, (low, end) in span.offset_ranges.items()}
 
 
-def _query(settings: Settings, query: str, topic_id: str, parts: list[int]) -> PartitionOffsets | None:
+def _read_reached_offsets(settings: Settings, query: str, topic_id: str, parts: list[int]) -> PartitionOffsets | None:
     if query == checkpoints.LAKE_QUERY:
         try:
             opened = table.open_table(settings.trades_lake)
@@ -104,7 +106,7 @@ def _query(settings: Settings, query: str, topic_id: str, parts: list[int]) -> P
     return None if newest is None else checkpoints.read_position(newest.path)
 
 
-def list_stored_ids(topic: str, value: bytes, now_ms: int) -> Iterator[tuple[MarketHour, str, int, int]]:
+def list_message_ids(topic: str, value: bytes, now_ms: int) -> Iterator[tuple[MarketHour, str, int, int]]:
     """Yield (hour, place, first id, last id) of a window or whale; nothing of a message that the sink will reject.
 
     `now_ms`: the wall clock in milliseconds, later than the message's own timestamp.

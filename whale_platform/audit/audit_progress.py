@@ -6,7 +6,7 @@ Raises PostgresUnusableError.
 from datetime import UTC, datetime, timedelta
 
 from whale_platform.audit import render
-from whale_platform.audit.reconcile import AuditResult, worst_verdict
+from whale_platform.audit.reconcile import AuditResult, find_worst_verdict
 from whale_platform.settings import Settings
 from whale_platform.stores.quality import audited_hours
 from whale_platform.stores.quality.audited_hours import AuditedHour
@@ -33,7 +33,7 @@ def record_audit(settings: Settings, found: AuditResult) -> None:
         wrong = [line for line in lines if line.verdict == "wrong"]
         detail = "; ".join(f"{line.exchange} {line.symbol}: {render.describe_line(line)}" for line in wrong)[:MAX_TOLD]
         trades = sum(line.trades for line in lines)
-        if worst_verdict(lines) != "not yet":
+        if find_worst_verdict(lines) != "not yet":
             hours.append(AuditedHour(hour, not wrong, trades, detail, code_version()))
         hour += HOUR
     audited_hours.record_audited_hours(settings.dsn("dagster"), hours)

@@ -80,13 +80,13 @@ def run_audit(
     span = bulk_reader.measure_span(settings.bootstrap, RAW_TRADES, from_ms)
     kafka = kafka_ids.count_kafka_ids(
         bulk_reader.read_values(
-            settings.bootstrap, RAW_TRADES, span, reached.sent(_ms(find_settled_end(settings, now)))
+            settings.bootstrap, RAW_TRADES, span, reached.build_classifier(_ms(find_settled_end(settings, now)))
         ),
         _ms(start) * 1000,
         _ms(end) * 1000,
         lambda messages: tell("Kafka", messages, span.messages),
     )
-    arrivals.add_stored(settings, reached, kafka.waiting)
+    arrivals.add_unstored_trades(settings, reached, kafka.waiting)
     losses = stream_quality.read_losses(dsn, now - WEEK)
     days = 0 if replay else settings.lake_retention_days
     places = SystemCounts(
@@ -94,7 +94,7 @@ def run_audit(
         end,
         EVER if replay or born is None else _hour(born),
         kafka.held,
-        _kafka_since(span, replay, now, losses),
+        _find_kafka_start(span, replay, now, losses),
         postgres,
         kept,
         lake,
@@ -102,14 +102,17 @@ def run_audit(
         ids_in_transit=kafka.waiting,
         ids_outside_range=kafka.beyond,
     )
-    notes = [*_notes(places, kafka.unreadable), *_lost([one for one in losses if one.found_at >= start])]
+    notes = [
+        *_describe_limits(places, kafka.unreadable),
+        *_describe_losses([one for one in losses if one.found_at >= start]),
+    ]
     places = compare_hours(settings, places, find_settled_end(settings, now), now, damaged) if there else places
     return reconcile_hours(
         replace(places, gaps=counts.read_ledger_gaps(dsn, list_id_spans(places))), notes, reached.behind
     )
 
 
-def _kafka_since(
+def _find_kafka_start(
     span: bulk_reader.TopicSpan, replay: bool, now: datetime, losses: Sequence[stream_quality.ReaderLoss]
 ) -> datetime | None:
     """Kafka keeps a week, less where its bytes were full, and nothing from before its topic was made again."""
@@ -120,7 +123,7 @@ def _kafka_since(
     return max([now - WEEK, *anew, *oldest])
 
 
-def _notes(places: SystemCounts, unreadable: int) -> list[str]:
+def _describe_limits(places: SystemCounts, unreadable: int) -> list[str]:
     said = [f"{unreadable:,} messages in Kafka are no trades"] if unreadable else []
     for place, since in ((KAFKA, places.kafka_since), (POSTGRES, places.postgres_since), (LAKE, places.lake_since)):
         if since is None:
@@ -130,7 +133,7 @@ def _notes(places: SystemCounts, unreadable: int) -> list[str]:
     return said
 
 
-def _lost(found: Sequence[stream_quality.ReaderLoss]) -> list[str]:
+def _describe_losses(found: Sequence[stream_quality.ReaderLoss]) -> list[str]:
     return [
         f"{one.reader} on {one.topic}, {one.found_at:%Y-%m-%d %H:%M} UTC: {one.detail}"
         for one in found

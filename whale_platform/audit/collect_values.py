@@ -53,7 +53,7 @@ def compare_hours(
     with hour_values.open_hours(settings.trades_lake, places.start, places.end, settled) as lake:
         for hour in sorted(hours - {*damaged}):
             _compare_hour(dsn, lake, hour, places, hour not in doubled, now, limits, found)
-    return replace(places, differences=found.by_market_hour(), not_yet=found.not_yet)
+    return replace(places, differences=found.group_by_market_hour(), not_yet=found.not_yet)
 
 
 def _compare_hour(
@@ -71,22 +71,22 @@ def _compare_hour(
     rollups = tables.read_rollup_sums(dsn, hour, end) if end == hour + HOUR else {}
     compare_sums(ComparedHour(hour, minutes, windows, rollups, now - REMADE_AFTER, places.ids_in_transit), found)
     symbols = {(exchange, symbol) for exchange, symbol, _ in minutes}
-    floors = {name: low for name in symbols if (low := limits.floor(*name, hour, end)) is not None}
+    floors = {name: low for name in symbols if (low := limits.find_floor(*name, hour, end)) is not None}
     begun = hour >= places.lake_since and hour >= places.home_start
     compare_whales(
         hour,
         lake.read_large_trades(hour, end, floors) if floors else (),
-        (alert for alert in tables.stream_alerts(dsn, hour, end) if begun or alert[:2] in symbols),
+        (alert for alert in tables.read_alerts(dsn, hour, end) if begun or alert[:2] in symbols),
         limits,
         windows,
         hour >= places.postgres_since,
-        partial(lake.find_covered, hour),
-        partial(_waits, places),
+        partial(lake.find_within_aggregates, hour),
+        partial(_is_in_transit, places),
         found,
     )
 
 
-def _waits(places: SystemCounts, place: str, key: MarketHour, trade_id: int) -> bool:
+def _is_in_transit(places: SystemCounts, place: str, key: MarketHour, trade_id: int) -> bool:
     """Whether that trade has not arrived in the place yet, by how far it has come or because it was sent just now."""
     held, waiting = places.kafka.get(key), places.ids_in_transit.get(key, {}).get(place)
     runs = [waiting] if waiting else []

@@ -54,7 +54,7 @@ class DifferenceCollector:
         by_place = self.not_yet.setdefault(key, {})
         by_place[place] = by_place.get(place, 0) + 1
 
-    def by_market_hour(self) -> dict[MarketHour, tuple[ValueDifference, ...]]:
+    def group_by_market_hour(self) -> dict[MarketHour, tuple[ValueDifference, ...]]:
         """Of each key one a kind."""
         return {
             key: tuple(
@@ -82,7 +82,7 @@ class ComparedHour:
 
 def compare_sums(hour: ComparedHour, found: DifferenceCollector) -> None:
     """Add what differs between the lake's minutes, the windows and the rollups of this hour."""
-    minutes, windows = _by_symbol(hour.lake), _by_symbol(hour.windows)
+    minutes, windows = _group_by_market(hour.lake), _group_by_market(hour.windows)
     for name in sorted({*minutes, *windows}):
         key, lake, table = (*name, hour.start), minutes.get(name, {}), windows.get(name, {})
         for at in sorted({*lake, *table}) if lake and table else ():
@@ -97,7 +97,7 @@ def compare_sums(hour: ComparedHour, found: DifferenceCollector) -> None:
             _compare_rollup(key, rollup, merge_sums([lake[at].sums for at in sorted(lake)]), "the lake", found)
 
 
-def _by_symbol(found: Mapping[MarketHour, Value]) -> dict[tuple[str, str], dict[datetime, Value]]:
+def _group_by_market(found: Mapping[MarketHour, Value]) -> dict[tuple[str, str], dict[datetime, Value]]:
     by: dict[tuple[str, str], dict[datetime, Value]] = defaultdict(dict)
     for (exchange, symbol, at), value in found.items():
         by[exchange, symbol][at] = value
@@ -116,7 +116,7 @@ def _compare_minute(
     if lake is not None and (lake.late or (lake.imported and (window is None or window.trades != lake.sums.trades))):
         return  # still on its way, or an import whose windows nobody has made yet
     there = lake.sums if lake else None
-    if _awaited(waiting.get(POSTGRES), there, window) or _awaited(waiting.get(LAKE), window, there):
+    if _is_awaited(waiting.get(POSTGRES), there, window) or _is_awaited(waiting.get(LAKE), window, there):
         return  # told by number of trades: not yet
     if there is None or window is None:
         place, only = (LAKE, window) if there is None else (POSTGRES, there)
@@ -127,20 +127,22 @@ def _compare_minute(
     sums = [(name, getattr(window, name), getattr(there, name)) for name in find_differences(there, window)]
     more = find_contradictions(row.detail, lake.detail) if window.trades == there.trades else ()
     for name, here, other in (*sums, *((name, getattr(row.detail, name), getattr(lake.detail, name)) for name in more)):
-        found.add(key, name, f"{at:%H:%M}: {_text(here)} in Postgres, {_text(other)} in the lake")
+        found.add(key, name, f"{at:%H:%M}: {_format_value(here)} in Postgres, {_format_value(other)} in the lake")
 
 
-def _awaited(waiting: IdRanges | None, more: WindowSums | None, less: WindowSums | None) -> bool:
+def _is_awaited(waiting: IdRanges | None, more: WindowSums | None, less: WindowSums | None) -> bool:
     """Whether what one place has more than the other has not arrived there yet."""
     lacking = (more.trades if more else 0) - (less.trades if less else 0)
-    return bool(waiting and more and 0 < lacking <= waiting.within(more.first_id, more.last_id))
+    return bool(waiting and more and 0 < lacking <= waiting.count_within(more.first_id, more.last_id))
 
 
 def _compare_rollup(
     key: MarketHour, rollup: WindowSums, truth: WindowSums, place: str, found: DifferenceCollector
 ) -> None:
     for name in find_differences(rollup, truth):
-        words = f"{_text(getattr(rollup, name))} in the rollup, {_text(getattr(truth, name))} in {place}"
+        words = (
+            f"{_format_value(getattr(rollup, name))} in the rollup, {_format_value(getattr(truth, name))} in {place}"
+        )
         found.add(key, f"rollup {name}", words)
 
 
@@ -164,14 +166,14 @@ def compare_whales(
     `waits(place, key, trade id)`: whether the trade has not arrived there yet.
     """
     unknown: list[StoredAlert] = []
-    for (exchange, symbol, trade_id), trade, alert in _joined(large, alerts):
+    for (exchange, symbol, trade_id), trade, alert in _merge_by_trade(large, alerts):
         key = exchange, symbol, hour
         if trade is None:
             assert alert is not None
             if not waits(LAKE, key, trade_id):
                 unknown.append(alert)
             continue
-        possible = limits.possible(exchange, symbol, trade.event_time)
+        possible = limits.find_possible(exchange, symbol, trade.event_time)
         if alert is None:
             window = windows.get((exchange, symbol, trade.event_time.replace(second=0, microsecond=0)))
             valued = window is None or window.detail.usd_via is not None
@@ -180,27 +182,29 @@ def compare_whales(
                 if waits(WHALES, key, trade_id):
                     found.add_not_yet(key, WHALES)
                     continue
-                found.add(key, "whale missing", f"trade {trade_id} of {_text(trade.notional_usd)} USD")
+                found.add(key, "whale missing", f"trade {trade_id} of {_format_value(trade.notional_usd)} USD")
             continue
         if trade.notional_usd < min(possible, default=Decimal("inf")):
-            found.add(key, "whale too many", f"trade {trade_id} of {_text(trade.notional_usd)} USD is below threshold")
+            found.add(
+                key, "whale too many", f"trade {trade_id} of {_format_value(trade.notional_usd)} USD is below threshold"
+            )
         for name in COMPARED_FIELDS:
             one, other = getattr(alert, name), getattr(trade, name)
             if one != other and one is not None and other is not None:
-                words = f"trade {trade_id}: {_text(one)} in Postgres, {_text(other)} in the lake"
+                words = f"trade {trade_id}: {_format_value(one)} in Postgres, {_format_value(other)} in the lake"
                 found.add(key, f"whale {name}", words)
         if alert.threshold_usd not in possible:
-            applied = " or ".join(_text(usd) for usd in sorted(possible)) or "none"
-            words = f"trade {trade_id}: {_text(alert.threshold_usd)} where {applied} applied"
+            applied = " or ".join(_format_value(usd) for usd in sorted(possible)) or "none"
+            words = f"trade {trade_id}: {_format_value(alert.threshold_usd)} where {applied} applied"
             found.add(key, "whale threshold_usd", words)
     hidden = covered([one[:3] for one in unknown]) if unknown else ()
     for one in unknown:
         if one[:3] not in hidden:
-            words = f"trade {one.trade_id} of {_text(one.notional_usd)} USD is none of the lake's"
+            words = f"trade {one.trade_id} of {_format_value(one.notional_usd)} USD is none of the lake's"
             found.add((one.exchange, one.symbol, hour), "whale too many", words)
 
 
-def _joined(
+def _merge_by_trade(
     large: Iterable[LargeTrade], alerts: Iterable[StoredAlert]
 ) -> Iterator[tuple[tuple[str, str, int], LargeTrade | None, StoredAlert | None]]:
     """Both in step by identity: neither is held as a whole."""
@@ -219,7 +223,7 @@ def _joined(
             trade, alert = next(left, None), next(right, None)
 
 
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     if not isinstance(value, Decimal):

@@ -49,7 +49,7 @@ class _Symbol:
         """Of the hour at hand."""
         return self.exchange, self.symbol, datetime.fromtimestamp(self.start // 1_000_000, UTC)
 
-    def turn(self, time: int, held: dict[MarketHour, HeldIds]) -> None:
+    def switch_hour(self, time: int, held: dict[MarketHour, HeldIds]) -> None:
         """Go to the hour of `time`."""
         self.start = time // HOUR_US * HOUR_US
         self.held = held.setdefault(self.key, HeldIds(dense=self.dense))
@@ -70,7 +70,7 @@ def count_kafka_ids(
             symbol = symbols.get(head)
             try:
                 if symbol is None:
-                    symbol, trade_id, time = _decoded(value)
+                    symbol, trade_id, time = _decode_symbol(value)
                     symbol.beyond = found.beyond.setdefault((symbol.exchange, symbol.symbol), symbol.beyond)
                     if head:
                         symbols[head] = symbol
@@ -79,7 +79,7 @@ def count_kafka_ids(
                         symbol.beyond.add(trade_id, trade_id)
                     continue
                 if not 0 <= time - symbol.start < HOUR_US:
-                    symbol.turn(time, found.held)
+                    symbol.switch_hour(time, found.held)
                 again = symbol.held.ids.add(trade_id, trade_id)
             except (ValueError, OverflowError):
                 found.unreadable += 1
@@ -95,6 +95,6 @@ def count_kafka_ids(
     return found
 
 
-def _decoded(value: bytes) -> tuple[_Symbol, int, int]:
+def _decode_symbol(value: bytes) -> tuple[_Symbol, int, int]:
     trade = decode_trade(value)
     return _Symbol(trade.exchange, trade.symbol, trade.dense), trade.trade_id, trade.event_time

@@ -122,7 +122,7 @@ class AuditResult:
     @property
     def verdict(self) -> Verdict:
         """The worst of all lines."""
-        return worst_verdict(self.lines)
+        return find_worst_verdict(self.lines)
 
     @property
     def passed(self) -> bool:
@@ -130,7 +130,7 @@ class AuditResult:
         return bool(self.lines) and self.verdict in ("ok", "explained")
 
 
-def worst_verdict(lines: Iterable[AuditLine]) -> Verdict:
+def find_worst_verdict(lines: Iterable[AuditLine]) -> Verdict:
     """The worst verdict of these."""
     return max((line.verdict for line in lines), key=VERDICTS.index, default="ok")
 
@@ -140,7 +140,7 @@ def reconcile_hours(
 ) -> AuditResult:
     """Compare; a line for every symbol and hour that any place has."""
     keys = sorted({*places.kafka, *places.postgres, *places.lake, *places.differences})
-    lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _symbol(places, list(some))]
+    lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _reconcile_market(places, list(some))]
     return AuditResult(places.start, places.end, tuple(lines), tuple(notes), behind or {})
 
 
@@ -154,28 +154,28 @@ def list_id_spans(places: SystemCounts) -> dict[tuple[str, str], tuple[int, int]
     return found
 
 
-def _symbol(places: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]:
+def _reconcile_market(places: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]:
     hours = [_Hour(places, key) for key in keys]
     kafka, lake = IdRanges(), IdRanges()
     for hour in hours:
         for place, known, held in ((KAFKA, kafka, hour.kafka), (LAKE, lake, hour.lake)):
-            _note(hour.line.doubled, place, held.doubled + sum(known.add(*run) for run in held.ids))
+            _add_count(hour.line.doubled, place, held.doubled + sum(known.add(*run) for run in held.ids))
         hour.compare(places, bool(kafka.count and hour.ids.count and kafka.first <= hour.ids.first))
     ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
     left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
-    anywhere = kafka.joined(lake)
+    anywhere = kafka.union(lake)
     beyond = places.ids_outside_range.get(keys[0][:2], IdRanges())
     gaps = IdRanges(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
-    known = anywhere.joined(gaps, beyond)
-    holes = _by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
+    known = anywhere.union(gaps, beyond)
+    holes = _group_gaps_by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
     elsewhere = 0  # ids that only Postgres has counted: missing in the other systems, but no gaps
     for number, hour in enumerate(hours):
-        elsewhere += hour.only_in_postgres(known)
+        elsewhere += hour.count_only_in_postgres(known)
         for first, last in holes.get(number, ()):
-            _explain(hour.line, ledger, left, first, last, hours)
+            _explain_gap(hour.line, ledger, left, first, last, hours)
         credit = min(elsewhere, hour.line.unexplained)
         hour.line.unexplained, elsewhere = hour.line.unexplained - credit, elsewhere - credit
-        hour.line.repaired = sum(hour.ids.within(gap.first_id, gap.last_id) for gap in ledger)
+        hour.line.repaired = sum(hour.ids.count_within(gap.first_id, gap.last_id) for gap in ledger)
         yield hour.line
 
 
@@ -188,7 +188,7 @@ class _Hour:
         self.waiting = places.ids_in_transit.get(key, {})
         self.kafka, self.lake = places.kafka.get(key, HeldIds()), places.lake.get(key, HeldIds())
         self.counted = places.postgres.get(key)
-        self.ids = self.kafka.ids.joined(self.lake.ids)
+        self.ids = self.kafka.ids.union(self.lake.ids)
         self.dense = self.kafka.dense and self.lake.dense
 
     def compare(self, places: SystemCounts, kafka_begun: bool) -> None:
@@ -199,30 +199,30 @@ class _Hour:
         kafka_owes = lived and places.kafka_since is not None and line.hour >= places.kafka_since
         if kafka_begun or kafka_owes:
             line.kafka = self.kafka.trades
-            _note(line.missing, KAFKA, every - self.kafka.ids.joined(self.lake.alone).count)
+            _add_count(line.missing, KAFKA, every - self.kafka.ids.union(self.lake.alone).count)
         if self.lake.trades or (owed and line.hour >= places.lake_since):
             line.lake = self.lake.trades
-            there = self.lake.ids.joined(self.kafka.alone)
-            self._lacking(LAKE, every - there.count, there.joined(self._waiting(LAKE)).count - there.count)
+            there = self.lake.ids.union(self.kafka.alone)
+            self._add_missing(LAKE, every - there.count, there.union(self._find_waiting_ids(LAKE)).count - there.count)
         if self.counted is not None or (owed and line.hour >= places.postgres_since):
             line.postgres = self.counted.trades if self.counted else 0
             line.origin = self.counted.origin if self.counted else line.origin
-            lacking = every - self.kafka.alone.joined(self.lake.alone).count - line.postgres
-            self._lacking(POSTGRES, lacking, self._waiting(POSTGRES).count)
+            lacking = every - self.kafka.alone.union(self.lake.alone).count - line.postgres
+            self._add_missing(POSTGRES, lacking, self._find_waiting_ids(POSTGRES).count)
 
-    def _waiting(self, place: str) -> IdRanges:
+    def _find_waiting_ids(self, place: str) -> IdRanges:
         """Those of all ids that the place has not got to yet."""
         found = IdRanges()
         for first, last in self.waiting.get(place, ()):
-            for run in self.ids.runs(first, last):
+            for run in self.ids.find_ranges(first, last):
                 found.add(*run)
         return found
 
-    def _lacking(self, place: str, count: int, waiting: int) -> None:
-        _note(self.line.not_yet, place, min(count, waiting))
-        _note(self.line.missing, place, count - max(0, min(count, waiting)))
+    def _add_missing(self, place: str, count: int, waiting: int) -> None:
+        _add_count(self.line.not_yet, place, min(count, waiting))
+        _add_count(self.line.missing, place, count - max(0, min(count, waiting)))
 
-    def only_in_postgres(self, known: IdRanges) -> int:
+    def count_only_in_postgres(self, known: IdRanges) -> int:
         """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have gaps."""
         line = self.line
         over = (line.postgres or 0) - self.ids.count
@@ -230,28 +230,28 @@ class _Hour:
             return 0
         room = over if line.kafka is None else 0
         if self.dense:
-            ends = self.ids.joined(IdRanges((self.counted.first_id, self.counted.last_id)))
-            room = ends.last - ends.first + 1 - known.within(ends.first, ends.last)
+            ends = self.ids.union(IdRanges((self.counted.first_id, self.counted.last_id)))
+            room = ends.last - ends.first + 1 - known.count_within(ends.first, ends.last)
         only = min(over, room)
-        _note(line.doubled, POSTGRES, over - only)
+        _add_count(line.doubled, POSTGRES, over - only)
         for place, count in ((KAFKA, line.kafka), (LAKE, line.lake)):
             if count is not None:
-                _note(line.missing, place, only)
+                _add_count(line.missing, place, only)
         return only
 
 
-def _by_hour(ids: IdRanges, hours: list[_Hour], beyond: IdRanges) -> dict[int, list[tuple[int, int]]]:
+def _group_gaps_by_hour(ids: IdRanges, hours: list[_Hour], beyond: IdRanges) -> dict[int, list[tuple[int, int]]]:
     """Every gap between the ids, but for ids `beyond`, by the number of the hour that holds the id after it."""
     found: dict[int, list[tuple[int, int]]] = {}
     number = 0
-    for first, last in ids.holes(ids.first, ids.last) if ids.count else ():
-        while not hours[number].ids.within(last + 1, last + 1):
+    for first, last in ids.find_gaps(ids.first, ids.last) if ids.count else ():
+        while not hours[number].ids.count_within(last + 1, last + 1):
             number = (number + 1) % len(hours)
-        found.setdefault(number, []).extend(beyond.holes(first, last))
+        found.setdefault(number, []).extend(beyond.find_gaps(first, last))
     return found
 
 
-def _explain(
+def _explain_gap(
     line: AuditLine, ledger: list[LedgerGap], left: dict[int, int], first: int, last: int, hours: list[_Hour]
 ) -> None:
     size = last - first + 1
@@ -265,12 +265,12 @@ def _explain(
             setattr(line, gap.state, getattr(line, gap.state) + told)
             left[gap.first_id] -= told
             size -= told
-    if any(hour.lake.alone.within(end, end) for hour in hours for end in (first - 1, last + 1)):
+    if any(hour.lake.alone.count_within(end, end) for hour in hours for end in (first - 1, last + 1)):
         line.beside_import += size
     else:
         line.unexplained += size
 
 
-def _note(by_place: dict[str, int], place: str, count: int) -> None:
+def _add_count(by_place: dict[str, int], place: str, count: int) -> None:
     if count > 0:
         by_place[place] = by_place.get(place, 0) + count

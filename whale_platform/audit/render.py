@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from whale_platform.audit.reconcile import VERDICTS, AuditLine, AuditResult, worst_verdict
+from whale_platform.audit.reconcile import VERDICTS, AuditLine, AuditResult, find_worst_verdict
 from whale_platform.reports.tables import render_table
 
 LINE_HEAD = ("symbol", "hour (UTC)", "Kafka", "Postgres", "lake", "verdict", "what")
@@ -57,7 +57,7 @@ def sum_lines(lines: Iterable[AuditLine]) -> AuditTotals:
         sum(line.exchange_gap for line in some),
         sum(line.unexplained for line in some),
         sum(one.count for line in some for one in line.differences),
-        worst_verdict(some),
+        find_worst_verdict(some),
     )
 
 

@@ -22,19 +22,19 @@ class ThresholdHistory:
         self._since = [period.valid_from for period in self._periods]
         self._known: dict[tuple[str, str, datetime], frozenset[Decimal]] = {}
 
-    def possible(self, exchange: str, symbol: str, time: datetime) -> frozenset[Decimal]:
+    def find_possible(self, exchange: str, symbol: str, time: datetime) -> frozenset[Decimal]:
         """The thresholds that may have applied."""
         minute = time.replace(second=0, microsecond=0)
         key = exchange, symbol, minute
         if key not in self._known:
-            self._known[key] = self._possible(exchange, symbol, minute - SWAY, minute + MINUTE + SWAY)
+            self._known[key] = self._find_within(exchange, symbol, minute - SWAY, minute + MINUTE + SWAY)
         return self._known[key]
 
-    def floor(self, exchange: str, symbol: str, start: datetime, end: datetime) -> Decimal | None:
+    def find_floor(self, exchange: str, symbol: str, start: datetime, end: datetime) -> Decimal | None:
         """The lowest that may have applied within [start, end)."""
-        return min(self._possible(exchange, symbol, start - SWAY, end + SWAY), default=None)
+        return min(self._find_within(exchange, symbol, start - SWAY, end + SWAY), default=None)
 
-    def _possible(self, exchange: str, symbol: str, start: datetime, end: datetime) -> frozenset[Decimal]:
+    def _find_within(self, exchange: str, symbol: str, start: datetime, end: datetime) -> frozenset[Decimal]:
         periods = self._periods[max(0, bisect_right(self._since, start) - 1) : bisect_right(self._since, end)]
         found = {find_threshold(period.usd, exchange, symbol) for period in periods}
         return frozenset(usd for usd in found if usd is not None)

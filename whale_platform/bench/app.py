@@ -41,7 +41,7 @@ RateOption = Annotated[float, typer.Option(min=1, help="Trades a second, over al
 
 
 @contextmanager
-def scratch_platform(home: Path | None) -> Iterator[Platform]:
+def open_scratch_platform(home: Path | None) -> Iterator[Platform]:
     """A platform that has not been started, in a folder under `home` (None: the temporary one), deleted afterwards.
 
     So too where the benchmark is ended by SIGTERM.
@@ -53,33 +53,35 @@ def scratch_platform(home: Path | None) -> Iterator[Platform]:
 
 
 @contextmanager
-def running_platform(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
+def run_platform(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
     """The platform with the simulator at `rate`, `warm_s` after its `up`, and how long that took.
 
     It lives in a folder under `home` (None: the temporary one), deleted afterwards. What else the environment sets
     (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
     """
-    with scratch_platform(home) as made:
+    with open_scratch_platform(home) as made:
         begin = time.monotonic()
-        _tell("starting the platform")
+        _report("starting the platform")
         try:
             made.start("--source", "simulator", "--rate", str(rate))
             took = time.monotonic() - begin
             time.sleep(warm_s)
             yield made, took
         finally:
-            _tell("stopping it")
+            _report("stopping it")
             made.stop()
 
 
 @app.command()
 def latency(rate: RateOption = 1000, seconds: float = 180, warm: float = 60, home: HomeOption = None) -> None:
     """Frame leaving the simulator -> message in both topics -> row visible in Postgres."""
-    with running_platform(home, rate) as (platform, _):
-        _tell(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
+    with run_platform(home, rate) as (platform, _):
+        _report(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
         now = platform.status()
         there, bootstrap = Path(now["home"]), KafkaCluster(now["urls"]["kafka"])
-        _print("latency", latency_case.measure_latency(there, bootstrap, _dsn(platform, there), rate, seconds, warm))
+        _print_result(
+            "latency", latency_case.measure_latency(there, bootstrap, _build_dsn(platform, there), rate, seconds, warm)
+        )
 
 
 @app.command()
@@ -87,9 +89,9 @@ def truth(
     rate: RateOption = 1000, calm: float = 130, overload: float = 3000, seconds: float = 120, home: HomeOption = None
 ) -> None:
     """What the stream says of itself against the topics: over a start, a checkpoint and an overload, then exactness."""
-    with scratch_platform(home) as made:
+    with open_scratch_platform(home) as made:
         try:
-            _print("truth", truth_case.measure_reported_lag(made, rate, calm, overload, seconds))
+            _print_result("truth", truth_case.measure_reported_lag(made, rate, calm, overload, seconds))
         finally:
             made.stop()
 
@@ -97,8 +99,8 @@ def truth(
 @app.command()
 def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)] = 3, home: HomeOption = None) -> None:
     """A backlog of raw trades -> finished windows, in rounds."""
-    with running_platform(home, 1) as (platform, _):
-        _print("backlog", backlog_case.measure_backlog(platform, trades, rounds))
+    with run_platform(home, 1) as (platform, _):
+        _print_result("backlog", backlog_case.measure_backlog(platform, trades, rounds))
 
 
 @app.command()
@@ -111,46 +113,46 @@ def cluster(
     """A Spark cluster of processes: a backlog, and seconds to recover from a killed worker and driver at a rate."""
     from whale_platform.bench.streaming import cluster_recovery as cluster_case
 
-    with scratch_platform(home) as made:
-        _print("cluster", cluster_case.measure_recovery(made, executors, trades, rate, _tell))
+    with open_scratch_platform(home) as made:
+        _print_result("cluster", cluster_case.measure_recovery(made, executors, trades, rate, _report))
 
 
 @app.command()
 def rollup(rows: Annotated[int, typer.Option(min=60_000)] = 1_000_000, home: HomeOption = None) -> None:
     """24 hours x 20 symbols of `hourly_rollups` from a table of so many windows."""
-    with running_platform(home, 1) as (platform, _):
-        _tell(f"making {rows:,} windows")
+    with run_platform(home, 1) as (platform, _):
+        _report(f"making {rows:,} windows")
         there = Path(platform.status()["home"])
-        _print("rollup", rollup_case.measure_rollup(_dsn(platform, there), rows))
+        _print_result("rollup", rollup_case.measure_rollup(_build_dsn(platform, there), rows))
 
 
 @app.command()
 def cold(rate: RateOption = 100, home: HomeOption = None) -> None:
     """`up` -> all ready -> first window row in Postgres (set-up already done)."""
-    with running_platform(home, rate) as (platform, ready):
+    with run_platform(home, rate) as (platform, ready):
         begin = time.monotonic()
         wait_for("the first window row", lambda: platform.sql("select 1 from trade_windows limit 1"), 1800, 0.1)
         first = ready + time.monotonic() - begin
-        _print("cold", {"ready_s": round(ready, 1), "first_window_row_s": round(first, 1)})
+        _print_result("cold", {"ready_s": round(ready, 1), "first_window_row_s": round(first, 1)})
 
 
 @app.command()
 def memory(rate: RateOption = 1000, seconds: float = 120, home: HomeOption = None) -> None:
     """Proportional set size of every process together, after some minutes at a rate."""
-    with running_platform(home, rate) as (platform, _):
-        _tell(f"running at {rate:g} trades/s for {seconds:g} s")
+    with run_platform(home, rate) as (platform, _):
+        _report(f"running at {rate:g} trades/s for {seconds:g} s")
         time.sleep(seconds)
-        _print("memory", process_usage.measure_memory(platform))
+        _print_result("memory", process_usage.measure_memory(platform))
 
 
 @app.command()
 def cost(rate: RateOption = 1000, seconds: float = 240, warm: float = 120, home: HomeOption = None) -> None:
     """CPU and bytes a trade, by program and by store, at a rate; and bytes of a row in Postgres."""
-    with running_platform(home, rate, warm) as (platform, _):
-        _tell(f"measuring at {rate:g} trades/s for {seconds:g} s")
+    with run_platform(home, rate, warm) as (platform, _):
+        _report(f"measuring at {rate:g} trades/s for {seconds:g} s")
         found = process_usage.measure_trade_cost(platform, seconds)
-        rows = process_usage.measure_row_bytes(platform, _dsn(platform, Path(platform.status()["home"])))
-        _print("cost", {**found, "row_bytes": rows})
+        rows = process_usage.measure_row_bytes(platform, _build_dsn(platform, Path(platform.status()["home"])))
+        _print_result("cost", {**found, "row_bytes": rows})
 
 
 @app.command()
@@ -162,9 +164,9 @@ def api(
     home: HomeOption = None,
 ) -> None:
     """`/latest` requested by a second process while trades flow, also with many days of rows; other pages once."""
-    with running_platform(home, trades, WARM_S) as (platform, _):
+    with run_platform(home, trades, WARM_S) as (platform, _):
         there = Path(platform.status()["home"])
-        _print("api", api_case.measure_api(platform, _dsn(platform, there), rate, seconds, days, _tell))
+        _print_result("api", api_case.measure_api(platform, _build_dsn(platform, there), rate, seconds, days, _report))
 
 
 @app.command()
@@ -176,8 +178,8 @@ def push(
     home: HomeOption = None,
 ) -> None:
     """Frame at the exchange -> whale on every one of many WebSocket clients, some of which never read."""
-    with running_platform(home, rate, WARM_S) as (platform, _):
-        _print("push", push_case.measure_push(platform, clients, stalled, seconds, _tell))
+    with run_platform(home, rate, WARM_S) as (platform, _):
+        _print_result("push", push_case.measure_push(platform, clients, stalled, seconds, _report))
 
 
 @app.command()
@@ -185,9 +187,9 @@ def browser(rate: RateOption = 1000, seconds: float = 60, home: HomeOption = Non
     """Frame at the exchange -> whale painted on the dashboard in Chromium; first paint and weight of the page."""
     from whale_platform.bench.serving import page_load as browser_case
 
-    with running_platform(home, rate, WARM_S) as (platform, _):
-        _tell(f"watching the tape for {seconds:g} s")
-        _print("browser", browser_case.measure_page(platform.status()["urls"]["dashboard"], seconds))
+    with run_platform(home, rate, WARM_S) as (platform, _):
+        _report(f"watching the tape for {seconds:g} s")
+        _print_result("browser", browser_case.measure_page(platform.status()["urls"]["dashboard"], seconds))
 
 
 @app.command("import")
@@ -196,7 +198,7 @@ def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: 
     from whale_platform.bench.storage import dump_import
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        _print("import", dump_import.measure_import(Path(folder), rows))
+        _print_result("import", dump_import.measure_import(Path(folder), rows))
 
 
 @app.command()
@@ -213,16 +215,16 @@ def lake(
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
-        _tell(f"writing and compacting {len(found):,} trades")
+        _report(f"writing and compacting {len(found):,} trades")
         sizes = lake_sizes.measure_sizes(Settings(home=Path(folder) / "sizes"), found, batch)
         if file:
-            _print("lake", {"sizes": sizes})
+            _print_result("lake", {"sizes": sizes})
             return
-        _tell("growing a lake to a year")
+        _report("growing a lake to a year")
         reads = lake_reads.measure_reads(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
     if plot is not None:
         lake_reads.plot_reads(reads, plot)
-    _print("lake", {"sizes": sizes, "reads": reads})
+    _print_result("lake", {"sizes": sizes, "reads": reads})
 
 
 @app.command()
@@ -238,7 +240,7 @@ def messages(
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
-        _print("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
+        _print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
 
 
 @app.command()
@@ -246,15 +248,15 @@ def soak(rate: RateOption = 2000, seconds: float = 1800, kills: int = 5, home: H
     """Load with the Spark driver killed, the lake compacted and vacuumed every two minutes; then the audit's answer."""
     from whale_platform.bench.streaming import soak as soak_case
 
-    with running_platform(home, rate) as (platform, _):
-        _print("soak", soak_case.measure_soak(platform, seconds, kills, _tell))
+    with run_platform(home, rate) as (platform, _):
+        _print_result("soak", soak_case.measure_soak(platform, seconds, kills, _report))
 
 
-def _dsn(platform: Platform, home: Path) -> str:
+def _build_dsn(platform: Platform, home: Path) -> str:
     return Settings(home=home, postgres_port=int(platform.env["WHALE_POSTGRES_PORT"])).dsn()
 
 
-def _print(case: str, result: dict[str, Any]) -> None:
+def _print_result(case: str, result: dict[str, Any]) -> None:
     about = {
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
@@ -263,5 +265,5 @@ def _print(case: str, result: dict[str, Any]) -> None:
     print(json.dumps({"case": case, "code": code_version(), "machine": about, **result}, indent=2))
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)

@@ -39,7 +39,7 @@ def check(root: Path, python: Path, args: list[str]) -> int:
     if args:
         for fix in FIXES:
             _run(root, python, fix)
-    return _check(root, python)
+    return _run_checks(root, python)
 
 
 def test(root: Path, python: Path, args: list[str]) -> int:
@@ -50,14 +50,14 @@ def test(root: Path, python: Path, args: list[str]) -> int:
     """
     fast = "--fast" in args
     rest = [arg for arg in args if arg != "--fast"] or PARALLEL_OPTIONS
-    failed = _check(root, python)
+    failed = _run_checks(root, python)
     argv = [str(python), "-m", "pytest", *(FAST_OPTIONS if fast else []), *rest]
     print(f"== {' '.join(argv[2:])}", flush=True)
     code = subprocess.run(argv, cwd=root).returncode
     return failed or code
 
 
-def _check(root: Path, python: Path) -> int:
+def _run_checks(root: Path, python: Path) -> int:
     with ThreadPoolExecutor(len(CHECKS)) as threads:
         codes = list(threads.map(lambda tool: _run(root, python, tool), CHECKS))
     return 1 if any(codes) else 0

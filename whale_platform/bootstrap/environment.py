@@ -59,7 +59,7 @@ def ensure_setup(places: CheckoutPaths, kind: SetupKind) -> None:
 def _set_up(places: CheckoutPaths, kind: SetupKind) -> None:
     for folder in (places.tools, places.state):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone(places):
+    with _hold_setup_lock(places):
         if not is_environment_current(places, kind):
             if not places.venv.exists():  # going on with a half-made one needs less, by an amount nobody knows
                 _check_disk(places)
@@ -75,13 +75,13 @@ def find_uv(places: CheckoutPaths) -> Path:
     """uv on the path, or in `.tools`, fetched there with pip where needed. Raises SetupError."""
     fetched = places.root / ".tools" / "bin" / "uv"
     for candidate in (shutil.which("uv"), fetched):
-        if candidate is not None and _works(candidate, "--version"):
+        if candidate is not None and _can_run(candidate, "--version"):
             return Path(candidate)
     folder = fetched.parent.parent
     shutil.rmtree(folder, ignore_errors=True)
     python = Path(sys.executable)
-    if not _works(python, "-m", "pip", "--version"):
-        if not _works(python, "-m", "venv", folder / "pip"):
+    if not _can_run(python, "-m", "pip", "--version"):
+        if not _can_run(python, "-m", "venv", folder / "pip"):
             raise SetupError("neither uv nor pip is here: install one (as python3-pip) and run ./whale again")
         python = folder / "pip" / "bin" / "python"
     pip_install: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check"]
@@ -127,7 +127,7 @@ def _check_disk(places: CheckoutPaths) -> None:
         raise SetupError(f"the set-up needs {need} of disk, {places.root} has {free / 1e9:.1f} GB free: make room")
 
 
-def _works(*argv: str | Path) -> bool:
+def _can_run(*argv: str | Path) -> bool:
     try:
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
     except OSError:
@@ -135,7 +135,7 @@ def _works(*argv: str | Path) -> bool:
 
 
 @contextmanager
-def _alone(places: CheckoutPaths) -> Iterator[None]:
+def _hold_setup_lock(places: CheckoutPaths) -> Iterator[None]:
     place = places.state / "setup.lock"
     with os.fdopen(os.open(place, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
         with suppress(OSError):

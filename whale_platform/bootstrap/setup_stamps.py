@@ -23,7 +23,7 @@ def is_environment_current(places: CheckoutPaths, kind: SetupKind) -> bool:
 
 def are_tools_current(places: CheckoutPaths, kind: SetupKind) -> bool:
     """Whether Java and the jars were set up for today's list, and the browser's files of `kind` for today's lock."""
-    web = _read(places.web_stamp)
+    web = _read_json(places.web_stamp)
     try:
         jars = places.jar_stamp.read_text() == file_digest(places.jar_list)
         return jars and web.get("kind") in (kind, "dev") and web.get("lock") == file_digest(places.web_lock)
@@ -33,10 +33,10 @@ def are_tools_current(places: CheckoutPaths, kind: SetupKind) -> bool:
 
 def read_stamp(places: CheckoutPaths) -> dict[str, str]:
     """The environment's stamp; empty where there is none that can be read."""
-    return _read(places.stamp)
+    return _read_json(places.stamp)
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read_json(path: Path) -> dict[str, str]:
     try:
         stamp = json.loads(path.read_text())
     except (OSError, ValueError):

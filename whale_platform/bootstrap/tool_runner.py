@@ -32,7 +32,7 @@ def run_tool(places: CheckoutPaths, what: str, argv: Sequence[str | Path]) -> No
         start = log.seek(0, os.SEEK_END)
         child = subprocess.Popen(watched, cwd=places.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         done = threading.Event()
-        threading.Thread(target=_tell, args=(places.log, start, done, started), daemon=True).start()
+        threading.Thread(target=_report_progress, args=(places.log, start, done, started), daemon=True).start()
         try:
             code = child.wait()
         finally:
@@ -58,7 +58,7 @@ def explain_failure(places: CheckoutPaths, what: str, output: str, code: int) ->
     )
 
 
-def _tell(log: Path, start: int, done: threading.Event, started: float) -> None:
+def _report_progress(log: Path, start: int, done: threading.Event, started: float) -> None:
     while not done.wait(REPORT_EVERY_S):
         with log.open(errors="replace") as file:
             file.seek(start)

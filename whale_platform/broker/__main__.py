@@ -51,7 +51,7 @@ def main(wait_s: float = WAIT_S) -> int:
             settings.topic_min_insync,
             unused,
         )
-        bytes_allowed = _bytes_allowed(settings)
+        bytes_allowed = _choose_bytes_allowed(settings)
         if bytes_allowed is not None and (changed := topics.limit_bytes(settings.bootstrap, bytes_allowed, unused)):
             print(f"topics: {bytes_allowed / 1e9:.1f} GB in all: set for {', '.join(changed)}", file=sys.stderr)
     except KafkaException as error:
@@ -66,7 +66,7 @@ def main(wait_s: float = WAIT_S) -> int:
     return exit_codes.CLEAN
 
 
-def _bytes_allowed(settings: Settings) -> int | None:
+def _choose_bytes_allowed(settings: Settings) -> int | None:
     if settings.kafka_bytes is not None:
         return int(settings.kafka_bytes)
     return disk_usage.choose_kafka_bytes(settings.home) if settings.kafka_bootstrap is None else None

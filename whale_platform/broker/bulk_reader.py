@@ -36,7 +36,7 @@ class TopicSpan:
     since_ms: int | None
     whole: bool
     messages: int
-    places: dict[int, tuple[int, int]]
+    offset_ranges: dict[int, tuple[int, int]]
 
 
 def measure_span(bootstrap: KafkaCluster, topic: str, from_ms: int) -> TopicSpan:
@@ -46,10 +46,10 @@ def measure_span(bootstrap: KafkaCluster, topic: str, from_ms: int) -> TopicSpan
     reader = TopicReader(bootstrap, "whale-bulk")
     begun, whole, places = list[int](), True, dict[int, tuple[int, int]]()
     try:
-        for partition in reader.partitions(topic):
+        for partition in reader.list_partitions(topic):
             low, high = reader.bounds(topic, partition)
             whole = whole and low == 0
-            places[partition] = (max(low, reader.place_at(topic, partition, from_ms)) if from_ms else low, high)
+            places[partition] = (max(low, reader.find_offset(topic, partition, from_ms)) if from_ms else low, high)
             if low < high:
                 begun += [first.timestamp_ms for first in islice(reader.scan(topic, partition, low, high), 1)]
     finally:
@@ -63,7 +63,7 @@ def read_values(
     """The messages of `span.places` in batches: (`kind(partition, offset, ms when sent)`, values). BrokerError."""
     reading = create_consumer(bootstrap, "whale-bulk", 100)
     try:
-        for partition, (place, end) in span.places.items():
+        for partition, (place, end) in span.offset_ranges.items():
             reading.assign([TopicPartition(add_prefix(topic), partition, place)])
             heard = time.monotonic()
             while place < end:

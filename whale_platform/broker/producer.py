@@ -94,10 +94,10 @@ class TradeProducer:
             return
         try:
             self._producer.init_transactions(timeout_s)
-            self._begin()
+            self._begin_transaction()
         except KafkaException as error:
             if not error.args[0].retriable():
-                self._broken(error, f"Kafka refuses the transactional id {add_prefix(self._writer or '')}")
+                self._record_failure(error, f"Kafka refuses the transactional id {add_prefix(self._writer or '')}")
             raise
 
     def send(self, topic: str, key: bytes, value: bytes) -> None:
@@ -129,7 +129,7 @@ class TradeProducer:
         try:
             return int(self._producer.flush(timeout_s))
         except _RAISED as error:
-            self._broken(error)
+            self._record_failure(error)
             return self.depth()
 
     def refuse(self) -> None:
@@ -142,7 +142,7 @@ class TradeProducer:
         It waits for as long as anything is delivered within `timeout_s`.
         """
         self.refuse()
-        left = self._drained(timeout_s)
+        left = self._drain(timeout_s)
         self._stop.set()
         self._poller.join(2)
         if left == 0 and self._commit_at is not None and not self.fatal:
@@ -150,11 +150,11 @@ class TradeProducer:
                 self._producer.commit_transaction(timeout_s)
         return left
 
-    def _begin(self) -> None:
+    def _begin_transaction(self) -> None:
         self._producer.begin_transaction()
         self._begun_at, self._commit_at = time.time(), time.monotonic() + COMMIT_S
 
-    def _drained(self, patience_s: float) -> int:
+    def _drain(self, patience_s: float) -> int:
         """Flush until nothing was delivered for `patience_s`; returns what was left."""
         left, moved_at = self.depth(), time.monotonic()
         while True:
@@ -173,18 +173,18 @@ class TradeProducer:
         with self._gate:
             # 1. What is under way arrives; while the broker is unavailable there is time enough to try again.
             overdue_s = time.time() - self._begun_at - COMMIT_S
-            if self._drained(min(DRAIN_MOST_S, max(DRAIN_S, overdue_s / 60))):
+            if self._drain(min(DRAIN_MOST_S, max(DRAIN_S, overdue_s / 60))):
                 self._commit_at = time.monotonic() + AGAIN_S
                 return
             # 2. A commit that was begun can only be gone on with: who has something to send waits for it.
             while not self.fatal and not self._refusing:
                 try:
                     self._producer.commit_transaction(SLICE_S)
-                    self._begin()
+                    self._begin_transaction()
                     break
                 except _RAISED as error:
                     if not isinstance(error, KafkaException) or not error.args[0].retriable():
-                        self._broken(error)
+                        self._record_failure(error)
                 self.full = True
                 self._progress()
             self.full = False
@@ -204,14 +204,14 @@ class TradeProducer:
                 self.full = True
                 self._stop.wait(0.005)
             except KafkaException as error:
-                self._broken(error, f"Kafka can't take a message of {topic}")
+                self._record_failure(error, f"Kafka can't take a message of {topic}")
 
     def _poll(self) -> None:
         while not self._stop.is_set():
             try:
                 self._producer.poll(POLL_S)
             except _RAISED as error:
-                self._broken(error)
+                self._record_failure(error)
                 self._stop.wait(POLL_S)
             self._progress()
             if self._commit_at is not None and time.monotonic() >= self._commit_at and not self.fatal:
@@ -219,14 +219,14 @@ class TradeProducer:
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._broken(error, f"Kafka refused a message of {message.topic()}")
+            self._record_failure(error, f"Kafka refused a message of {message.topic()}")
 
     def _on_error(self, error: KafkaError) -> None:
         connection_errors.note_error(self._bootstrap, error)
         if error.fatal():
-            self._broken(error)
+            self._record_failure(error)
 
-    def _broken(self, error: Exception | KafkaError, what: str = "the Kafka producer is broken") -> None:
+    def _record_failure(self, error: Exception | KafkaError, what: str = "the Kafka producer is broken") -> None:
         while not isinstance(error, KafkaError) and not isinstance(error, KafkaException) and error.__cause__:
             error = error.__cause__
         reason = error.args[0] if isinstance(error, KafkaException) else error

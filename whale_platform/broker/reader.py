@@ -73,7 +73,7 @@ class TopicReader:
         )
         return int(low), int(high)
 
-    def place_at(self, topic: str, partition: int, timestamp_ms: int) -> int:
+    def find_offset(self, topic: str, partition: int, timestamp_ms: int) -> int:
         """Offset of the first message produced at or after that time; the next one to be written where none is.
 
         Raises BrokerError where the broker is unavailable.
@@ -82,7 +82,7 @@ class TopicReader:
         found = int(self._consumer.offsets_for_times([asked], timeout=self._timeout_s)[0].offset)
         return found if found >= 0 else self.bounds(topic, partition)[1]
 
-    def partitions(self, topic: str) -> list[int]:
+    def list_partitions(self, topic: str) -> list[int]:
         """Partition numbers of `topic`. Raises BrokerError where the topic is missing or the broker is unavailable."""
         name = add_prefix(topic)
         meta = self._consumer.list_topics(name, timeout=self._timeout_s).topics[name]

@@ -29,9 +29,9 @@ def read_recent_records(
 def _read(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int | None) -> Iterator[KafkaRecord]:
     reader = TopicReader(bootstrap, "whale-recent", fetch_wait_ms=50)
     try:
-        for partition in reader.partitions(topic):
+        for partition in reader.list_partitions(topic):
             end = reader.bounds(topic, partition)[1]
-            start = reader.place_at(topic, partition, since_ms)
+            start = reader.find_offset(topic, partition, since_ms)
             yield from reader.scan(topic, partition, start if most is None else max(start, end - most), end)
     finally:
         reader.close()

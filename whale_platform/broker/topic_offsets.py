@@ -32,23 +32,23 @@ class TopicOffsets:
 
         The next read is then made by a new client: this one would go by the leaders of before for ever.
         """
-        starts, ends = self._ask(OffsetSpec.earliest()), self._ask(OffsetSpec.latest())
+        starts, ends = self._request_offsets(OffsetSpec.earliest()), self._request_offsets(OffsetSpec.latest())
         found: dict[str, OffsetRanges] = {}
         try:
             for (topic, part), start, end in zip(self._asked, starts, ends, strict=True):
-                found.setdefault(topic, {})[part] = (_offset(start), _offset(end))
+                found.setdefault(topic, {})[part] = (_await_offset(start), _await_offset(end))
         except KafkaException:
             self._client = topics.create_admin(self._bootstrap)
             raise
         return found
 
-    def _ask(self, spec: OffsetSpec) -> "list[Future[Any]]":
+    def _request_offsets(self, spec: OffsetSpec) -> "list[Future[Any]]":
         asked = {TopicPartition(add_prefix(topic), part): spec for topic, part in self._asked}
         answers = self._client.list_offsets(asked, request_timeout=TIMEOUT_S)
         return [answers[place] for place in asked]
 
 
-def _offset(answer: "Future[Any]") -> int:
+def _await_offset(answer: "Future[Any]") -> int:
     try:
         return int(answer.result(TIMEOUT_S + 1).offset)
     except FutureTimeout:

@@ -111,7 +111,7 @@ def create_topics(
         reason = f"{copies} copies of each topic are wanted, and {brokers} of the brokers are up"
         raise KafkaException(KafkaError(KafkaError.INVALID_REPLICATION_FACTOR, reason))
     futures: dict[str, Future[Any]] = client.create_topics(wanted, operation_timeout=TIMEOUT_S)
-    return [name for name, future in futures.items() if _created(future)]
+    return [name for name, future in futures.items() if _was_created(future)]
 
 
 def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> list[str]:
@@ -132,7 +132,7 @@ def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = (
     resources = [ConfigResource(ResourceType.TOPIC, add_prefix(name)) for name in wanted]
     changes = []
     for resource, future in client.describe_configs(resources, request_timeout=TIMEOUT_S).items():
-        now = _answer(future)
+        now = _await_result(future)
         differs = {key: text for key, text in wanted[strip_prefix(resource.name)].items() if now[key].value != text}
         if differs:
             entries = [
@@ -141,7 +141,7 @@ def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = (
             changes.append(ConfigResource(ResourceType.TOPIC, resource.name, incremental_configs=entries))
     if changes:
         for future in client.incremental_alter_configs(changes, request_timeout=TIMEOUT_S).values():
-            _answer(future)
+            _await_result(future)
     return [change.name for change in changes]
 
 
@@ -163,7 +163,7 @@ def compute_limits(name: str, total: int, partitions: int) -> dict[str, str]:
 def fetch_cluster_id(bootstrap: KafkaCluster) -> str:
     """The Kafka cluster's id. Raises KafkaException where the broker is unavailable."""
     client = create_admin(bootstrap)  # held until the answer is here: a collected client cancels its requests
-    return str(_answer(client.describe_cluster(request_timeout=TIMEOUT_S)).cluster_id)
+    return str(_await_result(client.describe_cluster(request_timeout=TIMEOUT_S)).cluster_id)
 
 
 def describe_topics(bootstrap: KafkaCluster, names: list[str]) -> dict[str, TopicInfo]:
@@ -173,7 +173,7 @@ def describe_topics(bootstrap: KafkaCluster, names: list[str]) -> dict[str, Topi
     found: dict[str, TopicInfo] = {}
     for name, future in futures.items():
         try:
-            topic = _answer(future)
+            topic = _await_result(future)
         except KafkaException as error:
             if error.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
                 continue
@@ -199,10 +199,10 @@ def is_reachable(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: KafkaA
     return True
 
 
-def _created(future: "Future[Any]") -> bool:
+def _was_created(future: "Future[Any]") -> bool:
     """Whether it was this request; another starter's, or this one's that was sent twice, is as good."""
     try:
-        _answer(future)
+        _await_result(future)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise
@@ -210,7 +210,7 @@ def _created(future: "Future[Any]") -> bool:
     return True
 
 
-def _answer(future: "Future[Any]") -> Any:
+def _await_result(future: "Future[Any]") -> Any:
     try:
         return future.result(TIMEOUT_S + 5)
     except FutureTimeout:

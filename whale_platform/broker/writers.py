@@ -39,11 +39,11 @@ def register_writer(bootstrap: KafkaCluster, name: str) -> None:
         place = TopicPartition(add_prefix(INGEST_GAPS), 0, 0)
         group = ConsumerGroupTopicPartitions(add_prefix(name), [place])
         for future in client.alter_consumer_group_offsets([group], request_timeout=TIMEOUT_S).values():
-            for done in _answer(future).topic_partitions:
+            for done in _await_result(future).topic_partitions:
                 if done.error is not None:
                     raise KafkaException(done.error)
 
-    _patiently(ask)
+    _retry_until_ready(ask)
 
 
 def list_writers(bootstrap: KafkaCluster) -> list[str]:
@@ -51,12 +51,12 @@ def list_writers(bootstrap: KafkaCluster) -> list[str]:
     client = topics.create_admin(bootstrap)
 
     def ask() -> list[str]:
-        found = _answer(client.list_consumer_groups(request_timeout=TIMEOUT_S))
+        found = _await_result(client.list_consumer_groups(request_timeout=TIMEOUT_S))
         if found.errors:
             raise found.errors[0]
         return sorted(strip_prefix(one.group_id) for one in found.valid if one.group_id.startswith(read_prefix()))
 
-    return _patiently(ask)
+    return _retry_until_ready(ask)
 
 
 def fence_writer(bootstrap: KafkaCluster, name: str) -> None:
@@ -70,7 +70,7 @@ def fence_writer(bootstrap: KafkaCluster, name: str) -> None:
     Producer(config).init_transactions(TIMEOUT_S)
 
 
-def _patiently(ask: Callable[[], T]) -> T:
+def _retry_until_ready(ask: Callable[[], T]) -> T:
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
@@ -81,7 +81,7 @@ def _patiently(ask: Callable[[], T]) -> T:
         time.sleep(AGAIN_S)
 
 
-def _answer(future: "Future[Any]") -> Any:
+def _await_result(future: "Future[Any]") -> Any:
     try:
         return future.result(TIMEOUT_S + 5)
     except FutureTimeout:

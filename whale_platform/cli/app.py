@@ -35,12 +35,12 @@ class LazyCommandGroup(typer.core.TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """All names, also those not imported yet."""
-        return [*super().list_commands(ctx), *(name for name, module in LAZY_COMMANDS.items() if _there(module))]
+        return [*super().list_commands(ctx), *(name for name, module in LAZY_COMMANDS.items() if _is_installed(module))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Imports the sub-command where it is one of LATER."""
         module = LAZY_COMMANDS.get(cmd_name)
-        if module is None or not _there(module):
+        if module is None or not _is_installed(module):
             return super().get_command(ctx, cmd_name)
         command = typer.main.get_command(importlib.import_module(module).app)
         command.name = cmd_name
@@ -107,10 +107,10 @@ def up(
 @app.command()
 def down(home: HomeOption = None) -> None:
     """Stop everything in order."""
-    from whale_platform.cli.common.context import current_home
+    from whale_platform.cli.common.context import require_home
     from whale_platform.cli.lifecycle import supervisor_process
 
-    there = current_home(home)
+    there = require_home(home)
     stopped = supervisor_process.stop_supervisor(there, lambda text: print(text, file=sys.stderr, flush=True))
     print(f"whale: {'stopped' if stopped else 'nothing was running in'} {there.path}", file=sys.stderr)
 
@@ -132,15 +132,15 @@ def restart(
     home: HomeOption = None,
 ) -> None:
     """Stop and start one service; also lifts what it was blocked by. `--all` takes new code after a `git pull`."""
-    from whale_platform.cli.common.context import current_home
+    from whale_platform.cli.common.context import require_home
     from whale_platform.cli.lifecycle import service_restart
 
     if everything == (service is not None):
         raise UserError("name one service, or --all")
     if service is None:
-        service_restart.restart_all(current_home(home), lambda text: print(text, file=sys.stderr, flush=True))
+        service_restart.restart_all(require_home(home), lambda text: print(text, file=sys.stderr, flush=True))
     else:
-        service_restart.restart_service(current_home(home), service)
+        service_restart.restart_service(require_home(home), service)
     print(f"whale: {service or 'everything'} is ready", file=sys.stderr)
 
 
@@ -174,10 +174,10 @@ def logs(
     home: HomeOption = None,
 ) -> None:
     """The end of a service's log."""
-    from whale_platform.cli.common.context import current_home
+    from whale_platform.cli.common.context import require_home
     from whale_platform.cli.inspection import logs as command
 
-    path = command.find_log(current_home(home).path, service)
+    path = command.find_log(require_home(home).path, service)
     for line in command.read_last_lines(path, lines):
         print(line)
     if follow:
@@ -224,7 +224,7 @@ def main() -> None:
         sys.exit(USER_ERROR)
 
 
-def _there(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:

@@ -63,7 +63,7 @@ def encode_dead_letter(
 ) -> bytes:
     """One message; at most about 350 kB. The frame is text where it is UTF-8 (and not mostly escapes), else base64."""
     kept = frame[:most]
-    text = _text(kept, len(frame) > most)
+    text = _decode_frame(kept, len(frame) > most)
     row: dict[str, Any] = {
         "v": VERSION,
         "exchange": exchange,
@@ -82,7 +82,9 @@ def encode_dead_letter(
 def decode_dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadLetterRow:
     """Decode one message as a count of one; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
     m = MessageFields(value, stamp_ms, VERSION)
-    received = m.time("received_time") if m.integer("received_time") else m.stamp  # 0: the stream's, which has none
+    received = (
+        m.read_time("received_time") if m.read_integer("received_time") else m.stamp
+    )  # 0: the stream's, which has none
     return DeadLetterRow(
         exchange=m.read_name("exchange"),
         kind=m.read_name("kind"),
@@ -95,7 +97,7 @@ def decode_dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadL
     )
 
 
-def _text(kept: bytes, cut: bool) -> str | None:
+def _decode_frame(kept: bytes, cut: bool) -> str | None:
     for spare in range(4 if cut else 1):
         try:
             text = kept[: len(kept) - spare].decode()

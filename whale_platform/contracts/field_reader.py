@@ -53,35 +53,35 @@ class MessageFields:
         value = value[:MAX_PROSE]
         return value if value.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in value)
 
-    def decimal(self, field: str) -> str:
+    def read_decimal(self, field: str) -> str:
         """A non-negative decimal string, without trailing zeros."""
         value = self._row.get(field)
         if type(value) is not str or not _digits(value):
             raise MessageFormatError(f"{field} is not a decimal string")
         return value.rstrip("0").rstrip(".") if "." in value else value
 
-    def integer(self, field: str) -> int:
+    def read_integer(self, field: str) -> int:
         """A whole number; not a bool."""
         value = self._row.get(field)
         if type(value) is not int:
             raise MessageFormatError(f"{field} is not an integer")
         return value
 
-    def time(self, field: str) -> datetime:
+    def read_time(self, field: str) -> datetime:
         """Microseconds since the epoch as UTC datetime, between 2009 and a day after the Kafka timestamp."""
-        value = self.integer(field)
+        value = self.read_integer(field)
         if not EARLIEST_US <= value <= self._latest_us:
             raise MessageFormatError(f"{field} is not a time of our days")
         return _EPOCH + timedelta(microseconds=value)
 
-    def name_or_none(self, field: str) -> str | None:
+    def read_name_or_none(self, field: str) -> str | None:
         """A short printable text; None where it is null, or the message is older than the field."""
-        return self.read_name(field) if self.read_bool_or_none(field) else None
+        return self.read_name(field) if self.has_value(field) else None
 
-    def integer_or_none(self, field: str) -> int | None:
+    def read_integer_or_none(self, field: str) -> int | None:
         """A whole number; None where it is null, or the message is older than the field."""
-        return self.integer(field) if self.read_bool_or_none(field) else None
+        return self.read_integer(field) if self.has_value(field) else None
 
-    def read_bool_or_none(self, field: str) -> bool:
+    def has_value(self, field: str) -> bool:
         """Whether `field` holds something other than null."""
         return self._row.get(field) is not None

@@ -66,13 +66,15 @@ class MessageContract:
 
     def spark_schema(self, leave_out: Iterable[str] = ()) -> str:
         """Return the DDL with which Spark's `from_json` reads a message, without the fields of `leave_out`."""
-        return ", ".join(f"{name} {kind}" for name, kind in self._typed(_SPARK_TYPES, "string", leave_out))
+        return ", ".join(f"{name} {kind}" for name, kind in self._list_typed_fields(_SPARK_TYPES, "string", leave_out))
 
     def duckdb_schema(self) -> str:
         """Return the type, a STRUCT, as which DuckDB's `read_json` reads a message."""
-        return f"STRUCT({', '.join(f'{name} {kind}' for name, kind in self._typed(_DUCKDB_TYPES, 'VARCHAR'))})"
+        return (
+            f"STRUCT({', '.join(f'{name} {kind}' for name, kind in self._list_typed_fields(_DUCKDB_TYPES, 'VARCHAR'))})"
+        )
 
-    def _typed(
+    def _list_typed_fields(
         self, kinds: Mapping[FieldKind, str], otherwise: str, leave_out: Iterable[str] = ()
     ) -> list[tuple[str, str]]:
         fields = [MessageField("v", "integer"), *self.fields]

@@ -107,7 +107,7 @@ def encode_trade(trade: Trade) -> bytes:
 
     Written out by hand because json.dumps takes three times as long; `encode_plainly` in the tests is the proof.
     """
-    head, pair = _fixed(trade.exchange, trade.symbol, trade.base, trade.quote)
+    head, pair = _encode_fixed_parts(trade.exchange, trade.symbol, trade.base, trade.quote)
     price, quantity = format_decimal(trade.price), format_decimal(trade.quantity)
     optional = ""
     if not (_is_narrow(price) and _is_narrow(quantity)):
@@ -123,7 +123,7 @@ def encode_trade(trade: Trade) -> bytes:
 
 
 @lru_cache(4096)
-def _fixed(exchange: str, symbol: str, base: str, quote: str) -> tuple[str, str]:
+def _encode_fixed_parts(exchange: str, symbol: str, base: str, quote: str) -> tuple[str, str]:
     return (
         f'{{"v":{VERSION},"exchange":{_quoted(exchange)},"symbol":{_quoted(symbol)},"trade_id":',
         f'"base":{_quoted(base)},"quote":{_quoted(quote)}',
@@ -203,7 +203,7 @@ def _read_integer(row: dict[str, Any], field: str) -> int:
     return value
 
 
-def begins_of_symbol(exchange: str, symbol: str) -> tuple[bytes, ...]:
+def build_symbol_prefixes(exchange: str, symbol: str) -> tuple[bytes, ...]:
     """Return how the messages of a symbol begin, for `bytes.startswith`."""
     texts = (f'{{"v":{version},"exchange":"{exchange}","symbol":"{symbol}","trade_id":' for version in VERSIONS)
     return tuple(text.encode() for text in texts)

@@ -97,11 +97,11 @@ def decode_loss(value: bytes | None, stamp_ms: int) -> LossRow:
     return LossRow(
         reader=m.read_name("reader"),
         topic=m.read_name("topic"),
-        partition=m.integer("partition"),
+        partition=m.read_integer("partition"),
         topic_id=m.read_name("topic_id"),
-        first_offset=m.integer("first_offset"),
-        last_offset=m.integer_or_none("last_offset"),
+        first_offset=m.read_integer("first_offset"),
+        last_offset=m.read_integer_or_none("last_offset"),
         cause=m.read_name("cause"),
         detail=m.read_text("detail"),
-        found_at=m.time("found_at"),
+        found_at=m.read_time("found_at"),
     )

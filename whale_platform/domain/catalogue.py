@@ -37,7 +37,7 @@ class SymbolCatalogue:
     def __init__(self, pairs: Iterable[ListedPair] = (), read_at: float | None = None) -> None:
         self.read_at = read_at
         self._pairs = {pair.symbol: pair for pair in pairs}
-        self._symbols = _by_currencies(self._pairs)
+        self._symbols = _index_by_currencies(self._pairs)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -51,39 +51,41 @@ class SymbolCatalogue:
         symbol = self._symbols.get((base, quote))
         return None if symbol is None else self._pairs.get(symbol)
 
-    def put(self, pairs: Iterable[ListedPair], read_at: float) -> None:
+    def replace_all(self, pairs: Iterable[ListedPair], read_at: float) -> None:
         """Take in the exchange's whole list, read at `read_at`."""
         fresh = {pair.symbol: pair for pair in pairs}
         gone = [one for symbol, one in self._pairs.items() if symbol not in fresh]
-        self._take(fresh | {one.symbol: ListedPair(one.symbol, one.base, one.quote, UNLISTED, False) for one in gone})
+        self._set_pairs(
+            fresh | {one.symbol: ListedPair(one.symbol, one.base, one.quote, UNLISTED, False) for one in gone}
+        )
         self.read_at = read_at
 
     def add(self, pair: ListedPair) -> None:
         """Take in one symbol that was asked for alone."""
-        self._take(self._pairs | {pair.symbol: pair})
+        self._set_pairs(self._pairs | {pair.symbol: pair})
 
-    def refusal(self, symbol: str) -> str | None:
+    def explain_refusal(self, symbol: str) -> str | None:
         """Why `symbol` can't be had, for a person; None where it trades, or nothing is known yet."""
         pair = self._pairs.get(symbol)
         if pair is None:
             return "the exchange does not list it" if self.read_at is not None else None
         return None if pair.trading else f"it does not trade: its status is {pair.status}"
 
-    def halted(self, symbol: str) -> bool:
+    def is_halted(self, symbol: str) -> bool:
         """Whether `symbol` is listed and does not trade now, but may go on any moment."""
         pair = self._pairs.get(symbol)
         return pair is not None and not pair.trading and pair.status not in ENDED_STATUSES
 
-    def to_save(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON values, for the copy at `catalogue_path`."""
         pairs = {one.symbol: [one.base, one.quote, one.status, one.trading] for one in self._pairs.values()}
         return {"v": VERSION, "read_at": self.read_at, "pairs": pairs}
 
-    def _take(self, pairs: dict[str, ListedPair]) -> None:
-        self._pairs, self._symbols = pairs, _by_currencies(pairs)
+    def _set_pairs(self, pairs: dict[str, ListedPair]) -> None:
+        self._pairs, self._symbols = pairs, _index_by_currencies(pairs)
 
 
-def _by_currencies(pairs: dict[str, ListedPair]) -> dict[tuple[str, str], str]:
+def _index_by_currencies(pairs: dict[str, ListedPair]) -> dict[tuple[str, str], str]:
     return {(one.base, one.quote): one.symbol for one in sorted(pairs.values(), key=lambda one: one.trading)}
 
 

@@ -55,7 +55,7 @@ class IdRanges:
             lasts[-1] = last
             self._count += size
             return 0
-        there = self.within(first, last)
+        there = self.count_within(first, last)
         begin, end = bisect_left(lasts, first - 1), bisect_right(firsts, last + 1)
         if begin < end:
             first, last = min(first, firsts[begin]), max(last, lasts[end - 1])
@@ -63,16 +63,16 @@ class IdRanges:
         self._count += size - there
         return there
 
-    def within(self, first: int, last: int) -> int:
+    def count_within(self, first: int, last: int) -> int:
         """How many of the ids first..last are there."""
-        return sum(end - begin + 1 for begin, end in self.runs(first, last))
+        return sum(end - begin + 1 for begin, end in self.find_ranges(first, last))
 
-    def runs(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+    def find_ranges(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The runs of ids of first..last that are there, in order."""
         for place in range(bisect_left(self._lasts, first), bisect_right(self._firsts, last)):
             yield max(first, self._firsts[place]), min(last, self._lasts[place])
 
-    def holes(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+    def find_gaps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The runs of ids of first..last that are not there, in order."""
         for place in range(bisect_left(self._lasts, first), bisect_right(self._firsts, last)):
             if first < self._firsts[place]:
@@ -81,7 +81,7 @@ class IdRanges:
         if first <= last:
             yield first, last
 
-    def joined(self, *others: "IdRanges") -> "IdRanges":
+    def union(self, *others: "IdRanges") -> "IdRanges":
         """A new set: these ids and those of all others."""
         joined = IdRanges()
         joined._firsts, joined._lasts, joined._count = self._firsts[:], self._lasts[:], self._count

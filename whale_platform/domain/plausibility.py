@@ -25,7 +25,7 @@ def count_decimals(number: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else MAX_DECIMALS + 1
 
 
-def _few_decimals(price: Decimal, quantity: Decimal) -> bool:
+def _has_few_decimals(price: Decimal, quantity: Decimal) -> bool:
     """Quick and sure where true: both are written with the 8 decimals of the large exchanges."""
     return price.same_quantum(_EIGHT) and quantity.same_quantum(_EIGHT)
 
@@ -41,7 +41,7 @@ def explain_implausible(trade: Trade, now_us: int) -> str | None:
         return f"quantity {quantity} outside 0 to {MAX_QUANTITY}"
     if trade.notional > MAX_NOTIONAL:
         return f"notional {trade.notional} above {MAX_NOTIONAL}"
-    if not _few_decimals(price, quantity) and count_decimals(price) + count_decimals(quantity) > MAX_DECIMALS:
+    if not _has_few_decimals(price, quantity) and count_decimals(price) + count_decimals(quantity) > MAX_DECIMALS:
         return f"price {price} and quantity {quantity} have more than {MAX_DECIMALS} decimals together"
     if not 0 <= trade.trade_id < EPOCH:
         return f"trade id {trade.trade_id} outside 0 to {EPOCH}"

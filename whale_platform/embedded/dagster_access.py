@@ -42,11 +42,11 @@ class DagsterAccessCheck:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif refused := find_refusal(scope, self._names):
-            await _answer(scope, send, *refused)
+            await _send_refusal(scope, send, *refused)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         else:
-            await self._app(scope, receive, _guarded(send))
+            await self._app(scope, receive, _add_security_headers(send))
 
 
 def find_refusal(scope: AsgiScope, names: tuple[str, ...]) -> tuple[int, str] | None:
@@ -101,7 +101,7 @@ class RequestHeaders:
         return found[0].decode("latin-1") if len(found) == 1 else None
 
 
-def _guarded(send: AsgiSend) -> AsgiSend:
+def _add_security_headers(send: AsgiSend) -> AsgiSend:
     async def sends(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *SECURITY_HEADERS]
@@ -110,7 +110,7 @@ def _guarded(send: AsgiSend) -> AsgiSend:
     return sends
 
 
-async def _answer(scope: AsgiScope, send: AsgiSend, status: int, text: str) -> None:
+async def _send_refusal(scope: AsgiScope, send: AsgiSend, status: int, text: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": text})  # before it is accepted: HTTP 403
         return

@@ -20,16 +20,16 @@ def server_responds(sock: socket.socket, within_s: float, path: str = PING_PATH)
     until = time.monotonic() + within_s
     headers = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost", "te": "trailers"}
     headers["content-type"] = "application/grpc"
-    block = b"".join(b"\x00" + _text(name) + _text(value) for name, value in headers.items())
-    call = _frame(_HEADERS, _END_HEADERS, 1, block) + _frame(_DATA, _END_STREAM, 1, bytes(5))
+    block = b"".join(b"\x00" + _encode_text(name) + _encode_text(value) for name, value in headers.items())
+    call = _build_frame(_HEADERS, _END_HEADERS, 1, block) + _build_frame(_DATA, _END_STREAM, 1, bytes(5))
     try:
         sock.settimeout(within_s)
-        sock.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b"") + call)
+        sock.sendall(_PREFACE + _build_frame(_SETTINGS, 0, 0, b"") + call)
         while (left_s := until - time.monotonic()) > 0:
             sock.settimeout(left_s)
-            head = _read(sock, 9)
+            head = _receive_exactly(sock, 9)
             kind, stream = head[3], int.from_bytes(head[5:9], "big")
-            _read(sock, int.from_bytes(head[:3], "big"))
+            _receive_exactly(sock, int.from_bytes(head[:3], "big"))
             if kind in (_GOAWAY, _RESET):
                 return False
             if kind == _HEADERS and stream == 1:
@@ -49,15 +49,15 @@ def main(address: str) -> int:
         return 1
 
 
-def _text(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     return bytes([len(text)]) + text.encode()
 
 
-def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+def _build_frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
     return len(body).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + body
 
 
-def _read(sock: socket.socket, size: int) -> bytes:
+def _receive_exactly(sock: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
         more = sock.recv(size - len(data))

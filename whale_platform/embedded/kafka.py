@@ -67,34 +67,34 @@ log.cleaner.dedupe.buffer.size=16777216
 
 def prepare_broker(settings: Settings) -> None:
     """Write the configuration; end orphans; format once. Raises EmbeddedServerError with one line where that fails."""
-    folder = _folder(settings)
+    folder = _folder_path(settings)
     with explain_full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        server_orphans.end_server_orphans(lambda process: _serves(process, folder))
+        server_orphans.end_server_orphans(lambda process: _is_broker_of(process, folder))
         shutil.rmtree(folder / "tmp", ignore_errors=True)
         (folder / "tmp").mkdir()
-        _configure(settings, folder / "server.properties", folder / "data")
+        _write_properties(settings, folder / "server.properties", folder / "data")
         if not (folder / "data").exists():
             _format(settings, folder)
 
 
 def broker_command(settings: Settings) -> list[str]:
     """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent."""
-    folder = _folder(settings)
+    folder = _folder_path(settings)
     parent_watch = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
-    return [*parent_watch, *_java(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
+    return [*parent_watch, *_build_java_command(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
 
 
-def _folder(settings: Settings) -> Path:
+def _folder_path(settings: Settings) -> Path:
     return settings.home.resolve() / "kafka"
 
 
-def _java(settings: Settings, folder: Path) -> list[str]:
+def _build_java_command(settings: Settings, folder: Path) -> list[str]:
     binary, classpath = java.find_java(settings.tools), jars.build_broker_classpath(settings.tools)
     return [str(binary), *_JVM, f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", classpath]
 
 
-def _configure(settings: Settings, path: Path, data: Path) -> None:
+def _write_properties(settings: Settings, path: Path, data: Path) -> None:
     fresh = path.with_suffix(".new")
     ports = {"port": settings.kafka_port, "controller_port": settings.kafka_controller_port}
     fresh.write_text(_PROPERTIES.format(data=data, **ports))
@@ -104,8 +104,14 @@ def _configure(settings: Settings, path: Path, data: Path) -> None:
 def _format(settings: Settings, folder: Path) -> None:
     unfinished = folder / "data.new"
     shutil.rmtree(unfinished, ignore_errors=True)
-    _configure(settings, folder / "format.properties", unfinished)
-    storage_tool = [*_java(settings, folder), "kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id()]
+    _write_properties(settings, folder / "format.properties", unfinished)
+    storage_tool = [
+        *_build_java_command(settings, folder),
+        "kafka.tools.StorageTool",
+        "format",
+        "--cluster-id",
+        _generate_cluster_id(),
+    ]
     done = setup_programs.run_program([*storage_tool, "--config", str(folder / "format.properties")])
     if done.returncode:
         said = [line for line in f"{done.stderr}\n{done.stdout}".splitlines() if line.strip()]
@@ -116,11 +122,11 @@ def _format(settings: Settings, folder: Path) -> None:
     unfinished.rename(folder / "data")
 
 
-def _cluster_id() -> str:
+def _generate_cluster_id() -> str:
     """A random UUID in Kafka's form; never one that begins with "-", which its tools take for an option (1 in 64)."""
     made = (base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=") for _ in itertools.count())
     return next(cluster_id for cluster_id in made if not cluster_id.startswith("-"))
 
 
-def _serves(process: psutil.Process, folder: Path) -> bool:
+def _is_broker_of(process: psutil.Process, folder: Path) -> bool:
     return str(folder / "server.properties") in process.cmdline()

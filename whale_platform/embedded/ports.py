@@ -39,7 +39,7 @@ def check_ports_free(wanted: Mapping[str, int], wait_s: float = 0.0) -> None:
         if port in seen:
             raise EmbeddedServerError(f"{seen[port]} and {setting} are both {port}: give each its own port")
         seen[port] = setting
-        while (problem := _problem(port)) == errno.EADDRINUSE and time.monotonic() < deadline:
+        while (problem := _try_bind(port)) == errno.EADDRINUSE and time.monotonic() < deadline:
             time.sleep(_POLL_S)
         if problem == errno.EADDRINUSE:
             who = find_port_holder(port) or "another program"
@@ -48,7 +48,7 @@ def check_ports_free(wanted: Mapping[str, int], wait_s: float = 0.0) -> None:
             raise EmbeddedServerError(f"port {port} may not be used by this user: set {setting} to one above 1023")
 
 
-def _problem(port: int) -> int:
+def _try_bind(port: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -44,7 +44,7 @@ _CONFIG = {
 def prepare_postgres(settings: Settings) -> None:
     """End orphans; make password and data folder where missing. Raises EmbeddedServerError with one line where that
     fails."""
-    data, binaries = _data(settings), _binaries(settings)
+    data, binaries = _data_path(settings), _find_binaries(settings)
     data.parent.mkdir(parents=True, exist_ok=True)
     server_orphans.end_server_orphans(
         lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data
@@ -65,7 +65,7 @@ def prepare_postgres(settings: Settings) -> None:
 
 def postgres_command(settings: Settings) -> list[str]:
     """What to run; the server stays in the foreground, logs to stderr and ends with its parent."""
-    binaries = _binaries(settings)
+    binaries = _find_binaries(settings)
     parent_watch = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
     values = {**_CONFIG, "port": str(settings.postgres_port)}
     options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
@@ -75,7 +75,7 @@ def postgres_command(settings: Settings) -> list[str]:
         *parent_watch,
         str(binaries / "postgres"),
         "-D",
-        str(_data(settings)),
+        str(_data_path(settings)),
         *options,
     ]
 
@@ -85,17 +85,17 @@ def psql_command(settings: Settings, args: list[str]) -> tuple[list[str], dict[s
     scheme, _, rest = settings.dsn(direct=True).partition("://")
     user, at, place = rest.rpartition("@")
     name, _, password = user.partition(":")
-    psql = _binaries(settings) / "psql"
+    psql = _find_binaries(settings) / "psql"
     environment = {**os.environ, **({"PGPASSWORD": unquote(password)} if password else {})}
     return [str(psql), "--dbname", f"{scheme}://{name}{at}{place}", *args], environment
 
 
-def _data(settings: Settings) -> Path:
+def _data_path(settings: Settings) -> Path:
     return settings.home.resolve() / "postgres"
 
 
-def _binaries(settings: Settings) -> Path:
-    version = _data(settings) / "PG_VERSION"
+def _find_binaries(settings: Settings) -> Path:
+    version = _data_path(settings) / "PG_VERSION"
     return postgres_binaries.find_binaries(settings.pg_bin, version.read_text().strip() if version.exists() else None)
 
 
@@ -111,12 +111,12 @@ def _initialise(data: Path, binaries: Path, password_file: Path) -> None:
     unfinished = data.with_name("postgres.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     initdb = [str(binaries / "initdb"), "-D", str(unfinished), "-U", "whale", "--pwfile", str(password_file)]
-    _run([*initdb, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", *_cheap_logins(binaries)])
+    _run([*initdb, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", *_build_login_options(binaries)])
     _single_user(binaries, unfinished, "CREATE DATABASE whale")
     unfinished.rename(data)
 
 
-def _cheap_logins(binaries: Path) -> list[str]:
+def _build_login_options(binaries: Path) -> list[str]:
     """Thousands of hash rounds guard passwords that people choose; ours has 192 random bits, and Dagster logs in 30
     times a second. The setting is there from Postgres 16 on."""
     return ["-c", "scram_iterations=1"] if int(postgres_binaries.read_major_version(binaries)) >= 16 else []

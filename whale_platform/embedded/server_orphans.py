@@ -19,14 +19,14 @@ def end_server_orphans(belongs: Callable[[psutil.Process], bool]) -> list[int]:
 
     Raises EmbeddedServerError if one stays.
     """
-    found = [process for process in psutil.process_iter() if _asks(belongs, process)]
+    found = [process for process in psutil.process_iter() if _matches(belongs, process)]
     termination.wait_for_exit(found, GRACE_S)
     if alive := [process for process in found if termination.is_alive(process)]:
         raise EmbeddedServerError(f"process {alive[0].pid} of an earlier run can't be ended: end it, then start again")
     return [process.pid for process in found]
 
 
-def _asks(question: Callable[[psutil.Process], bool], process: psutil.Process) -> bool:
+def _matches(question: Callable[[psutil.Process], bool], process: psutil.Process) -> bool:
     try:
         return question(process)
     except (psutil.Error, OSError):  # gone meanwhile, or another user's: not ours

@@ -51,7 +51,7 @@ def read_disk_space(path: Path) -> DiskSpace:
 def read_disk_spaces(home: Path) -> dict[str, DiskSpace]:
     """The disks of a home: `home`, and `lake` where that lies on another one."""
     found = {"home": read_disk_space(home)}
-    lake = _published(home).get("lake")
+    lake = _read_measured(home).get("lake")
     with contextlib.suppress(OSError):
         if lake is not None and Path(lake).stat().st_dev != home.stat().st_dev:
             found["lake"] = read_disk_space(Path(lake))
@@ -60,7 +60,7 @@ def read_disk_spaces(home: Path) -> dict[str, DiskSpace]:
 
 def read_store_sizes(home: Path) -> dict[str, int]:
     """Bytes of each of STORES and of the rest, as last measured; empty where nothing has."""
-    found: dict[str, int] = _published(home).get("stores", {})
+    found: dict[str, int] = _read_measured(home).get("stores", {})
     return found
 
 
@@ -114,33 +114,33 @@ def measure_stores(home: Path, lake: Path, stream: Path) -> dict[str, Any]:
 
 def start_measuring(home: Path, lake: Path, stream: Path, every_s: float = MEASURE_EVERY_S) -> None:
     """Measure at once and again every `every_s` seconds, on a thread that lives as long as this process."""
-    threading.Thread(target=_watch, args=(home, lake, stream, every_s), name="disk", daemon=True).start()
+    threading.Thread(target=_measure_for_ever, args=(home, lake, stream, every_s), name="disk", daemon=True).start()
 
 
-def _watch(home: Path, lake: Path, stream: Path, every_s: float) -> None:
+def _measure_for_ever(home: Path, lake: Path, stream: Path, every_s: float) -> None:
     with contextlib.suppress(OSError, AttributeError):  # of this thread alone, where the kernel knows threads
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
     while True:
         with contextlib.suppress(OSError):
-            _publish(home, measure_stores(home, lake, stream))
+            _write_measured(home, measure_stores(home, lake, stream))
         time.sleep(every_s)
 
 
-def _file(home: Path) -> Path:
+def _file_path(home: Path) -> Path:
     return home / "run" / "disk.json"
 
 
-def _publish(home: Path, measured: dict[str, Any]) -> None:
-    path = _file(home)
+def _write_measured(home: Path, measured: dict[str, Any]) -> None:
+    path = _file_path(home)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(measured))
     fresh.replace(path)
 
 
-def _published(home: Path) -> dict[str, Any]:
+def _read_measured(home: Path) -> dict[str, Any]:
     try:
-        found = json.loads(_file(home).read_text())
+        found = json.loads(_file_path(home).read_text())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

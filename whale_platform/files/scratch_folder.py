@@ -19,7 +19,7 @@ def open_scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     Raises OSError where `parent` can't be written.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    with _locked(parent):
+    with _hold_folder_lock(parent):
         for left in parent.glob(f"{prefix}*"):
             if left.is_dir() and not _in_use(left):
                 shutil.rmtree(left, ignore_errors=True)
@@ -34,7 +34,7 @@ def open_scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _hold_folder_lock(folder: Path) -> Iterator[None]:
     opened = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX)

@@ -63,15 +63,15 @@ class PositionSaver:
         """Draft when it is time, write when the draft has become true. Raises OSError where the disk refuses."""
         if self._draft is None and time.monotonic() >= self._next_at:
             self._draft = self._new_draft()
-        if self._draft is not None and self._holds(self._draft):
+        if self._draft is not None and self._is_delivered(self._draft):
             draft, self._draft = self._draft, None
             self._next_at = time.monotonic() + SAVE_S
             files.save_positions(self._path, draft.positions)
 
-    def last(self) -> bool:
+    def save_last(self) -> bool:
         """Write once more, after everything was flushed; False where the file stays as it is."""
         draft = self._new_draft()
-        if draft is None or not self._holds(draft):
+        if draft is None or not self._is_delivered(draft):
             return False
         files.save_positions(self._path, draft.positions)
         return True
@@ -80,19 +80,19 @@ class PositionSaver:
         offsets = dict(self._ends.next_offsets)
         places, held = dict(self._others), dict(self._others_held)
         for pipeline in self._pipelines:
-            known = pipeline.positions()
+            known = pipeline.build_positions()
             if known is None:
                 return None
             places.update(known)
-            held.update(pipeline.held())
+            held.update(pipeline.encode_held_trades())
         positions = Positions(self._learned.cluster_id, self._learned.topic_id, offsets, places, str(self._share), held)
-        return _Draft(positions, [pipeline.sent() for pipeline in self._pipelines])
+        return _Draft(positions, [pipeline.count_sent() for pipeline in self._pipelines])
 
-    def _holds(self, draft: _Draft) -> bool:
+    def _is_delivered(self, draft: _Draft) -> bool:
         return all(
             done >= sent
             for pipeline, wanted in zip(self._pipelines, draft.sent, strict=True)
-            for done, sent in zip(pipeline.delivered(), wanted, strict=True)
+            for done, sent in zip(pipeline.count_delivered(), wanted, strict=True)
         )
 
 

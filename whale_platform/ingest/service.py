@@ -57,12 +57,12 @@ def main(context: ServiceContext) -> int:
         # The simulator's list is another one with other settings, so no copy of it is of use.
         exchanges = build_adapters(settings, None if settings.source == "live" else lambda _: SymbolCatalogue())
         assign_symbols(exchanges, settings.symbols)
-        _read_lists(context, exchanges)
+        _read_symbol_lists(context, exchanges)
         symbols = assign_symbols(exchanges, settings.symbols)
     except ValueError as wrong:
         return context.report_blocked(str(wrong))
-    share = Share.read(settings.ingest_share)
-    mine = share.of(symbols)
+    share = Share.parse(settings.ingest_share)
+    mine = share.select_symbols(symbols)
     if not any(mine.values()):
         all_of_them = sum(map(len, symbols.values()))
         return context.report_blocked(
@@ -71,13 +71,13 @@ def main(context: ServiceContext) -> int:
     return run_ingester(context, exchanges, mine)
 
 
-def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
+def _read_symbol_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
     """What the exchanges list, where the copies in the home don't do. An exchange that is away is not waited for."""
     settings = context.settings
     symbols = assign_symbols(exchanges, settings.symbols)
     for exchange in exchanges:
         listed, rest = exchange.listed, RestClient(exchange.name, simulated=settings.source != "live")
-        known = listed.read_at is not None and not any(map(listed.refusal, symbols[exchange.name]))
+        known = listed.read_at is not None and not any(map(listed.explain_refusal, symbols[exchange.name]))
         context.report_state("starting", f"reading the list of symbols of {exchange.name}")
         while settings.source != "live" or not known:
             context.record_progress()
@@ -94,7 +94,7 @@ def _read_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
 def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
     """The same with the exchanges given: `symbols` by exchange name."""
     settings, log = context.settings, context.log
-    share, standby = Share.read(settings.ingest_share), Standby(settings.home)
+    share, standby = Share.parse(settings.ingest_share), Standby(settings.home)
     producer = TradeProducer(
         settings.bootstrap,
         "whale-ingester",
@@ -103,7 +103,7 @@ def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols
     )
     ledger = TradeProducer(settings.bootstrap, "whale-ingester-ledger")
     try:
-        learned = _learn(context, share, exchanges[0].source, producer, standby)
+        learned = _scan_until_ready(context, share, exchanges[0].source, producer, standby)
     except MixedSourcesError as mixed:
         producer.close()
         ledger.close()
@@ -118,7 +118,7 @@ def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols
         code = _ingest(context, exchanges, symbols, share, learned, producer, ledger)
     if producer.fenced:
         try:
-            standby.fenced()
+            standby.record_fence()
         except OSError as full:
             log.error("that another process has the share can't be noted", reason=str(full))
     return code
@@ -141,7 +141,7 @@ def _ingest(
     used = [exchange for exchange in exchanges if symbols[exchange.name]]
     rests = [RestClient(exchange.name, simulated=settings.source != "live") for exchange in used]
     clocks = ExchangeClocks(list(zip(used, rests, strict=True)), stop, log)
-    more = learned.starts, receive_to_produced, clocks.lead
+    more = learned.starts, receive_to_produced, clocks.get_lead
     pipelines = [Pipeline(one, symbols[one.name], producer, ledger, ends, *more) for one in used]
     feeds = [ConnectionManager(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
     repairers = [
@@ -150,7 +150,7 @@ def _ingest(
     ]
 
     def fits() -> bool:
-        return share.of(assign_symbols(exchanges, settings.symbols)) == symbols
+        return share.select_symbols(assign_symbols(exchanges, settings.symbols)) == symbols
 
     listers = [
         SymbolLister(pipeline, feed, rest, settings.home, fits, stop, log)
@@ -166,12 +166,12 @@ def _ingest(
     producers = (producer, ledger)
     report = HeartbeatReport(pipelines, feeds, repairers, producers, receive_to_produced, clocks)
     context.before_heartbeat = lambda: context.heartbeat.numbers.update(report.numbers())
-    code = _watch(context, report, producers, feeds, listers, threads)
-    _end(context, feeds, [*repairers, keeper, clocks, *listers], stop, producers, saver)
+    code = _watch_threads(context, report, producers, feeds, listers, threads)
+    _shut_down(context, feeds, [*repairers, keeper, clocks, *listers], stop, producers, saver)
     return code
 
 
-def _learn(
+def _scan_until_ready(
     context: ServiceContext, share: Share, source: Source, producer: TradeProducer, standby: Standby
 ) -> StartupState | None:
     """How far the topic goes; None when stopped meanwhile, or when the producer failed. Raises MixedSourcesError."""
@@ -192,13 +192,13 @@ def _learn(
                 settings.home,
                 share,
                 source,
-                partial(_claim, context, share, producer),
+                partial(_claim_share, context, share, producer),
                 silence_s,
                 context.stop,
                 context.log,
             )
             if learned is not None:
-                standby.claimed()
+                standby.record_claim()
                 return learned
             context.report_state("starting", "waiting for the topics, which `up` makes")
         except BrokerError as error:
@@ -211,7 +211,7 @@ def _learn(
     return None
 
 
-def _claim(context: ServiceContext, share: Share, producer: TradeProducer) -> None:
+def _claim_share(context: ServiceContext, share: Share, producer: TradeProducer) -> None:
     """Let the broker refuse whoever else writes this share's markets, in this order. Raises BrokerError."""
     bootstrap = context.settings.bootstrap
     # 1. A second process of this share.
@@ -219,12 +219,12 @@ def _claim(context: ServiceContext, share: Share, producer: TradeProducer) -> No
     # 2. Those of another number of shares. One that begins meanwhile either registered first and is found here, or
     #    finds this one.
     writers.register_writer(bootstrap, share.writer)
-    for name in share.overlapping(writers.list_writers(bootstrap)):
+    for name in share.find_overlapping(writers.list_writers(bootstrap)):
         writers.fence_writer(bootstrap, name)
         context.log.info("fenced a writer of another number of shares", writer=name)
 
 
-def _watch(
+def _watch_threads(
     context: ServiceContext,
     report: HeartbeatReport,
     producers: Sequence[TradeProducer],
@@ -236,9 +236,9 @@ def _watch(
     while not context.stop.wait(POLL_S):
         context.record_progress()
         for feed in feeds:
-            if any(producer.full for producer in producers) or not feed.hangs():
+            if any(producer.full for producer in producers) or not feed.is_hanging():
                 context.record_progress(f"feed of {feed.exchange.name}")
-        state = report.state()
+        state = report.read_state()
         if state != (context.heartbeat.state, context.heartbeat.detail):
             context.report_state(*state)
         broken = next((producer.fatal for producer in producers if producer.fatal), None)
@@ -253,7 +253,7 @@ def _watch(
     return exit_codes.CLEAN
 
 
-def _end(
+def _shut_down(
     context: ServiceContext,
     feeds: Sequence[ConnectionManager],
     others: Sequence[GapFiller | Housekeeper | ExchangeClocks | SymbolLister],
@@ -274,7 +274,7 @@ def _end(
         thread.join(JOIN_S)
     left = sum(producer.close(FLUSH_S) for producer in producers)
     try:
-        saved = left == 0 and all(producer.fatal is None for producer in producers) and saver.last()
+        saved = left == 0 and all(producer.fatal is None for producer in producers) and saver.save_last()
     except OSError as full:
         saved = False
         context.log.error("the positions file can't be written; the next start reads more", reason=str(full))

@@ -57,4 +57,6 @@ def _is_whole(held: HeldIds | None, counted: HourlyTradeCount | None, nowhere: I
         return False
     if not held.dense:
         return counted is None or held.trades >= counted.trades
-    return all(nowhere.within(first, last) == last - first + 1 for first, last in ids.holes(ids.first, ids.last))
+    return all(
+        nowhere.count_within(first, last) == last - first + 1 for first, last in ids.find_gaps(ids.first, ids.last)
+    )

@@ -51,7 +51,7 @@ class RecomputeCounts:
     whales_new: int = 0
     whales_taken_back: int = 0
 
-    def counts(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, int]:
         """Every number by its name."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "hours"}
 
@@ -67,7 +67,7 @@ def find_wrong_hours(
     found: dict[datetime, dict[MarketHour, tuple[int, int]]] = {}
     for hour in hours:
         with collect_failure(hour, failed):
-            if differs := _differs(settings, dsn, hour):
+            if differs := _find_differing_counts(settings, dsn, hour):
                 found[hour] = differs
     return found
 
@@ -88,18 +88,18 @@ def recompute_hours(
 
     root, out = settings.trades_lake, RecomputeCounts()
     limits = build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
-    for hour in rewrite.hours_to_compact(root, hours.start, hours.end):
+    for hour in rewrite.find_hours_to_compact(root, hours.start, hours.end):
         rewrite.rewrite_hour(root, hour, {"run": maker.run_id, "why": "recompute"})
         tell(hour)
     for part in split_hours(hours, lake.list_files(lake.open_table(root), hours.start, hours.end)):
         # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
-        counted, before = _counted(dsn, part), recomputed_hours.read_row_snapshot(dsn, part)
+        counted, before = _count_stored_trades(dsn, part), recomputed_hours.read_row_snapshot(dsn, part)
         # 2. what the lake has, at one version
         files = lake.list_files(lake.open_table(root), part.start, part.end)
         paths, now = [file.path for file in files], int(datetime.now(UTC).timestamp() * 1000)
         there = sorted({file.start for file in files})
         held = id_counts.count_ids(root, part.start, part.end, files=files)
-        known = {*held, *counted} if lake_is_whole else _whole(dsn, held, counted)
+        known = {*held, *counted} if lake_is_whole else _find_whole_hours(dsn, held, counted)
         before = before if lake_is_whole else select_within(before, held)
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [
@@ -113,10 +113,10 @@ def recompute_hours(
         if before.whales:
             with engine.connect(root) as connection:
                 absent = {key for key in before.whales if key not in {row.key for row in whales}}
-                hidden = aggregate_fills.find_covered(
+                hidden = aggregate_fills.find_within_aggregates(
                     connection, root, paths, {(key[0], key[1], key[3]) for key in absent}
                 )
-            before = before.without_whales_of(hidden)
+            before = before.exclude_whales_of(hidden)
         # 3. the lake's word counts for what it holds whole
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
         near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
@@ -190,18 +190,20 @@ def collect_failure(hour: datetime, failed: dict[datetime, str]) -> Iterator[Non
         failed[hour] = str(error)
 
 
-def _differs(settings: Settings, dsn: str, hour: datetime) -> dict[MarketHour, tuple[int, int]]:
+def _find_differing_counts(settings: Settings, dsn: str, hour: datetime) -> dict[MarketHour, tuple[int, int]]:
     asked = HourRange(hour, hour + HOUR)
-    counted = _counted(dsn, asked)
+    counted = _count_stored_trades(dsn, asked)
     fills = id_counts.count_trades(settings.trades_lake, hour)
     keys = find_differing(fills, counted) if fills else set()
     if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
-        known = _whole(dsn, id_counts.count_ids(settings.trades_lake, hour, asked.end), counted)
-        keys = {key for key in keys if key in known or fills.get(key, 0) > _trades(counted, key)}
-    return {key: (fills.get(key, 0), _trades(counted, key)) for key in sorted(keys)}
+        known = _find_whole_hours(dsn, id_counts.count_ids(settings.trades_lake, hour, asked.end), counted)
+        keys = {key for key in keys if key in known or fills.get(key, 0) > _get_trade_count(counted, key)}
+    return {key: (fills.get(key, 0), _get_trade_count(counted, key)) for key in sorted(keys)}
 
 
-def _whole(dsn: str, there: dict[MarketHour, HeldIds], counted: dict[MarketHour, HourlyTradeCount]) -> set[MarketHour]:
+def _find_whole_hours(
+    dsn: str, there: dict[MarketHour, HeldIds], counted: dict[MarketHour, HourlyTradeCount]
+) -> set[MarketHour]:
     spans: dict[tuple[str, str], tuple[int, int]] = {}
     for key, held in there.items():
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))
@@ -209,9 +211,9 @@ def _whole(dsn: str, there: dict[MarketHour, HeldIds], counted: dict[MarketHour,
     return find_complete(there, counted, ledger.read_ledger_gaps(dsn, spans))
 
 
-def _counted(dsn: str, hours: HourRange) -> dict[MarketHour, HourlyTradeCount]:
+def _count_stored_trades(dsn: str, hours: HourRange) -> dict[MarketHour, HourlyTradeCount]:
     return ledger.count_trades(dsn, hours.start, hours.end, hours.end)
 
 
-def _trades(counted: dict[MarketHour, HourlyTradeCount], key: MarketHour) -> int:
+def _get_trade_count(counted: dict[MarketHour, HourlyTradeCount], key: MarketHour) -> int:
     return counted[key].trades if key in counted else 0

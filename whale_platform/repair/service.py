@@ -62,7 +62,7 @@ Work = Callable[[ServiceContext, Iterable[datetime] | None, WorkHold], dict[str,
 
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
-    return run_loop(context, _work)
+    return run_loop(context, _run_repair)
 
 
 def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
@@ -96,7 +96,7 @@ def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_
             continue
         # 3. the trades go first
         if why := hold.reason_to_wait():
-            _tell(context, trouble, f"the repair waits: {why}")
+            _report_trouble(context, trouble, f"the repair waits: {why}")
             continue
         # 4. compare and repair; where nothing could be, all stay waiting
         done = work(context, None if everything else due, hold)
@@ -104,12 +104,12 @@ def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_
             break
         if isinstance(done, str):
             not_before = time.monotonic() + AGAIN_S
-            _tell(context, trouble, f"the repair waits: {done}")
+            _report_trouble(context, trouble, f"the repair waits: {done}")
             continue
         if done is None:
             not_before, again_s = time.monotonic() + again_s, min(2 * again_s, ALL_S)
             trouble = "hours can't be repaired now, trying again: see the log"
-            _tell(context, trouble)
+            _report_trouble(context, trouble)
             continue
         hold.reset()
         waiting, again_s = waiting - due, AGAIN_S
@@ -120,7 +120,7 @@ def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_
             sums[name] = sums.get(name, 0) + count
         context.heartbeat.numbers.update(sums)
         trouble = f"{len(broken)} hours can't be repaired, from {min(broken)} on: see the log" if broken else ""
-        _tell(context, trouble)
+        _report_trouble(context, trouble)
     context.report_state("stopping")
     return exit_codes.CLEAN
 
@@ -133,13 +133,13 @@ def run_command(context: ServiceContext, command: Sequence[str], hold: WorkHold)
         while child.poll() is None:
             context.record_progress()
             if context.stop.wait(POLL_S) or time.monotonic() - began > WORK_MOST_S:
-                _end(child)
+                _terminate_child(child)
             elif time.monotonic() - asked_at >= ASK_S:
                 asked_at, why = time.monotonic(), hold.reason_to_wait()
                 if why is None:
                     pressed_since = asked_at
                 elif asked_at - pressed_since >= END_AFTER_S:
-                    _end(child)
+                    _terminate_child(child)
                     context.log.warning("repair ended, its hours stay waiting", reason=why)
                     return why
         assert child.stdout is not None
@@ -151,12 +151,14 @@ def run_command(context: ServiceContext, command: Sequence[str], hold: WorkHold)
     return waits or found
 
 
-def _work(context: ServiceContext, hours: Iterable[datetime] | None, hold: WorkHold) -> dict[str, Any] | str | None:
+def _run_repair(
+    context: ServiceContext, hours: Iterable[datetime] | None, hold: WorkHold
+) -> dict[str, Any] | str | None:
     named = ["all"] if hours is None else [hour.astimezone(UTC).isoformat() for hour in sorted(hours)]
     return run_command(context, [sys.executable, "-m", "whale_platform.repair.work", *named], hold)
 
 
-def _tell(context: ServiceContext, trouble: str, why: str = "") -> None:
+def _report_trouble(context: ServiceContext, trouble: str, why: str = "") -> None:
     """What is in the way; a detail whose numbers alone change is no news for the log."""
     state: ServiceState = "degraded" if trouble else "ready"
     detail = "; ".join(filter(None, (trouble, why)))
@@ -166,7 +168,7 @@ def _tell(context: ServiceContext, trouble: str, why: str = "") -> None:
         context.report_state(state, detail)
 
 
-def _end(child: "subprocess.Popen[str]") -> None:
+def _terminate_child(child: "subprocess.Popen[str]") -> None:
     child.terminate()
     try:
         child.wait(END_S)

@@ -65,7 +65,7 @@ def repair_named(settings: Settings, words: Sequence[str], log: structlog.stdlib
     for hour, reason in failed.items():
         log.error("hour can't be repaired", hour=hour.isoformat(), error=reason)
     for hour, made in done.items():
-        log.info("hour made again from the lake", hour=hour.isoformat(), run=maker.run_id, **made.counts())
+        log.info("hour made again from the lake", hour=hour.isoformat(), run=maker.run_id, **made.to_dict())
     return {
         "hours_compared": len(hours),
         "hours_repaired": len(done),

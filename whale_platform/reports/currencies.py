@@ -22,15 +22,15 @@ def render_currencies(rows: Sequence[HourlyRollup]) -> str:
     for row in rows:
         if row.base is not None and row.usd_via is not None:
             groups[row.base].append(row)
-    shared = {base: some for base, some in groups.items() if len(_dollars(some)) > 1}
-    ordered = sorted(shared.items(), key=lambda item: (-sum(_dollars(item[1]).values()), item[0]))
+    shared = {base: some for base, some in groups.items() if len(_sum_dollars(some)) > 1}
+    ordered = sorted(shared.items(), key=lambda item: (-sum(_sum_dollars(item[1]).values()), item[0]))
     if not ordered:
         return ""
     cut = f"\n\n{len(ordered) - MAX_CURRENCIES} more currencies are left out." if len(ordered) > MAX_CURRENCIES else ""
-    return render_table(_HEAD, [_line(base, some) for base, some in ordered[:MAX_CURRENCIES]]) + cut
+    return render_table(_HEAD, [_build_row(base, some) for base, some in ordered[:MAX_CURRENCIES]]) + cut
 
 
-def _dollars(rows: Sequence[HourlyRollup]) -> dict[str, Decimal]:
+def _sum_dollars(rows: Sequence[HourlyRollup]) -> dict[str, Decimal]:
     """Return dollars by symbol."""
     found: dict[str, Decimal] = defaultdict(Decimal)
     for row in rows:
@@ -38,9 +38,9 @@ def _dollars(rows: Sequence[HourlyRollup]) -> dict[str, Decimal]:
     return found
 
 
-def _line(base: str, rows: Sequence[HourlyRollup]) -> tuple[object, ...]:
+def _build_row(base: str, rows: Sequence[HourlyRollup]) -> tuple[object, ...]:
     volume, bought = sum((row.volume for row in rows), Decimal(0)), sum((row.buy_volume for row in rows), Decimal(0))
-    dollars = _dollars(rows)
+    dollars = _sum_dollars(rows)
     total = sum(dollars.values(), Decimal(0))
     most = max(dollars, key=lambda name: (dollars[name], name))
     return (

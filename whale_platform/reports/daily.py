@@ -41,12 +41,12 @@ def render_daily(day: date, rollups: Sequence[HourlyRollup], reports: Sequence[W
         f"{'sold' if flow >= 0 else 'bought'}.",
         "## The market",
     ]
-    if notional := hourly.notional_by_hour(rollups):
+    if notional := hourly.build_notional_series(rollups):
         picture = charts.draw_bars("Notional by hour", "millions of dollars", notional)
         parts.append(charts.embed_png(picture, "notional"))
     parts += [hourly.render_hourly(rollups), "## Whales"]
     if whale_usd:
-        flow_picture = charts.draw_bars("Whale flow by hour", "million dollars", whales.flow_by_hour(reports))
+        flow_picture = charts.draw_bars("Whale flow by hour", "million dollars", whales.build_flow_series(reports))
         parts.append(charts.embed_png(flow_picture, "whale flow"))
     return "\n\n".join([*parts, whales.render_whales(reports)])
 

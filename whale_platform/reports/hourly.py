@@ -30,7 +30,8 @@ def render_hourly(rows: Sequence[HourlyRollup]) -> str:
     )
     head = ("symbol", "open", "high", "low", "close", "volume", "notional", "buyers", "volatility", "trades")
     lines = [
-        _line(f"{exchange} {symbol}", fold[-1].quote or "", fold) for (exchange, symbol), fold in ordered[:MAX_SYMBOLS]
+        _build_row(f"{exchange} {symbol}", fold[-1].quote or "", fold)
+        for (exchange, symbol), fold in ordered[:MAX_SYMBOLS]
     ]
     hours = sorted({row.hour for row in rows})
     span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
@@ -44,7 +45,7 @@ def render_hourly(rows: Sequence[HourlyRollup]) -> str:
     return f"{text}\n\nBy currency, over exchanges and quotes:\n\n{by_base}" if by_base else text
 
 
-def _line(name: str, quote: str, fold: list[HourlyRollup]) -> tuple[object, ...]:
+def _build_row(name: str, quote: str, fold: list[HourlyRollup]) -> tuple[object, ...]:
     volume = sum((row.volume for row in fold), Decimal(0))
     return (
         name,
@@ -60,7 +61,7 @@ def _line(name: str, quote: str, fold: list[HourlyRollup]) -> tuple[object, ...]
     )
 
 
-def notional_by_hour(rows: Sequence[HourlyRollup]) -> dict[str, list[tuple[datetime, float]]]:
+def build_notional_series(rows: Sequence[HourlyRollup]) -> dict[str, list[tuple[datetime, float]]]:
     """Series for a picture: millions of dollars by hour, for the five symbols with most of them and all others."""
     totals: dict[str, float] = defaultdict(float)
     series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)

@@ -12,15 +12,15 @@ _ACTIVE = re.compile(r"[\\`|\[\]<>]")
 
 def render_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table; every column but the first is aligned right."""
-    lines = [_line(head), _line([":---", *["---:"] * (len(head) - 1)])]
-    return "\n".join([*lines, *(_line([str(cell) for cell in row]) for row in rows)])
+    lines = [_render_row(head), _render_row([":---", *["---:"] * (len(head) - 1)])]
+    return "\n".join([*lines, *(_render_row([str(cell) for cell in row]) for row in rows)])
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+def _render_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_escape_cell(cell) for cell in cells)} |"
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return _ACTIVE.sub(r"\\\g<0>", "".join(char if char.isprintable() else " " for char in text))
 
 

@@ -26,16 +26,19 @@ def render_whales(rows: Sequence[WhaleReport]) -> str:
     found = [item for item in groups.items() if any(row.whales for row in item[1])]
     ordered = sorted(found, key=lambda item: -sum(row.notional_usd for row in item[1]))
     head = ("symbol", "whales", "notional", "bought", "sold", "net flow", "share of notional")
-    lines = [_line("**all exchanges**", with_whales, share=False), *(_line(name, fold) for name, fold in ordered)]
+    lines = [
+        _build_row("**all exchanges**", with_whales, share=False),
+        *(_build_row(name, fold) for name, fold in ordered),
+    ]
     cut = (
         f"\n\n{len(ordered) - MAX_ALERTS} more symbols are in the table `whale_reports`."
         if len(ordered) > MAX_ALERTS
         else ""
     )
-    return f"{render_table(head, lines[: MAX_ALERTS + 1])}{cut}\n\n**Largest**\n\n{_largest(with_whales)}"
+    return f"{render_table(head, lines[: MAX_ALERTS + 1])}{cut}\n\n**Largest**\n\n{_render_largest(with_whales)}"
 
 
-def _line(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:
+def _build_row(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:
     notional = sum((row.notional_usd for row in fold), Decimal(0))
     return (
         name,
@@ -48,7 +51,7 @@ def _line(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[o
     )
 
 
-def _largest(rows: Sequence[WhaleReport]) -> str:
+def _render_largest(rows: Sequence[WhaleReport]) -> str:
     alerts: list[tuple[WhaleReport, dict[str, Any]]] = [(row, alert) for row in rows for alert in row.largest]
     alerts.sort(key=lambda pair: -Decimal(pair[1]["notional_usd"]))
     head = ("trade", "side", "notional", "price", "before", "+1 min", "+5 min", "+15 min")
@@ -67,7 +70,7 @@ def _largest(rows: Sequence[WhaleReport]) -> str:
     )
 
 
-def flow_by_hour(rows: Sequence[WhaleReport]) -> dict[str, list[tuple[datetime, float]]]:
+def build_flow_series(rows: Sequence[WhaleReport]) -> dict[str, list[tuple[datetime, float]]]:
     """Series for a picture: dollars bought and sold by whales in millions by hour, sold as negative."""
     bought: dict[datetime, float] = defaultdict(float)
     sold: dict[datetime, float] = defaultdict(float)

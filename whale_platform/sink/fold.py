@@ -33,29 +33,29 @@ def fold_records(records: Iterable[KafkaRecord], places: dict[tuple[str, int], i
         batch.offset_moves[part] = (expected, record.offset + 1)
         state = trade_window.peek_state(record.value or b"") if record.topic == TRADE_WINDOWS else None
         if state is None:
-            _add(batch, record)
+            _add_record(batch, record)
         else:
             window, count = state
             states.setdefault(window, []).append((count, record))
     for found in states.values():
         found.sort(key=_count_of)  # stable: of equals the later stays behind the earlier
-        while found and not _add(batch, found.pop()[1]):
+        while found and not _add_record(batch, found.pop()[1]):
             pass
     return batch
 
 
-def _add(batch: SinkBatch, record: KafkaRecord) -> bool:
+def _add_record(batch: SinkBatch, record: KafkaRecord) -> bool:
     """Add one message, or its reject; whether it could be read."""
     origin = MessageRef(record.topic, record.partition, record.offset)
     try:
-        _parse(batch, record, origin)
+        _fold_record(batch, record, origin)
     except MessageFormatError as reason:
         batch.rejects.append(RejectedMessage(origin, str(reason)))
         return False
     return True
 
 
-def _parse(batch: SinkBatch, record: KafkaRecord, origin: MessageRef) -> None:
+def _fold_record(batch: SinkBatch, record: KafkaRecord, origin: MessageRef) -> None:
     value, stamp = record.value, record.timestamp_ms
     if record.topic == TRADE_WINDOWS:
         window = trade_window.decode_window(value, stamp)
@@ -74,10 +74,10 @@ def _parse(batch: SinkBatch, record: KafkaRecord, origin: MessageRef) -> None:
             loss = stream_loss.decode_loss(value, stamp)
             batch.losses[loss.key] = (loss, origin)
     else:
-        _count(batch, dead_letter.decode_dead_letter(value, stamp, record.offset))
+        _count_dead_letter(batch, dead_letter.decode_dead_letter(value, stamp, record.offset))
 
 
-def _count(batch: SinkBatch, letter: DeadLetterRow) -> None:
+def _count_dead_letter(batch: SinkBatch, letter: DeadLetterRow) -> None:
     key = (letter.exchange, letter.kind, letter.day)
     held = batch.dead_letters.get(key)
     if held is not None:

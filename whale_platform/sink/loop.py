@@ -51,7 +51,7 @@ class RecordReader(Protocol):
 class BatchStore(Protocol):
     """What the sink needs of `SinkStore`."""
 
-    def stored_offsets(self) -> dict[tuple[str, int], StoredOffset]: ...
+    def read_offsets(self) -> dict[tuple[str, int], StoredOffset]: ...
     def store_offsets(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None: ...
     def write(self, batch: SinkBatch) -> dict[str, int]: ...
     def close(self) -> None: ...
@@ -74,7 +74,7 @@ class SinkLoop:
         self._counters = SinkCounters()
         self._failures = 0
         context.heartbeat.numbers = dict(self._counters.numbers())
-        context.before_heartbeat = self._before_beat
+        context.before_heartbeat = self._update_heartbeat
 
     def run(self) -> int:
         """Until `stop`; returns the exit code."""
@@ -85,13 +85,15 @@ class SinkLoop:
                 self._run_connected()
             except StoreUnavailableError as error:
                 self._counters.postgres = "away"
-                self._wait(f"waiting for Postgres: {error}")
+                self._wait_before_retry(f"waiting for Postgres: {error}")
             except BrokerError as error:
-                self._wait(f"waiting for Kafka: {describe_broker_error(error)}")
+                self._wait_before_retry(f"waiting for Kafka: {describe_broker_error(error)}")
             except OffsetExpiredError as error:
-                self._wait(f"offsets have expired: {error}")
+                self._wait_before_retry(f"offsets have expired: {error}")
             except SchemaMismatchError as error:
-                self._wait(f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it")
+                self._wait_before_retry(
+                    f"the database's schema does not fit this code ({error}): `whale restart --all` migrates it"
+                )
             except OffsetConflictError as error:
                 context.report_state("degraded", f"{error}; starting again")
                 return exit_codes.RETRY
@@ -116,7 +118,7 @@ class SinkLoop:
 
     def _consume(self, store: BatchStore, reader: RecordReader) -> None:
         known = self._identify()
-        todo = plan_resume(store.stored_offsets(), known, reader.bounds, datetime.now(UTC))
+        todo = plan_resume(store.read_offsets(), known, reader.bounds, datetime.now(UTC))
         for note in todo.notes:
             self._context.log.warning("place", note=note)
         store.store_offsets(todo.changed, todo.losses)
@@ -161,13 +163,13 @@ class SinkLoop:
         if (self._context.heartbeat.state, self._context.heartbeat.detail) != (state, trouble):
             self._context.report_state("degraded" if trouble else "ready", trouble)
 
-    def _wait(self, why: str) -> None:
+    def _wait_before_retry(self, why: str) -> None:
         self._context.report_state("degraded", why)
         most = min(CAP_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
         self._context.stop.wait(most * random.uniform(0.5, 1.0))
 
-    def _before_beat(self) -> None:
+    def _update_heartbeat(self) -> None:
         beat, counters = self._context.heartbeat, self._counters
         stuck = counters.stuck_s()
         if stuck > STUCK_S:

@@ -43,7 +43,7 @@ def plan_resume(
     for topic, info in now.topics.items():
         for partition in range(info.partitions):
             low, high = bounds(topic, partition)
-            start = _start(out, stored.get((topic, partition)), info, partition, (low, high), found_at)
+            start = _find_start_offset(out, stored.get((topic, partition)), info, partition, (low, high), found_at)
             place = StoredOffset(start, info.topic_id, now.cluster_id)
             out.offsets[topic, partition] = start
             if place != stored.get((topic, partition)):
@@ -51,7 +51,7 @@ def plan_resume(
     return out
 
 
-def _start(
+def _find_start_offset(
     out: ResumePlan,
     place: StoredOffset | None,
     info: TopicInfo,

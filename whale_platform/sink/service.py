@@ -20,7 +20,7 @@ def main(context: ServiceContext) -> int:
     settings = context.settings
     return SinkLoop(
         context,
-        open_store=lambda: _store(settings),
+        open_store=lambda: _open_store(settings),
         open_reader=lambda: TopicReader(settings.bootstrap, "whale-sink", FETCH_WAIT_MS),
         identify=lambda: identify_topics(settings),
     ).run()
@@ -42,7 +42,7 @@ def identify_topics(settings: Settings) -> TopicIdentity:
     )
 
 
-def _store(settings: Settings) -> SinkStore:
+def _open_store(settings: Settings) -> SinkStore:
     try:
         return SinkStore(settings.dsn("sink"))
     except OSError as error:

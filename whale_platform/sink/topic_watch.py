@@ -22,13 +22,13 @@ class TopicWatch:
         self._identify = identify
         self._known = known
         self._stop = threading.Event()
-        threading.Thread(target=self._look, name="topic-watch", daemon=True).start()
+        threading.Thread(target=self._watch_topics, name="topic-watch", daemon=True).start()
 
     def stop(self) -> None:
         """Look no more; an answer still under way is ignored."""
         self._stop.set()
 
-    def _look(self) -> None:
+    def _watch_topics(self) -> None:
         while not self.changed and not self._stop.wait(INTERVAL_S):
             try:
                 self.changed = self._identify() != self._known

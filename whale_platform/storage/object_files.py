@@ -51,21 +51,21 @@ class ObjectFileSystem(FsspecStore):
         neither copied nor deleted by object_store.
         """
         bucket, prefix = self._split_path(path)
-        with _explaining(path):
+        with _translate_errors(path):
             return list(self._construct_store(bucket).list(f"{prefix}/").collect())
 
     def copy_below(self, path: str, target: str) -> None:
         """Copy each object below `path` to the same name below `target`, in the same bucket."""
         (bucket, prefix), (_, wanted) = self._split_path(path), self._split_path(target)
         for one in self.list_objects(path):
-            with suppress(FileNotFoundError), _explaining(path):  # the mark of a folder, or deleted meanwhile
+            with suppress(FileNotFoundError), _translate_errors(path):  # the mark of a folder, or deleted meanwhile
                 self._construct_store(bucket).copy(one["path"], wanted + one["path"].removeprefix(prefix))
 
     def delete_below(self, path: str) -> None:
         """Delete each object below `path`, a thousand in one request."""
         bucket = self._split_path(path)[0]
         if names := [one["path"] for one in self.list_objects(path)]:
-            with _explaining(path):
+            with _translate_errors(path):
                 self._construct_store(bucket).delete(names)
 
     def _open(self, path: str, mode: str = "rb", **more: Any) -> Any:  # type: ignore[override]
@@ -87,12 +87,12 @@ class ObjectWriter(BufferedFile):
 
     def write(self, data: bytes) -> int:
         """Keep the bytes, or upload them as a part; returns how many."""
-        with _explaining(self.path):
+        with _translate_errors(self.path):
             return super().write(data)
 
     def close(self) -> None:
         """Upload what is left."""
-        with _explaining(self.path):
+        with _translate_errors(self.path):
             super().close()
 
 
@@ -103,7 +103,7 @@ def register() -> None:
 
 
 @contextmanager
-def _explaining(path: str) -> Iterator[None]:
+def _translate_errors(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as missing:
@@ -114,17 +114,17 @@ def _explaining(path: str) -> Iterator[None]:
         raise ObjectStoreError(explain_failure(str(error), path)) from None
 
 
-def _explained(request: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_request(request: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(request)
     async def run(files: FsspecStore, path: Any, *args: Any, **more: Any) -> Any:
-        with _explaining(str(path)):
+        with _translate_errors(str(path)):
             return await request(files, path, *args, **more)
 
     return run
 
 
 for _name in ("_cat_file", "_pipe_file", "_cp_file", "_rm_file", "_info", "_ls"):
-    setattr(ObjectFileSystem, _name, _explained(getattr(FsspecStore, _name)))
+    setattr(ObjectFileSystem, _name, _wrap_request(getattr(FsspecStore, _name)))
 
 
 def explain_failure(text: str, path: str) -> str:

@@ -100,7 +100,7 @@ def check_endpoint(value: str) -> str:
     return value.rstrip("/")
 
 
-def find_log_in(endpoint: str | None, region: str | None, key: str | None, secret: str | None) -> ObjectStore:
+def find_object_store(endpoint: str | None, region: str | None, key: str | None, secret: str | None) -> ObjectStore:
     """The object store by these settings, and by AWS's own variables where one is None.
 
     Raises ValueError, naming the settings, where there is no log-in.

@@ -27,7 +27,7 @@ from whale_platform.stores.errors import InvalidDsnError, SchemaMismatchError, S
 from whale_platform.stores.postgres import connection as stores
 from whale_platform.stores.postgres import databases, roles
 from whale_platform.stores.stream_tables import missing_currencies
-from whale_platform.stores.stream_tables.partitions import coming_days, ensure_days
+from whale_platform.stores.stream_tables.partitions import ensure_days, list_coming_days
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.settings_reader import read_settings
 
@@ -43,12 +43,12 @@ def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
 
     Raises PostgresUnusableError, SchemaNewerError, OSError (no password file).
     """
-    dsn = _reachable(settings, wait_s)
+    dsn = _wait_for_database(settings, wait_s)
     before, after = upgrade_schema(dsn)
     roles.ensure_roles(settings)
     seeded = seed_threshold(dsn, settings.threshold_usd)
     with stores.open_transaction(dsn, "whale-migrate", statement_timeout_s=60.0) as conn, conn.cursor() as cursor:
-        made = ensure_days(cursor, coming_days())
+        made = ensure_days(cursor, list_coming_days())
     steps = [f"schema {after}" if before == after else f"schema {before or 'none'} -> {after}"]
     steps += [f"{len(made)} partitions made"] if made else []
     steps += ["default whale threshold set"] if seeded else []
@@ -101,7 +101,7 @@ def _upgrade(conn: Connection, wanted: str) -> tuple[str | None, str]:
     return before, str(head)
 
 
-def _reachable(settings: Settings, wait_s: float) -> str:
+def _wait_for_database(settings: Settings, wait_s: float) -> str:
     """The DSN, once a connection works. The password file may come late: the database is being made."""
     begun, said = time.monotonic(), ""
     while True:

@@ -34,7 +34,7 @@ NO_WATERMARK = "0 seconds"  # a batch has none
 
 def recompute_windows(session: SparkSession, root: Folder, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
     """The values of `trade_windows` messages, one for each final window of these files of the lake."""
-    rows = transforms.compute_windows(_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
+    rows = transforms.compute_windows(_read_lake_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
@@ -46,7 +46,7 @@ def recompute_whales(
     A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
     """
     known = F.from_json(F.lit(json.dumps(encode_history(thresholds))), transforms.THRESHOLDS_TYPE)
-    rows = transforms.compute_alerts(_trades(session, root, paths).where("fills = 1"), known, run_id)
+    rows = transforms.compute_alerts(_read_lake_trades(session, root, paths).where("fills = 1"), known, run_id)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
@@ -108,16 +108,16 @@ def configure_batch(settings: Settings, work: Path) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(CORES),
         "spark.sql.ansi.enabled": "true",
         **executors,
-        **_object_store(settings),
+        **_build_object_store_options(settings),
     }
 
 
-def _object_store(settings: Settings) -> dict[str, str]:
+def _build_object_store_options(settings: Settings) -> dict[str, str]:
     if settings.object_store is None:
         return {}
     paths = jars.find_s3_jars(settings.tools)
     return {"spark.jars": ",".join(map(str, paths)), **settings.object_store.build_hadoop_options()}
 
 
-def _trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> DataFrame:
+def _read_lake_trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> DataFrame:
     return writer.read_trades(session.read.parquet(*[folders.spark_path(root / path) for path in paths]))

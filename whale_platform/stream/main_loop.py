@@ -52,7 +52,7 @@ class MainLoop:
         shortage: Callable[[], str],
     ) -> None:
         self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
-        self._lake, self._healer, self._failed, self._start_warm_up = lake, healer, failed, rehearse
+        self._lake, self._healer, self._handle_failure, self._start_warm_up = lake, healer, failed, rehearse
         self._shortage = shortage
         self._whales_mode: Mode = queries.choose_whales_mode(context.settings)
         self._condition, self._reports = StreamCondition(), ProgressReports()
@@ -62,16 +62,16 @@ class MainLoop:
         """Until `context.stop` or a query fails; returns the exit code."""
         self._context.before_heartbeat = self._expire_lag
         while not self._context.stop.is_set():
-            for name, query in self._running().items():
+            for name, query in self._list_queries().items():
                 if query.isActive:
                     continue
                 self._context.record_progress(next_within_s=START_S)
-                if self._failed(name, query):
+                if self._handle_failure(name, query):
                     return exit_codes.RETRY
             if self._lake.outdated:
                 return exit_codes.RETRY
             began = time.monotonic()
-            self._flow.update(self._modes())
+            self._flow.update(self._read_modes())
             self._context.record_progress(next_within_s=START_S)  # the JVM has answered
             self._advance()
             self._context.record_progress()
@@ -84,11 +84,11 @@ class MainLoop:
         self._flow.close()
         return exit_codes.CLEAN
 
-    def _running(self) -> dict[str, StreamingQuery]:
+    def _list_queries(self) -> dict[str, StreamingQuery]:
         windows = self._windows.query
         return {"whales": self._whales, **({"windows": windows} if windows is not None else {})}
 
-    def _modes(self) -> dict[str, Mode]:
+    def _read_modes(self) -> dict[str, Mode]:
         windows = self._windows.mode
         return {"whales": self._whales_mode, **({"windows": windows} if windows is not None else {})}
 
@@ -102,17 +102,17 @@ class MainLoop:
             self._step = 2
         # 2. It reads, and has put out what waited for it, or is left as it failed: now the windows begin.
         elif self._step == 2 and (
-            not self._whales.isActive or flow.has_caught_up("whales", lambda: _works(self._whales))
+            not self._whales.isActive or flow.has_caught_up("whales", lambda: _is_working(self._whales))
         ):
             flow.mark_start("windows")
-            self._windows.begin(flow.behind["windows"])
+            self._windows.start(flow.behind["windows"])
             self._step = 3
         # 3. So have the windows: the service is ready, and what may wait begins.
         elif self._step == 3 and self._windows.query is not None:
             query = self._windows.query
             if not query.isActive:
                 self._lake.poll(True)
-            elif flow.has_caught_up("windows", lambda: _works(query)):
+            elif flow.has_caught_up("windows", lambda: _is_working(query)):
                 self._start_warm_up(self._has_spare_processors)
                 self._step = 4
         # 4. The lake's query is kept running, and lives on less while the stream is behind.
@@ -121,22 +121,26 @@ class MainLoop:
         if (
             self._step >= 3
             and not self._healer.is_suspended("windows")
-            and self._windows.update(flow.behind["windows"], self._busy(), flow.windows_emitted)
+            and self._windows.update(flow.behind["windows"], self._read_busy_share(), flow.windows_emitted)
         ):
             flow.mark_start("windows")
-            self._reports.forget("windows")
+            self._reports.drop_batch_time("windows")
 
     def _has_spare_processors(self) -> bool:
         """Whether there are processors to spare; a plan is rehearsed only for real-time mode."""
         return self._condition.behind_since is None and self._windows.mode == "realtime"
 
-    def _busy(self) -> float | None:
-        return self._reports.busy("windows", queries.MICROBATCH_S) if self._windows.mode == "microbatch" else None
+    def _read_busy_share(self) -> float | None:
+        return (
+            self._reports.measure_busy_share("windows", queries.MICROBATCH_S)
+            if self._windows.mode == "microbatch"
+            else None
+        )
 
     def _publish(self, began: float) -> None:
         """Publish what the look that began then has found, at once."""
         flow, numbers = self._flow, self._context.heartbeat.numbers
-        for name, query in self._running().items():
+        for name, query in self._list_queries().items():
             batch = flow.committed[name].batch
             if self._reports.poll(time.monotonic(), name, query, batch) and name == "windows":
                 self._log()
@@ -153,7 +157,7 @@ class MainLoop:
             windows_mode=self._windows.mode,
             rate=None if flow.rate is None else round(flow.rate, 1),
             behind_since=None if since is None else round(time.time() - (time.monotonic() - since), 1),
-            **_lags(find_largest_lag(behind), behind["windows"], behind["whales"]),
+            **_build_lag_numbers(find_largest_lag(behind), behind["windows"], behind["whales"]),
         )
         self._looked = began
         self._expire_lag()
@@ -169,7 +173,7 @@ class MainLoop:
         What counts is the age of the look that was published, not of the one under way.
         """
         if time.monotonic() - self._looked > STALE_S:
-            self._context.heartbeat.numbers.update(_lags(UNKNOWN_LAG, UNKNOWN_LAG, UNKNOWN_LAG))
+            self._context.heartbeat.numbers.update(_build_lag_numbers(UNKNOWN_LAG, UNKNOWN_LAG, UNKNOWN_LAG))
 
     def _log(self) -> None:
         if self._windows.mode == "realtime" or time.monotonic() - self._logged >= LOG_S:
@@ -183,11 +187,11 @@ def stop_quietly(stop: Callable[[], None]) -> None:
         stop()
 
 
-def _works(query: StreamingQuery) -> bool:
+def _is_working(query: StreamingQuery) -> bool:
     return bool(query.status["isTriggerActive"] or query.lastProgress is not None)
 
 
-def _lags(*behind: QueryLag) -> dict[str, float | int | None]:
+def _build_lag_numbers(*behind: QueryLag) -> dict[str, float | int | None]:
     """Of the slowest, of the windows and of the whales."""
     found: dict[str, float | int | None] = {}
     for prefix, one in zip(("", "windows_", "whales_"), behind, strict=True):

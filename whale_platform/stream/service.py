@@ -74,7 +74,7 @@ def main(context: ServiceContext) -> int:
         labels = queries.build_labels(settings, place)
         folders = healer.prepare(labels.values(), place)
         flow = TopicFlow(settings, spark, sorted(place.earliest), folders, run_id)
-        threading.Thread(target=_refresh, args=(context, file), name="thresholds", daemon=True).start()
+        threading.Thread(target=_refresh_thresholds, args=(context, file), name="thresholds", daemon=True).start()
 
         def start_windows(mode: Mode) -> StreamingQuery:
             spread_s = flow.spread_s("windows")
@@ -87,7 +87,7 @@ def main(context: ServiceContext) -> int:
             WindowsQuery(start_windows, settings.stream_mode, context.log),
             LakeQuerySupervisor(context, spark, place, run_id, healer),
             healer,
-            partial(_failed, context, healer, labels),
+            partial(_handle_failure, context, healer, labels),
             partial(start_warm_up, queries.build_warm_ups(spark, settings, file, run_id), context.stop),
             partial(
                 slots.explain_shortage, spark, slots.count_needed_slots(len(place.earliest), settings.stream_reducers)
@@ -124,7 +124,7 @@ def _wait_for_topics(context: ServiceContext) -> queries.SourceTopic | None:
     return None
 
 
-def _failed(
+def _handle_failure(
     context: ServiceContext,
     healer: QueryRecovery,
     labels: Mapping[str, CheckpointLabel],
@@ -135,12 +135,12 @@ def _failed(
     error = str(query.exception())
     if not healer.trouble:
         context.log.error("query failed", query=name, error=error)
-    if not healer.failed(labels[name], session.read_java_trace(query)):
+    if not healer.handle_failure(labels[name], session.read_java_trace(query)):
         return False
     context.report_state("degraded", f"query {name} failed, starting again: {error.splitlines()[0][:300]}")
     return True
 
 
-def _refresh(context: ServiceContext, file: ThresholdFile) -> None:
+def _refresh_thresholds(context: ServiceContext, file: ThresholdFile) -> None:
     while not context.stop.wait(EVERY_S):
         file.refresh()

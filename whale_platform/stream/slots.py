@@ -38,13 +38,13 @@ def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions:
     settings = context.settings
     wanted = count_needed_slots(topic_partitions, settings.stream_reducers)
     if cluster.is_local(settings.spark_master):
-        _await_objects(context)
+        _wait_for_object_store(context)
         if spark.sparkContext.defaultParallelism >= wanted:
             return spark
         context.log.warning("more task slots than WHALE_SPARK_MASTER says", master=settings.spark_master, slots=wanted)
         spark.stop()
         return session.build_session(settings, f"local[{wanted}]")
-    _await_objects(context)
+    _wait_for_object_store(context)
     while (lacking := explain_shortage(spark, wanted)) and not context.stop.is_set():
         context.record_progress(next_within_s=START_S)
         context.report_state("degraded", f"{lacking}; waiting")
@@ -57,7 +57,7 @@ def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions:
     return spark
 
 
-def _await_objects(context: ServiceContext) -> None:
+def _wait_for_object_store(context: ServiceContext) -> None:
     """Return once what lies in an object store can be written there, or `context.stop` is set."""
     for folder in filter(folders.is_remote, (context.settings.stream_home, context.settings.trades_lake.parent)):
         while not context.stop.is_set() and (problem := folders.explain_unusable(folder)):

@@ -32,11 +32,11 @@ class WindowsQuery:
         self.query: StreamingQuery | None = None
         self.mode: Mode | None = None
 
-    def begin(self, behind: QueryLag) -> None:
+    def start(self, behind: QueryLag) -> None:
         """Start it in the mode that is wanted, or that fits what it is behind."""
         mode = choose_start_mode(behind.trades) if self._wanted == "auto" else self._wanted
         self._policy = ModePolicy(mode, time.monotonic())
-        self._begin(mode)
+        self._start_in_mode(mode)
 
     def update(self, behind: QueryLag, busy: float | None, out: int | None = None) -> bool:
         """Change the mode where that is due; whether the query has just restarted. `busy`, `out`: see `ModeSample`."""
@@ -47,7 +47,7 @@ class WindowsQuery:
             if self._ending.is_alive():
                 return False
             self._ending = None
-            self._begin(self._next)
+            self._start_in_mode(self._next)
             policy.confirm_switch(self._next, time.monotonic())
             return True
         if self._wanted != "auto" or self.query is None:
@@ -58,7 +58,7 @@ class WindowsQuery:
                 "the windows' query changes its mode", mode=mode, behind=behind.trades, behind_s=behind.seconds
             )
             query, self.query, self._next = self.query, None, mode
-            self._ending = threading.Thread(target=_end, args=(query,), name="switch", daemon=True)
+            self._ending = threading.Thread(target=_stop_query, args=(query,), name="switch", daemon=True)
             self._ending.start()
         return False
 
@@ -69,10 +69,10 @@ class WindowsQuery:
         if self.query is not None:
             self.query.stop()
 
-    def _begin(self, mode: Mode) -> None:
+    def _start_in_mode(self, mode: Mode) -> None:
         self.query, self.mode = self._start(mode), mode
 
 
-def _end(query: StreamingQuery) -> None:
+def _stop_query(query: StreamingQuery) -> None:
     with suppress(PySparkException, Py4JError):  # its last batch may fail by being ended: it is done again
         query.stop()

@@ -16,7 +16,7 @@ class Deployment:
     """`checkout`: the code that is checked out. Asking for it is a git command of some milliseconds."""
 
     def __init__(self, ask: Callable[[], str] = deployed_code, every_s: float = CHECK_EVERY_S) -> None:
-        self._ask, self._every_s = ask, every_s
+        self._read_code, self._every_s = ask, every_s
         self._codes: dict[str, str] = {}
         self.checkout = ask()
         self._looked = time.monotonic()
@@ -25,11 +25,11 @@ class Deployment:
         """Whether the checkout has changed since the last look; asked every `every_s` seconds at most."""
         if time.monotonic() - self._looked < self._every_s:
             return False
-        return self._look()
+        return self._refresh_checkout()
 
     def record_start(self, service: str) -> bool:
         """`service` starts now, with what is checked out; whether that has changed since the last look."""
-        changed = self._look()
+        changed = self._refresh_checkout()
         self._codes[service] = self.checkout
         return changed
 
@@ -45,9 +45,9 @@ class Deployment:
         """Whether `service` was last started with what is checked out."""
         return self.code_of(service) == self.checkout != ""
 
-    def _look(self) -> bool:
+    def _refresh_checkout(self) -> bool:
         self._looked = time.monotonic()
-        before, self.checkout = self.checkout, self._ask() or self.checkout
+        before, self.checkout = self.checkout, self._read_code() or self.checkout
         return before != self.checkout
 
 

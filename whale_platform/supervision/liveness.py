@@ -48,13 +48,13 @@ class ServiceLiveness:
         """Look at `process` from now on."""
         self._process = process
         window_s = min(SAMPLE_WINDOW_S, self._spec.idle_limit_s / 10)
-        self._start = ActivityTracker((process.pid,), self._said, window_s, self._clock)
+        self._start = ActivityTracker((process.pid,), self._read_output_token, window_s, self._clock)
         if self._spec.is_ready is not None:
             threading.Thread(
                 target=self._probe, args=(self._spec.is_ready,), name=f"probe-{self._spec.name}", daemon=True
             ).start()
 
-    def forget(self) -> None:
+    def stop_observing(self) -> None:
         """The process has ended."""
         self._process = None
 
@@ -66,9 +66,9 @@ class ServiceLiveness:
         if beat is not None and beat.pid == self._process.pid:
             self.heartbeat = beat
             for name, count in beat.progress.items():
-                self._loop(name).record(count, self._clock(), beat.patience.get(name, 0.0))
+                self._ensure_loop(name).record(count, self._clock(), beat.patience.get(name, 0.0))
         if self._answered is not None:
-            self._loop("").record(self._answered, self._answered)
+            self._ensure_loop("").record(self._answered, self._answered)
         if self._started_at is None and self.reported_state()[0] != "starting":
             self._started_at = self._clock()
         if self._started_at is None:
@@ -76,9 +76,9 @@ class ServiceLiveness:
                 self._start.refresh()
             return
         if not self._loops:
-            self._loop("main")
+            self._ensure_loop("main")
         for loop in self._loops.values():
-            loop.measure(self._process.pid, self._silent_s(loop), self._spec.silent_after_s)
+            loop.measure(self._process.pid, self._measure_silence_s(loop), self._spec.silent_after_s)
 
     def hang_reason(self) -> str:
         """Why the process must be ended, in words; empty where it need not be."""
@@ -96,7 +96,7 @@ class ServiceLiveness:
         silences = (
             LoopSilence(
                 f"its loop {name!r}" if name else "it",
-                self._silent_s(loop),
+                self._measure_silence_s(loop),
                 self._spec.silent_after_s,
                 loop.patience_s,
                 self._spec.loops_after_cpu_s,
@@ -136,13 +136,13 @@ class ServiceLiveness:
         quiet = self._clock() - self._answered
         return ("ready", "") if quiet < UNRESPONSIVE_S else ("degraded", f"has not answered for {quiet:.0f} s")
 
-    def _loop(self, name: str) -> "_Loop":
+    def _ensure_loop(self, name: str) -> "_Loop":
         return self._loops.setdefault(name, _Loop(self._clock))
 
-    def _silent_s(self, loop: "_Loop") -> float:
+    def _measure_silence_s(self, loop: "_Loop") -> float:
         return self._clock() - max(loop.at, self._started_at or 0.0)
 
-    def _said(self) -> object:
+    def _read_output_token(self) -> object:
         try:
             size = (self._home / "logs" / f"{self._spec.name}.log").stat().st_size
         except OSError:

@@ -61,7 +61,7 @@ class SupervisedService:
             priority.lower_group_priority(process.pid, self.spec.nice)
         code = process.poll()
         if code is not None:
-            self._ended(code)
+            self._record_exit(code)
 
     def build_view(self, missing: tuple[str, ...]) -> ServiceView:
         """What `decide_restart` is to see, given which needs are not ready."""
@@ -105,7 +105,7 @@ class SupervisedService:
         """End the process now, and its group; it counts as a run that ended."""
         if self.process is not None:
             self.process.end_group()
-            self._ended(self.process.poll(), reason)
+            self._record_exit(self.process.poll(), reason)
 
     def step(self, missing: tuple[str, ...] = ()) -> tuple[ShownState, str]:
         """Decide and act once; returns what to show of it and why."""
@@ -124,7 +124,7 @@ class SupervisedService:
 
     def restart(self) -> None:
         """Stop it and start it again, and reset its failures and what it was blocked by; `step` does the rest."""
-        self._restarting = self._ending()
+        self._restarting = self._build_termination_wait()
         self.stop()
 
     def stop(self) -> None:
@@ -146,12 +146,12 @@ class SupervisedService:
     def stop_for_good(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Stop it for good; killed after its grace. `meanwhile` is called often."""
         self.stop()
-        ending = self._ending()
+        ending = self._build_termination_wait()
         while self.process is not None:
             if why := ending.give_up_reason():
                 self.kill(why)
                 break
-            self._wait(meanwhile)
+            self._wait_one_turn(meanwhile)
 
     def reset_silence(self) -> None:
         """The watcher itself was not running: silence until now proves nothing."""
@@ -171,12 +171,12 @@ class SupervisedService:
             "still_s": self._liveness.idle_s(),
         }
 
-    def _wait(self, meanwhile: Callable[[], None]) -> None:
+    def _wait_one_turn(self, meanwhile: Callable[[], None]) -> None:
         time.sleep(0.02)
         self.refresh()
         meanwhile()
 
-    def _ending(self) -> TerminationWait:
+    def _build_termination_wait(self) -> TerminationWait:
         roots = () if self.process is None else (self.process.pid,)
         log = self._log_pipes.log_path(self.spec.name)
         return TerminationWait(roots, self.spec.stop_grace_s, lambda: log.exists() and log.stat().st_size, self._clock)
@@ -200,10 +200,10 @@ class SupervisedService:
         self._log_pipes.guard(process.pid)
         self._liveness.observe(process)
 
-    def _ended(self, code: int | None, reason: str = "") -> None:
+    def _record_exit(self, code: int | None, reason: str = "") -> None:
         process, self.process = self.process, None
         assert process is not None
-        self._liveness.forget()
+        self._liveness.stop_observing()
         process.end_group()
         self._log_pipes.release(process.pid)
         self.last_exit = code

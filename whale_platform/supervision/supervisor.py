@@ -26,9 +26,9 @@ from whale_platform.supervision.control.desired_state import DesiredState
 from whale_platform.supervision.control.state_changes import StateChanges
 from whale_platform.supervision.control.state_files import (
     SUPERVISOR,
-    forget_requests,
+    delete_requests,
+    pop_restart_request,
     state_path,
-    take_restart,
 )
 from whale_platform.supervision.deployment import Deployment, describe_outdated
 from whale_platform.supervision.policy.restart_policy import WORKING_STATES, ShownState
@@ -36,7 +36,7 @@ from whale_platform.supervision.policy.service_spec import ServiceSpec
 from whale_platform.supervision.processes import orphans, parent_watch, setup_programs
 from whale_platform.supervision.processes.log_pipes import LogPipes
 from whale_platform.supervision.runtime import log_setup
-from whale_platform.supervision.runtime.lease import Lease, take_handed_lease
+from whale_platform.supervision.runtime.lease import Lease, pop_handed_lease
 from whale_platform.supervision.supervised_service import SupervisedService
 
 TURN_S = 0.1
@@ -62,7 +62,7 @@ class Supervisor:
         name: str = SUPERVISOR,
     ) -> None:
         self._home, self._name = home.resolve(), name
-        self._specs = tuple(replace(spec, command=partial(self._command, spec)) for spec in specs)
+        self._specs = tuple(replace(spec, command=partial(self._build_command, spec)) for spec in specs)
         _check_order(self._specs)
         self._deployment = deployment or Deployment()
         self._changes = StateChanges(self._home, f"{os.getpid()}-{time.time():.0f}", name)
@@ -80,7 +80,7 @@ class Supervisor:
         """Run until SIGTERM, SIGINT or the parent watch; then stop everything. Raises LeaseRefusedError where one is at
         work."""
         lease = Lease(self._home, self._name)
-        lease.acquire(take_handed_lease())
+        lease.acquire(pop_handed_lease())
         lease.hold_until_exit()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
@@ -92,7 +92,7 @@ class Supervisor:
         orphans.end_orphans(
             self._home, lambda text: self._log.warning("orphans of an earlier run", doing=text), only=only
         )
-        forget_requests(self._home, [spec.name for spec in self._specs])
+        delete_requests(self._home, [spec.name for spec in self._specs])
         self._log_pipes = self._make_log_pipes(self._home, [spec.name for spec in self._specs])
         self._services = {spec.name: SupervisedService(spec, self._home, self._log_pipes) for spec in self._specs}
         self._log.info("started", pid=os.getpid(), home=str(self._home))
@@ -109,7 +109,7 @@ class Supervisor:
             now = time.monotonic()
             away, last = now - last > ABSENCE_S, now
             self._log_pipes.ensure_running()
-            self._take_requests()
+            self._handle_requests()
             self._refresh(now)
             for member in self._services.values():
                 member.refresh()
@@ -123,7 +123,7 @@ class Supervisor:
             self._desired_at = now
             self._desired = {name: desired_state.read_desired_state(self._home, name) for name in self._services}
         if self._deployment.refresh():
-            self._note_old()
+            self._report_outdated()
         for member in self._services.values():
             if member.spec.one_shot and self._is_due(member.spec.name):
                 self._log.info("done again for new code", target=member.spec.name, code=self._deployment.checkout)
@@ -132,12 +132,14 @@ class Supervisor:
     def _step(self, member: SupervisedService) -> None:
         name, wanted = member.spec.name, self._desired.get(member.spec.name, DesiredState())
         if not wanted.running:
-            self._show(name, "stopped", f"by {wanted.by}" if member.stop_as_desired() else f"by {wanted.by}, ending")
+            self._record_state(
+                name, "stopped", f"by {wanted.by}" if member.stop_as_desired() else f"by {wanted.by}, ending"
+            )
             return
-        missing = tuple(need for need in member.spec.needs if not self._serves(need))
-        self._show(name, *member.step(missing))
+        missing = tuple(need for need in member.spec.needs if not self._is_serving(need))
+        self._record_state(name, *member.step(missing))
 
-    def _serves(self, name: str) -> bool:
+    def _is_serving(self, name: str) -> bool:
         if self._shown.get(name, ("waiting", ""))[0] not in WORKING_STATES:
             return False
         return not (self._services[name].spec.one_shot and self._deployment.is_outdated(name))
@@ -153,14 +155,14 @@ class Supervisor:
             if not other.spec.one_shot
         )
 
-    def _command(self, spec: ServiceSpec) -> tuple[str, ...]:
+    def _build_command(self, spec: ServiceSpec) -> tuple[str, ...]:
         """What to start, noting with which code: where it is Python it is this package's."""
         argv = spec.command()
         if argv[0] == sys.executable and self._deployment.record_start(spec.name):
-            self._note_old()
+            self._report_outdated()
         return argv
 
-    def _note_old(self) -> None:
+    def _report_outdated(self) -> None:
         checkout = self._deployment.checkout
         self._log.info("the checkout has changed; nothing is restarted for it", code=checkout)
         for name in self._services:
@@ -168,9 +170,9 @@ class Supervisor:
                 text = describe_outdated(name, self._deployment.code_of(name), checkout)
                 self._changes.add(name, self._shown[name][0], text)
 
-    def _take_requests(self) -> None:
+    def _handle_requests(self) -> None:
         for name, member in self._services.items():
-            if take_restart(self._home, name):
+            if pop_restart_request(self._home, name):
                 self._log.info("restart asked for", target=name)
                 member.restart()
 
@@ -179,12 +181,12 @@ class Supervisor:
         self._publish(force=True)
         setup_programs.cancel_programs()
         for member in reversed(self._services.values()):
-            self._show(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
+            self._record_state(member.spec.name, self._shown.get(member.spec.name, ("stopped", ""))[0], "")
             member.stop_for_good(self._publish)
-            self._show(member.spec.name, "stopped", "")
+            self._record_state(member.spec.name, "stopped", "")
         self._publish(force=True)
 
-    def _show(self, name: str, state: ShownState, detail: str) -> None:
+    def _record_state(self, name: str, state: ShownState, detail: str) -> None:
         before = self._shown.get(name)
         self._shown[name] = (state, detail)
         if before is None or before[0] != state:
@@ -206,12 +208,12 @@ class Supervisor:
             "stopping": self._stopping,
             "checkout": self._deployment.checkout,
             **self._about,
-            "services": {name: self._entry(name, member) for name, member in self._services.items()},
+            "services": {name: self._build_entry(name, member) for name, member in self._services.items()},
         }
         with contextlib.suppress(OSError):
             write_json(state_path(self._home, self._name), state)
 
-    def _entry(self, name: str, member: SupervisedService) -> dict[str, Any]:
+    def _build_entry(self, name: str, member: SupervisedService) -> dict[str, Any]:
         more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code_of(name)}
         return member.status_entry(*self._shown.get(name, ("waiting", ""))) | more
 

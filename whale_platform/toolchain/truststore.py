@@ -35,12 +35,12 @@ def build_keystore(certs: list[bytes]) -> bytes:
     """`certs` (DER) as trusted entries of a JKS keystore with Java's usual password."""
     parts = [struct.pack(">III", 0xFEEDFEED, 2, len(certs))]
     for number, cert in enumerate(certs):
-        parts += [struct.pack(">I", 2), _utf(f"ca{number}"), struct.pack(">Q", 0), _utf("X.509")]
+        parts += [struct.pack(">I", 2), _encode_text(f"ca{number}"), struct.pack(">Q", 0), _encode_text("X.509")]
         parts += [struct.pack(">I", len(cert)), cert]
     body = b"".join(parts)
     salted = _PASSWORD.encode("utf-16-be") + b"Mighty Aphrodite" + body
     return body + hashlib.sha1(salted, usedforsecurity=False).digest()
 
 
-def _utf(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     return struct.pack(">H", len(text)) + text.encode()

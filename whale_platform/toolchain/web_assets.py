@@ -42,7 +42,7 @@ def ensure_web_assets(tools: Path, kind: WebAssetsKind, report: Callable[[str], 
     """
     with hold_lock(tools / "web" / "lock"):
         stamp = node_modules_path(tools) / ".whale.json"
-        had = _read(stamp)
+        had = _read_stamp(stamp)
         if had.get("kind") == "dev":
             kind = "dev"
         wanted = {"kind": kind, "lock": sha256(root / "package-lock.json")}
@@ -72,14 +72,14 @@ def _install(tools: Path, kind: WebAssetsKind) -> None:
         try:
             code = setup_programs.run_fetcher(command, log, tools / "web", _STILL_S, cwd=tools / "web", env=env)
         except SetupProgramError as failed:
-            raise _failed(tools, str(failed)) from None
+            raise _build_install_error(tools, str(failed)) from None
         log.seek(start)
         said = log.read()
     if code or _CUT_SHORT in said:
-        raise _explained(tools, said, code)
+        raise _explain_failure(tools, said, code)
 
 
-def _explained(tools: Path, said: str, exit_code: int) -> ToolchainError:
+def _explain_failure(tools: Path, said: str, exit_code: int) -> ToolchainError:
     code = found[1] if (found := _CODE.search(said)) else ""
     if _NO_ROOM.search(said):
         return ToolchainError(f"the disk under {tools} or npm's cache is full: free some space and run ./whale again")
@@ -90,17 +90,17 @@ def _explained(tools: Path, said: str, exit_code: int) -> ToolchainError:
         )
     if code == "EUSAGE":
         return ToolchainError("package.json and package-lock.json differ: run `npm install --package-lock-only`")
-    return _failed(tools, found[1][:200] if (found := _REASON.search(said)) else f"exit code {exit_code}")
+    return _build_install_error(tools, found[1][:200] if (found := _REASON.search(said)) else f"exit code {exit_code}")
 
 
-def _failed(tools: Path, reason: str) -> ToolchainError:
+def _build_install_error(tools: Path, reason: str) -> ToolchainError:
     return ToolchainError(
         f"could not install the browser's files ({reason}): check the network and run ./whale again; "
         f"details in {tools / 'setup.log'}"
     )
 
 
-def _read(stamp: Path) -> dict[str, str]:
+def _read_stamp(stamp: Path) -> dict[str, str]:
     try:
         found = json.loads(stamp.read_text())
     except (OSError, ValueError):

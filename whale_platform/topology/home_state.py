@@ -34,15 +34,17 @@ def take_snapshot(home: Home) -> dict[str, Any]:
     `disk`: {state: ok or degraded, detail, disks: {home: {free, total}}, stores: {kafka: bytes, …}}.
     """
     now = time.time()
-    pid, published = _published(home.path, SUPERVISOR)
+    pid, published = _read_published(home.path, SUPERVISOR)
     states = {SUPERVISOR: (pid, published)}
     if pid is None:
-        states |= {name: _published(home.path, name) for name in map(own_supervisor_name, list_parts(home.path))}
+        states |= {name: _read_published(home.path, name) for name in map(own_supervisor_name, list_parts(home.path))}
     at_work = [state for holder, state in states.values() if holder is not None]
     published = max(at_work, key=lambda state: float(state.get("at", 0)), default=published)
     checkout = published.get("checkout", "")
     services = {
-        name: _service(home, name, {**entry, "old_code": _old_code(name, entry, checkout)}, now, holder is not None)
+        name: _describe_service(
+            home, name, {**entry, "old_code": _find_old_code(name, entry, checkout)}, now, holder is not None
+        )
         for holder, state in states.values()
         if not at_work or holder is not None
         for name, entry in state.get("services", {}).items()
@@ -53,23 +55,23 @@ def take_snapshot(home: Home) -> dict[str, Any]:
         "running": bool(at_work),
         "stopping": any(state.get("stopping") for state in at_work),
         "supervisor": {"pid": pid, "silent_s": None if silent is None else round(silent, 1)},
-        "source": _source(home, services),
+        "source": _describe_source(home, services),
         "checkout": checkout,
         "urls": published.get("urls", {}),
         "ports": published.get("ports", {}),
-        "disk": _disk(home.path),
+        "disk": _describe_disk(home.path),
         "services": services,
     }
 
 
-def _published(home: Path, supervisor: str) -> tuple[int | None, dict[str, Any]]:
+def _read_published(home: Path, supervisor: str) -> tuple[int | None, dict[str, Any]]:
     """The pid of a supervisor, None where it is not at work, and what it publishes, nothing where it only starts."""
     pid = lease.find_lease_holder(home, supervisor)
     published = read_state(home, supervisor) or {}
     return pid, published if pid in (None, published.get("pid")) else {}
 
 
-def _disk(home: Path) -> dict[str, Any]:
+def _describe_disk(home: Path) -> dict[str, Any]:
     trouble = disk_usage.describe_low_disks(home)
     return {
         "state": "degraded" if trouble else "ok",
@@ -90,12 +92,12 @@ def status_exit_code(state: dict[str, Any]) -> int:
     return ALL_READY if ready and not hung and not state["stopping"] else NOT_READY
 
 
-def _old_code(name: str, entry: dict[str, Any], checkout: str) -> str:
+def _find_old_code(name: str, entry: dict[str, Any], checkout: str) -> str:
     code = str(entry.get("code", ""))
     return code if name in RESTART_ORDER and entry["pid"] is not None and code != checkout else ""
 
 
-def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: bool) -> dict[str, Any]:
+def _describe_service(home: Home, name: str, entry: dict[str, Any], now: float, running: bool) -> dict[str, Any]:
     if not running:
         entry = {**entry, "state": "stopped", "pid": None, "started": None, "detail": ""}
     last = heartbeat.read_heartbeat(home.path, name) if entry["pid"] is not None else None
@@ -121,7 +123,7 @@ def _service(home: Home, name: str, entry: dict[str, Any], now: float, running: 
     }
 
 
-def _source(home: Home, services: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _describe_source(home: Home, services: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if home.source == "live":
         return {"kind": "live", "state": "live", "trades_sent": None}
     simulator = services.get("simulator", {})

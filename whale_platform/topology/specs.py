@@ -93,23 +93,23 @@ def build_specs(settings: Settings) -> list[ServiceSpec]:
             )
         )
     out += [
-        _python("topics", "broker", env, one_shot=True),
-        _python("migrate", "stores.migrate", env, one_shot=True),
+        _build_python_spec("topics", "broker", env, one_shot=True),
+        _build_python_spec("migrate", "stores.migrate", env, one_shot=True),
     ]
     if settings.source in SIMULATED_SOURCES:
-        out.append(_python("simulator", "simulator", env))
+        out.append(_build_python_spec("simulator", "simulator", env))
     fed_by = ("topics", "simulator") if settings.source in SIMULATED_SOURCES else ("topics",)
     out += [
-        _python("sink", "sink", env, needs=("topics", "migrate")),
-        _python("stream", "stream", with_java, grace_s=10),
-        _python("ingester", "ingest", env, needs=fed_by, grace_s=6),
-        _python("api", "api", env, needs=("migrate",)),
-        _python("repair", "repair", with_java, needs=("migrate",), nice=REPAIR_NICE),
+        _build_python_spec("sink", "sink", env, needs=("topics", "migrate")),
+        _build_python_spec("stream", "stream", with_java, grace_s=10),
+        _build_python_spec("ingester", "ingest", env, needs=fed_by, grace_s=6),
+        _build_python_spec("api", "api", env, needs=("migrate",)),
+        _build_python_spec("repair", "repair", with_java, needs=("migrate",), nice=REPAIR_NICE),
     ]
-    return out + (_dagster(settings) if settings.dagster else [])
+    return out + (_build_dagster_specs(settings) if settings.dagster else [])
 
 
-def _dagster(settings: Settings) -> list[ServiceSpec]:
+def _build_dagster_specs(settings: Settings) -> list[ServiceSpec]:
     """One after the other, so that they take no more than one core from the services that start beside them."""
     out: list[ServiceSpec] = []
     for name, answers in embedded_dagster.PARTS.items():
@@ -131,7 +131,7 @@ def _dagster(settings: Settings) -> list[ServiceSpec]:
     return out
 
 
-def _python(
+def _build_python_spec(
     name: str,
     room: str,
     env: Mapping[str, str],

@@ -54,7 +54,9 @@ def test_what_is_at_work_stays_and_one_address_fills_no_more_than_its_share() ->
     assert crowd.register(Socket("a")) and numbers(crowd)[0] == MAX_PER_ADDRESS + 1
 
 
-steps = st.lists(st.tuples(st.sampled_from(["register", "mark_idle", "mark_busy", "unregister"]), st.integers(0, 30)), max_size=200)
+steps = st.lists(
+    st.tuples(st.sampled_from(["register", "mark_idle", "mark_busy", "unregister"]), st.integers(0, 30)), max_size=200
+)
 
 
 @given(steps, st.integers(1, 12))

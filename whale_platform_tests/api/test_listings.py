@@ -258,8 +258,8 @@ def test_a_question_that_takes_too_long_is_given_up(make: Make, monkeypatch: pyt
     parts = make()
     slow = ConnectionPool(parts.settings.dsn, "whale-api", 1, statement_timeout_s=0.1)
     with pytest.raises(StoreUnavailableError, match="statement timeout"):
-        slow.rows("SELECT pg_sleep(5)")
-    assert slow.rows("SELECT 1") == [(1,)], "the connection is still good"
+        slow.fetch_rows("SELECT pg_sleep(5)")
+    assert slow.fetch_rows("SELECT 1") == [(1,)], "the connection is still good"
     slow.close()
 
     def timed_out(*_: object) -> Any:
@@ -278,11 +278,11 @@ def test_the_pool_says_when_it_is_full_and_survives_its_connections(make: Make, 
 
     def nested(_: object) -> None:
         with pytest.raises(StoreUnavailableError, match="all 1 connections"):
-            pool.rows("SELECT 1")
+            pool.fetch_rows("SELECT 1")
 
     pool.read(nested)
     query(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whale-api-full'")
-    assert pool.rows("SELECT 2") == [(2,)]
+    assert pool.fetch_rows("SELECT 2") == [(2,)]
     with pytest.raises(StoreUnavailableError, match="cannot execute"):
-        pool.rows("DELETE FROM whale_alerts RETURNING 1")
+        pool.fetch_rows("DELETE FROM whale_alerts RETURNING 1")
     pool.close()

@@ -15,15 +15,15 @@ DEFAULT = Decimal(70_000)
 
 def test_the_most_specific_of_its_time_applies_and_both_around_a_change() -> None:
     limits = ThresholdHistory([ANY, (*BTC, START, Decimal(10_000)), (*BTC, START + 5 * HOUR, None)], DEFAULT)
-    assert limits.possible(*BTC, START - HOUR) == {Decimal(50_000)}
-    assert limits.possible(*BTC, START + timedelta(minutes=3)) == {Decimal(50_000), Decimal(10_000)}
-    assert limits.possible(*BTC, START + HOUR) == {Decimal(10_000)}
-    assert limits.possible(*BTC, START + 6 * HOUR) == {Decimal(50_000)}
-    assert limits.possible("coinbase", "BTC-USD", START + HOUR) == {Decimal(50_000)}
-    assert limits.floor(*BTC, START - HOUR, START) == Decimal(10_000)
-    assert limits.floor(*BTC, START - 3 * HOUR, START - 2 * HOUR) == Decimal(50_000)
+    assert limits.find_possible(*BTC, START - HOUR) == {Decimal(50_000)}
+    assert limits.find_possible(*BTC, START + timedelta(minutes=3)) == {Decimal(50_000), Decimal(10_000)}
+    assert limits.find_possible(*BTC, START + HOUR) == {Decimal(10_000)}
+    assert limits.find_possible(*BTC, START + 6 * HOUR) == {Decimal(50_000)}
+    assert limits.find_possible("coinbase", "BTC-USD", START + HOUR) == {Decimal(50_000)}
+    assert limits.find_floor(*BTC, START - HOUR, START) == Decimal(10_000)
+    assert limits.find_floor(*BTC, START - 3 * HOUR, START - 2 * HOUR) == Decimal(50_000)
 
 
 def test_the_default_holds_before_any_was_set() -> None:
-    assert ThresholdHistory([ANY], DEFAULT).possible(*BTC, START - 1000 * HOUR) == {DEFAULT}
-    assert ThresholdHistory([], DEFAULT).possible(*BTC, START) == {DEFAULT}
+    assert ThresholdHistory([ANY], DEFAULT).find_possible(*BTC, START - 1000 * HOUR) == {DEFAULT}
+    assert ThresholdHistory([], DEFAULT).find_possible(*BTC, START) == {DEFAULT}

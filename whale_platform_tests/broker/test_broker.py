@@ -22,7 +22,7 @@ def read_all(kafka: KafkaServer, topic: str) -> list[tuple[bytes | None, bytes |
     try:
         return [
             (record.key, record.value)
-            for partition in reader.partitions(topic)
+            for partition in reader.list_partitions(topic)
             for record in reader.scan(topic, partition, *reader.bounds(topic, partition))
         ]
     finally:

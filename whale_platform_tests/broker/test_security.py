@@ -54,7 +54,7 @@ def test_every_client_logs_in(secure: SecureKafka, kind: str) -> None:
     try:
         values = [
             record.value
-            for part in reader.partitions(RAW_TRADES)
+            for part in reader.list_partitions(RAW_TRADES)
             for record in reader.scan(RAW_TRADES, part, *reader.bounds(RAW_TRADES, part))
         ]
     finally:

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from whale_platform.api.push.sources.whale_history import parse_alert
-from whale_platform.audit.arrivals import list_stored_ids
+from whale_platform.audit.arrivals import list_message_ids
 from whale_platform.broker.reader import KafkaRecord
 from whale_platform.contracts import dead_letter, ingest_gap, stream_loss, stream_position, trade_window, whale_alert
 from whale_platform.contracts.catalogue import CONTRACTS
@@ -106,9 +106,9 @@ def test_a_position_is_read_as_it_is_described() -> None:
 
 def test_the_audit_and_the_push_server_take_the_whales_and_windows_that_the_sink_takes() -> None:
     for topic in (TRADE_WINDOWS, WHALE_ALERTS):
-        assert len(list(list_stored_ids(topic, dump(CONTRACTS[topic].example), STAMP_MS))) == 1
+        assert len(list(list_message_ids(topic, dump(CONTRACTS[topic].example), STAMP_MS))) == 1
         for value in spoilt(topic):
-            assert list(list_stored_ids(topic, value, STAMP_MS)) == []
+            assert list(list_message_ids(topic, value, STAMP_MS)) == []
     record = KafkaRecord(WHALE_ALERTS, 0, 0, STAMP_MS, b"", dump(CONTRACTS[WHALE_ALERTS].example))
     assert parse_alert(record).whale is not None
     for value in spoilt(WHALE_ALERTS):
@@ -123,7 +123,7 @@ def test_the_ingester_and_the_sink_read_the_same_gap() -> None:
     row = ingest_gap.decode_gap_row(value, STAMP_MS)
     assert (market, back.absent, back.until) == ("binance:BTCUSDT", [(15, 15)], 5)
     assert (row.exchange, row.symbol, row.first_id, row.state, row.detail) == (
-        *("binance", "BTCUSDT", back.first_id, back.state, gap.detail()),
+        *("binance", "BTCUSDT", back.first_id, back.state, gap.describe()),
     )
     for spoiled in (b"", b"{", b"[]", b"null", dump({**CONTRACTS[INGEST_GAPS].example, "v": 2})):
         with pytest.raises(MessageFormatError):

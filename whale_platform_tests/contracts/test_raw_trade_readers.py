@@ -60,7 +60,7 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
         assert identity[1:] == (trade.trade_id, trade.event_time)
     if case.written:
         assert raw_trade.peek_source(case.value) == trade.source
-        assert case.value.startswith(raw_trade.begins_of_symbol(trade.exchange, trade.symbol))
+        assert case.value.startswith(raw_trade.build_symbol_prefixes(trade.exchange, trade.symbol))
         common = trade.symbol.isascii() and trade.price >= Decimal("1e-8")
         assert identity is not None or not common, "the fast look misses what the ingester writes"
 

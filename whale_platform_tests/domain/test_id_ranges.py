@@ -35,8 +35,8 @@ def test_adding_says_how_many_were_there_and_keeps_runs_apart(spans: list[tuple[
 def test_what_is_within_and_what_is_not(spans: list[tuple[int, int]], asked: tuple[int, int]) -> None:
     runs = IdRanges(*spans)
     wanted = set(range(asked[0], asked[1] + 1))
-    assert runs.within(*asked) == len(wanted & plain(runs))
-    holes = list(runs.holes(*asked))
+    assert runs.count_within(*asked) == len(wanted & plain(runs))
+    holes = list(runs.find_gaps(*asked))
     assert plain(IdRanges(*holes)) == wanted - plain(runs)
     assert holes == list(IdRanges(*holes)), "in order, and none touches the next"
 
@@ -46,7 +46,7 @@ def test_joined_is_the_union_and_changes_nothing_else(
     one: list[tuple[int, int]], two: list[tuple[int, int]], three: list[tuple[int, int]]
 ) -> None:
     first = IdRanges(*one)
-    joined = first.joined(IdRanges(*two), IdRanges(*three))
+    joined = first.union(IdRanges(*two), IdRanges(*three))
     assert plain(joined) == plain(IdRanges(*one, *two, *three))
     assert plain(first) == plain(IdRanges(*one))
 

@@ -83,7 +83,7 @@ def _raw_trades(platform: Platform) -> list[Trade]:
     try:
         return [
             raw_trade.decode_trade(record.value)
-            for part in reader.partitions(RAW_TRADES)
+            for part in reader.list_partitions(RAW_TRADES)
             for record in reader.scan(RAW_TRADES, part, *reader.bounds(RAW_TRADES, part))
             if record.value is not None
         ]

@@ -26,7 +26,7 @@ PRODUCTS = [("BTC", "USD"), ("BTC", "USDC"), ("ETH", "USD"), ("SKL", "BTC"), ("B
 def binance(pairs: list[tuple[str, str]] = INFO, status: str = "TRADING") -> Binance:
     rows = [{"symbol": a + b, "status": status, "baseAsset": a, "quoteAsset": b} for a, b in pairs]
     one = Binance()
-    one.listed.put(one.parse_listing(json.dumps({"timezone": "UTC", "symbols": rows}).encode()), 1.0)
+    one.listed.replace_all(one.parse_listing(json.dumps({"timezone": "UTC", "symbols": rows}).encode()), 1.0)
     return one
 
 
@@ -36,7 +36,7 @@ def coinbase(pairs: list[tuple[str, str]] = PRODUCTS) -> Coinbase:
         for a, b in pairs
     ]
     one = Coinbase()
-    one.listed.put(one.parse_listing(json.dumps(rows).encode()), 1.0)
+    one.listed.replace_all(one.parse_listing(json.dumps(rows).encode()), 1.0)
     return one
 
 
@@ -137,19 +137,21 @@ def test_a_halted_product_does_not_trade_and_a_single_one_is_read_like_a_list() 
         ListedPair("A-USD", "A", "USD", "trading disabled", False)
     ]
     listed = binance([("A", "U")], "BREAK").listed
-    assert listed.refusal("AU") == "it does not trade: its status is BREAK"
-    assert listed.refusal("BU") == "the exchange does not list it"
-    assert SymbolCatalogue().refusal("BU") is None
+    assert listed.explain_refusal("AU") == "it does not trade: its status is BREAK"
+    assert listed.explain_refusal("BU") == "the exchange does not list it"
+    assert SymbolCatalogue().explain_refusal("BU") is None
 
 
 def test_the_copy_in_the_home_knows_also_what_is_no_longer_listed(tmp_path: Path) -> None:
     one = binance([("BTC", "U"), ("OLD", "PAIR")])
-    one.listed.put([ListedPair("BTCU", "BTC", "U", "TRADING", True)], 5.0)
-    write_json(catalogue.catalogue_path(tmp_path, "binance"), one.listed.to_save())
+    one.listed.replace_all([ListedPair("BTCU", "BTC", "U", "TRADING", True)], 5.0)
+    write_json(catalogue.catalogue_path(tmp_path, "binance"), one.listed.to_json())
     found = catalogue.load_catalogue(tmp_path, "binance")
-    assert found.read_at == 5.0 and found.refusal("BTCU") is None and found.find("BTC", "U") == found.get("BTCU")
+    assert (
+        found.read_at == 5.0 and found.explain_refusal("BTCU") is None and found.find("BTC", "U") == found.get("BTCU")
+    )
     assert catalogue.find_currencies(found, "OLDPAIR") == ("OLD", "PAIR")
-    assert found.refusal("OLDPAIR") == "it does not trade: its status is not listed any more"
+    assert found.explain_refusal("OLDPAIR") == "it does not trade: its status is not listed any more"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"v": 9}', '{"v": 1, "read_at": 1, "pairs": {"A": [1]}}', "\xff"])

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from rich.console import Console
 
-from whale_platform.api.monitoring.metrics import _disks
+from whale_platform.api.monitoring.metrics import _collect_disks
 from whale_platform.cli.inspection import screen
 from whale_platform.defs.quality import disk_checks
 from whale_platform.defs.shared.platform_settings import PlatformSettings
@@ -80,7 +80,7 @@ def test_a_disk_that_is_nearly_full_is_said_by_status_metrics_and_check(
 ) -> None:
     home = open_home(small_disk, "live")
     fill(home.path / "kafka" / "x", MB)
-    disk_usage._publish(home.path, disk_usage.measure_stores(home.path, home.path / "lake", home.path))
+    disk_usage._write_measured(home.path, disk_usage.measure_stores(home.path, home.path / "lake", home.path))
     for expected in ("ok", "degraded"):
         now = home_state.take_snapshot(home)["disk"]
         assert now["state"] == expected
@@ -97,7 +97,9 @@ def test_a_disk_that_is_nearly_full_is_said_by_status_metrics_and_check(
         assert ("nearly full" in out.getvalue()) == (expected == "degraded")
         assert "kafka 1.0 MB" in out.getvalue()
         samples = {
-            (one.name, *one.labels.values()): one.value for family in _disks(home.path) for one in family.samples
+            (one.name, *one.labels.values()): one.value
+            for family in _collect_disks(home.path)
+            for one in family.samples
         }
         assert samples["whale_disk_free_bytes", "home"] == now["disks"]["home"]["free"]
         assert samples["whale_store_bytes", "kafka"] >= MB

@@ -89,7 +89,7 @@ class Ingester:
         try:
             return [
                 record.value or b""
-                for partition in reader.partitions(topic)
+                for partition in reader.list_partitions(topic)
                 for record in reader.scan(topic, partition, *reader.bounds(topic, partition))
             ]
         finally:

@@ -93,7 +93,7 @@ class World:
         self.repairer = gap_filler.GapFiller(self.pipeline, cast(ConnectionManager, feed), past, Unwaited(), Log())
         self.feed = feed
         self.lines = [deque()]
-        self.pipeline.connected([SYMBOL])
+        self.pipeline.record_connection([SYMBOL])
 
     def restart(self) -> None:
         if self.saved is not None and self.chance.random() < 0.6:
@@ -107,9 +107,14 @@ class World:
         self.begin(positions, offset, held)
 
     def save(self) -> None:
-        positions = self.pipeline.positions()
+        positions = self.pipeline.build_positions()
         if positions is not None:
-            self.saved = len(self.producer.sent[RAW_TRADES]), positions, self.pipeline.held(), self.time.us
+            self.saved = (
+                len(self.producer.sent[RAW_TRADES]),
+                positions,
+                self.pipeline.encode_held_trades(),
+                self.time.us,
+            )
 
     # --- the exchange
 
@@ -179,7 +184,7 @@ class World:
         return self.chance.choice(far)
 
     def see(self, frame: bytes) -> None:
-        self.pipeline.frame(frame, self.time.us)
+        self.pipeline.process_frame(frame, self.time.us)
 
     def step(self) -> None:
         """One thing happens."""
@@ -193,7 +198,7 @@ class World:
         elif what < 0.88:
             self.lines = [deque()]
             self.feed.reconnects = self.reconnects = self.reconnects + 1
-            self.pipeline.connected([SYMBOL])
+            self.pipeline.record_connection([SYMBOL])
         elif what < 0.91:
             self.lines = [*self.lines[-1:], deque()]
         elif what < 0.92:
@@ -239,7 +244,7 @@ class World:
         sequencer = self.pipeline.lines[SYMBOL].sequencer
         for step in range(2_000):
             untimed = sequencer.next_id is not None and not sequencer.newest_time
-            if step >= 40 and (untimed or not self.pipeline.open_gaps()):
+            if step >= 40 and (untimed or not self.pipeline.count_open_gaps()):
                 return
             self.pipeline.tick(self.time.us)
             self.time.us += 5_000_000

@@ -59,6 +59,6 @@ def check(world: World) -> None:
         last = number
     opened = [gap for gap in ledger.values() if gap.state == "open"]
     assert not opened, f"still open: {opened}"
-    assert not world.pipeline.open_gaps()
+    assert not world.pipeline.count_open_gaps()
     sequencer = world.pipeline.lines[SYMBOL].sequencer
     assert not sequencer.unconfirmed, f"still held: {list(sequencer.unconfirmed)}"

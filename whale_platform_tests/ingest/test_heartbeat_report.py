@@ -27,19 +27,19 @@ class FeedAs:
         self.reconnects = 2
         self.refused: dict[str, str] = {}
 
-    def up(self) -> bool:
+    def is_up(self) -> bool:
         return not self.why
 
-    def trouble(self) -> str:
+    def describe_trouble(self) -> str:
         return self.why
 
-    def unheard(self) -> str:
+    def describe_silent_symbols(self) -> str:
         return self.deaf
 
-    def status(self) -> str:
+    def describe_status(self) -> str:
         return self.why or "connected 1 symbols"
 
-    def wanted(self) -> list[str]:
+    def list_wanted(self) -> list[str]:
         return ["one"]
 
 
@@ -50,10 +50,10 @@ class ClocksAs:
         self.offsets = {"binance": -12.34}
         self.told = ""
 
-    def offset_ms(self, name: str) -> float | None:
+    def get_offset_ms(self, name: str) -> float | None:
         return self.offsets.get(name)
 
-    def warning(self) -> str:
+    def describe_warning(self) -> str:
         return self.told
 
 
@@ -89,7 +89,7 @@ class Bench:
 def test_each_exchange_has_its_own_numbers_and_the_totals_stay() -> None:
     bench = Bench()
     for number, delay_ms in ((1, 40), (2, 50), (6, 60)):
-        bench.pipelines[0].frame(frame("AAAUSDT", number).encode(), T0 + number * 1000 + delay_ms * 1000)
+        bench.pipelines[0].process_frame(frame("AAAUSDT", number).encode(), T0 + number * 1000 + delay_ms * 1000)
     found = bench.report.numbers()
     assert found["exchanges"] == [
         {
@@ -133,32 +133,32 @@ def test_an_exchange_is_away_when_the_grace_of_a_reconnect_is_over(monkeypatch: 
     assert state(bench) == "connected"
     feed.why = "the line is cut"
     now += GRACE_S
-    assert state(bench) == "connecting" and bench.report.state() == ("ready", "")
+    assert state(bench) == "connecting" and bench.report.read_state() == ("ready", "")
     now += 0.1
-    assert state(bench) == "away" and bench.report.state() == ("degraded", "coinbase: the line is cut")
+    assert state(bench) == "away" and bench.report.read_state() == ("degraded", "coinbase: the line is cut")
 
 
 def state(bench: Bench) -> str:
-    bench.report.state()
+    bench.report.read_state()
     _, coinbase = bench.report.numbers()["exchanges"]
-    assert coinbase["detail"] == bench.feeds[1].status()
+    assert coinbase["detail"] == bench.feeds[1].describe_status()
     return str(coinbase["state"])
 
 
 def test_symbols_that_are_not_subscribed_are_trouble_although_the_exchange_is_connected() -> None:
     bench = Bench()
     bench.feeds[0].deaf = "2 symbols are not subscribed"
-    assert bench.report.state() == ("degraded", "2 symbols are not subscribed")
+    assert bench.report.read_state() == ("degraded", "2 symbols are not subscribed")
     assert bench.report.numbers()["exchanges"][0]["state"] == "connected"
 
 
 def test_a_wrong_clock_is_told_without_being_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     bench.clocks.told = "set the clock"
-    assert bench.report.state() == ("ready", "set the clock")
+    assert bench.report.read_state() == ("ready", "set the clock")
     bench.feeds[0].why = "gone"
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
-    assert bench.report.state() == ("degraded", "binance: gone; set the clock")
+    assert bench.report.read_state() == ("degraded", "binance: gone; set the clock")
 
 
 def test_trades_from_the_future_are_told_while_they_are_held_and_when_many_are_refused(
@@ -166,36 +166,39 @@ def test_trades_from_the_future_are_told_while_they_are_held_and_when_many_are_r
 ) -> None:
     bench, now = Bench(), 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    assert bench.report.state() == ("ready", "")
+    assert bench.report.read_state() == ("ready", "")
     guard, counts = bench.pipelines[0]._guard, bench.pipelines[0].counts
     guard.hold(trade(1), False)
-    state, detail = bench.report.state()
+    state, detail = bench.report.read_state()
     assert state == "degraded" and "binance: trades lie in the future" in detail and "set it by NTP" in detail
     assert bench.report.numbers()["held"] == 1
     guard.held.clear()
     counts.future += ALARM - 1
-    assert bench.report.state() == ("ready", "")
+    assert bench.report.read_state() == ("ready", "")
     counts.future += 1
-    assert bench.report.state()[1] == "binance: trades lie in the future and are refused (see the dead letters)"
+    assert bench.report.read_state()[1] == "binance: trades lie in the future and are refused (see the dead letters)"
     now += ALARM_S + 1
-    assert bench.report.state() == ("ready", "")
+    assert bench.report.read_state() == ("ready", "")
 
 
 def test_a_stream_of_trades_without_a_place_is_told_and_a_single_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     bench, now = Bench(), 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     line = bench.pipelines[0].lines["AAAUSDT"]
-    assert bench.report.state() == ("ready", "")
+    assert bench.report.read_state() == ("ready", "")
     line.sequencer.record.unproven += ALARM - 1
     now += 1
-    assert bench.report.state() == ("ready", "")
+    assert bench.report.read_state() == ("ready", "")
     line.sequencer.record.unproven += 1
-    state, detail = bench.report.state()
+    state, detail = bench.report.read_state()
     assert state == "degraded" and detail.startswith("binance: 10 trades of the last minute have ids that contradict")
     found = bench.report.numbers()
     assert (found["unproven"], found["unplaced"]) == (10, detail)
     now += ALARM_S + 1
-    assert bench.report.state() == ("ready", "")
+    assert bench.report.read_state() == ("ready", "")
     for number in range(1, ALARM + 1):
-        bench.pipelines[0].frame(frame("AAAUSDT", number * 1_000_000).encode(), T0 + 10**11)
-    assert bench.report.state() == ("degraded", "binance: 10 of AAAUSDT are held until its history tells their place")
+        bench.pipelines[0].process_frame(frame("AAAUSDT", number * 1_000_000).encode(), T0 + 10**11)
+    assert bench.report.read_state() == (
+        "degraded",
+        "binance: 10 of AAAUSDT are held until its history tells their place",
+    )

@@ -44,7 +44,7 @@ def test_a_share_knows_whom_it_overlaps() -> None:
     markets = [f"binance:S{number}USDT" for number in range(3_000)]
     for mine in (Share(1, 1), Share(2, 4), Share(3, 6)):
         owned = {count: {crc32(name.encode()) % count for name in markets if mine.owns(name)} for count in range(1, 7)}
-        assert mine.overlapping([*writers, "unused-test", "ingester-1-of-0"]) == [
+        assert mine.find_overlapping([*writers, "unused-test", "ingester-1-of-0"]) == [
             Share(index, count).writer
             for count in range(1, 7)
             for index in range(1, count + 1)

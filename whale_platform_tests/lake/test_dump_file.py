@@ -238,13 +238,13 @@ def test_aggregates_must_not_share_trades(tmp_path: Path, second: str, why: str)
 )
 def test_products_beyond_eight_decimals_are_exact(tmp_path: Path, price: str, quantity: str) -> None:
     found = load(made(tmp_path, [f"1,{price},{quantity},1,{MS},True,True"]))
-    row = duckdb.execute(f"SELECT price, quantity, {dump_loader.notional_wide()} FROM '{found.file}'").fetchone()
+    row = duckdb.execute(f"SELECT price, quantity, {dump_loader.build_notional_wide()} FROM '{found.file}'").fetchone()
     assert row == (Decimal(price), Decimal(quantity), Decimal(price) * Decimal(quantity))
 
 
 def test_usual_numbers_need_no_wide_product(tmp_path: Path) -> None:
     found = load(made(tmp_path, GOOD))
-    assert duckdb.execute(f"SELECT count({dump_loader.notional_wide()}) FROM '{found.file}'").fetchone() == (0,)
+    assert duckdb.execute(f"SELECT count({dump_loader.build_notional_wide()}) FROM '{found.file}'").fetchone() == (0,)
 
 
 def test_a_refusal_is_an_error_of_the_lake() -> None:

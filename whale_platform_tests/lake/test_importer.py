@@ -247,7 +247,7 @@ def test_killed_half_way_and_run_again_is_the_same_table(root: Path, tmp_path: P
     try:
         until = time.monotonic() + 60
         while not (
-            schema.table_exists(root) and (table.last_marker(table.open_table(root), f"import/{sha256}") or 0) >= 3
+            schema.table_exists(root) and (table.read_marker(table.open_table(root), f"import/{sha256}") or 0) >= 3
         ):
             assert child.poll() is None
             assert time.monotonic() < until

@@ -205,7 +205,7 @@ def test_retention_lets_whole_days_go_and_says_first_which(root: Path) -> None:
 
 def test_real_trades_take_a_fifteenth_of_their_csv(root: Path) -> None:
     lay(root, captured())
-    done = [rewrite.rewrite_hour(root, hour, {}) for hour in rewrite.hours_to_compact(root)]
+    done = [rewrite.rewrite_hour(root, hour, {}) for hour in rewrite.find_hours_to_compact(root)]
     saved = 1 - sum(one.bytes_after for one in done if one) / sum(one.csv_bytes for one in done if one)
     assert len(done) == 2
     assert saved > 0.933

@@ -135,7 +135,7 @@ def test_the_newest_hours_are_those_of_the_table(tmp_path_factory: pytest.TempPa
         if step.startswith("lay"):
             lay(root, [trade(number)], first_offset=number)
         elif step == "compact":
-            for hour in rewrite.hours_to_compact(root):
+            for hour in rewrite.find_hours_to_compact(root):
                 rewrite.rewrite_hour(root, hour, {})
         elif step == "go":
             commits.replace_files(root, lambda opened: ([], table.list_files(opened)[-1:]), {})
@@ -147,7 +147,7 @@ def test_the_newest_hours_are_those_of_the_table(tmp_path_factory: pytest.TempPa
         files = table.list_files(table.open_table(root))
         hours = sorted({file.start for file in files})
         wanted = {file.path for file in files if file.start in hours[-2:]}
-        assert set(newest.read_index(root).files(2)) == wanted, step
+        assert set(newest.read_index(root).list_files(2)) == wanted, step
 
 
 @pytest.mark.process
@@ -192,7 +192,7 @@ def test_a_torn_newest_commit_is_named_and_the_next_writer_sets_it_aside(root: P
             ask()
     table.create_table(root)
     assert (table.open_table(root).version(), table.read_position(table.open_table(root), "topic", 0)) == (1, 2)
-    assert [len(files) for files in newest.read_index(root).hours_with_files()] == [1], "as the table itself"
+    assert [len(files) for files in newest.read_index(root).list_hours_with_files()] == [1], "as the table itself"
     assert len(list(root.parent.glob("trades.torn.*"))) == 2, "nothing is deleted"
     lay(root, [trade(2), trade(3)], first_offset=2)
     assert ids(root) == [("BTCUSDT", number) for number in range(4)]

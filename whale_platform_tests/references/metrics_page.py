@@ -26,7 +26,7 @@ NUMBERS = {"lag": 1, "lag_s": 1.0, "trades": 1, "dead_letters": 1, "trades_per_s
 
 
 class _Postgres(ConnectionPool):
-    def rows(self, statement: Any, values: Any = ()) -> list[tuple[Any, ...]]:
+    def fetch_rows(self, statement: Any, values: Any = ()) -> list[tuple[Any, ...]]:
         return [("open", 1)]
 
 
@@ -59,7 +59,7 @@ def exposition(home: Path) -> str:
     parts = AppDependencies(Settings.model_validate({"home": home}), _Postgres(str, "reference"), _Filled())
     try:
         parts.metrics.observe("/latest", 200, 0.001)
-        return parts.metrics.text().decode()
+        return parts.metrics.render_text().decode()
     finally:
         parts.close()
 

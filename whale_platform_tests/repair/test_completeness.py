@@ -35,7 +35,7 @@ def test_what_lost_a_trade_that_the_stream_counted_is_not_whole(
 ) -> None:
     lake = exist - lost
     counted = HourlyTradeCount(len(exist) + doubled, min(exist), max(exist), "windows")
-    holes = IdRanges(*((one, one) for one in exist)).holes(min(exist), max(exist))
+    holes = IdRanges(*((one, one) for one in exist)).find_gaps(min(exist), max(exist))
     gaps = [gap(first, last, "exchange_gap") for first, last in holes if told]
     whole_ids = not lost & exist and (told or len(exist) == max(exist) - min(exist) + 1)
     assert is_whole(lake, counted, *gaps) == (bool(lake) and whole_ids)

@@ -93,7 +93,7 @@ def test_some_hours_of_a_symbol_become_one_line() -> None:
         *("4.0000", "247,351 USDT", "75.0 %", "5.00 %", "4"),
     ]
     assert cells(lines[6])[6] == "400,000,000 TRY", "lira are not ranked among dollars, nor drawn with them"
-    assert list(hourly.notional_by_hour(rows)) == ["binance ETHUSDT", "binance BTCUSDT"]
+    assert list(hourly.build_notional_series(rows)) == ["binance ETHUSDT", "binance BTCUSDT"]
 
 
 def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
@@ -103,7 +103,7 @@ def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
     assert cells(lines[3]) == ["binance BTCUSDT", "2", "$150,000", "$60,000", "$90,000", "-$30,000", "15.0 %"]
     assert cells(lines[-2])[0] == "binance BTCUSDT 7, 2024-08-08 12:00:59"
     assert cells(lines[-2])[3:] == ["61,837.63", "61,800", "61,840.5", "–", "–"]
-    assert whales.flow_by_hour(rows) == {
+    assert whales.build_flow_series(rows) == {
         "bought": [(NOON, 0.06), (NOON + HOUR, 0.05)],
         "sold": [(NOON, -0.09), (NOON + HOUR, 0.0)],
     }
@@ -118,7 +118,7 @@ def test_a_share_is_of_all_hours_also_of_those_without_a_whale() -> None:
 
 def test_the_picture_of_all_draws_all() -> None:
     rows = [rollup(NOON, f"S{number}USDT", notional=Decimal(1_000_000 * (number + 1))) for number in range(8)]
-    drawn = hourly.notional_by_hour(rows)
+    drawn = hourly.build_notional_series(rows)
     assert [*drawn] == [*(f"binance S{number}USDT" for number in (7, 6, 5, 4, 3)), "3 others"]
     assert drawn["3 others"] == [(NOON, 6.0)]
     assert sum(millions for series in drawn.values() for _, millions in series) == 36
@@ -135,7 +135,7 @@ def test_many_symbols_are_cut_and_the_reader_is_told() -> None:
 
 
 def test_a_picture_is_a_png_that_travels_in_markdown() -> None:
-    png = charts.draw_bars("flow", "million dollars", whales.flow_by_hour([report("BTCUSDT", 60_000, 90_000)]))
+    png = charts.draw_bars("flow", "million dollars", whales.build_flow_series([report("BTCUSDT", 60_000, 90_000)]))
     assert png.startswith(b"\x89PNG")
     assert len(png) < 60_000
     assert charts.embed_png(png, "flow").startswith("![flow](data:image/png;base64,iVBOR")

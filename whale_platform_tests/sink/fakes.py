@@ -87,7 +87,7 @@ class MemoryStore:
         self.opened += 1
         return self
 
-    def stored_offsets(self) -> dict[tuple[str, int], StoredOffset]:
+    def read_offsets(self) -> dict[tuple[str, int], StoredOffset]:
         return dict(self.stored)
 
     def store_offsets(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None:

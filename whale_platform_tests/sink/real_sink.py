@@ -83,7 +83,9 @@ class Stage:
         """Wait until the stored offsets are the topics' ends, each for itself."""
         reader = TopicReader(self.bootstrap, "test")
         ends = {
-            (topic, part): reader.bounds(topic, part)[1] for topic in SINK_TOPICS for part in reader.partitions(topic)
+            (topic, part): reader.bounds(topic, part)[1]
+            for topic in SINK_TOPICS
+            for part in reader.list_partitions(topic)
         }
         reader.close()
 

@@ -103,7 +103,7 @@ def test_tls_is_asked_for_in_the_dsn_and_a_refusal_says_what_to_set(
     assert migrate(settings, 60).startswith("schema none -> ")
     encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
     with closing(ConnectionPool(lambda: settings.dsn("api"), "test")) as pool:
-        assert pool.rows(encrypted) == [(True,)]
+        assert pool.fetch_rows(encrypted) == [(True,)]
     ChangeListener(settings.dsn("api", direct=True), "test").close()
     assert settings.dagster_dsn_text().endswith(f"/dagster?sslmode=verify-full&sslrootcert={authority.ca}")
     engine = create_engine(dsn)  # as Dagster's storage does
@@ -165,12 +165,12 @@ def test_behind_pgbouncer_settings_stay_with_whom_they_are_for(server: PostgresS
             ):
                 ChangeListener(deaf, "test")
             for _ in range(3):
-                assert quick.rows(ASKED) == [("7s", "on", True)]
-                assert patient.rows(ASKED) == [("70s", "on", True)]
+                assert quick.fetch_rows(ASKED) == [("7s", "on", True)]
+                assert patient.fetch_rows(ASKED) == [("70s", "on", True)]
                 assert query(pooled, "SELECT current_setting('statement_timeout')") == [("33s",)]
             store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
             assert store.write(batch_of(WINDOW))[TRADE_WINDOWS] == 1
-            assert any("BTCUSDT" in payload for payload in listener.wait(30))
+            assert any("BTCUSDT" in payload for payload in listener.wait_for_notices(30))
         finally:
             for one in (quick, patient, store, listener):
                 one.close()

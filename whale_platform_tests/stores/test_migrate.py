@@ -47,7 +47,7 @@ def test_rows_from_before_get_the_currencies_that_are_known(empty_database: str,
                 (exchange, symbol, START, START, START),
             )
     kept = SymbolCatalogue([ListedPair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
-    write_json(catalogue_path(tmp_path, "binance"), kept.to_save())
+    write_json(catalogue_path(tmp_path, "binance"), kept.to_json())
     assert "currencies of 3 symbols filled" in migrate(settings)
     wanted = "SELECT symbol, base, quote, usd_via FROM trade_windows ORDER BY symbol"
     assert query(empty_database, wanted) == [
@@ -58,7 +58,7 @@ def test_rows_from_before_get_the_currencies_that_are_known(empty_database: str,
         ("XRPRLUSD", "XRP", "RLUSD", "peg:RLUSD"),
     ]
     kept.add(ListedPair("NEWBTC", "NEW", "BTC", "TRADING", True))
-    write_json(catalogue_path(tmp_path, "binance"), kept.to_save())
+    write_json(catalogue_path(tmp_path, "binance"), kept.to_json())
     assert "currencies of 1 symbols filled" in migrate(settings)
     assert "filled" not in migrate(settings)
     assert query(empty_database, wanted)[2] == ("NEWBTC", "NEW", "BTC", None)

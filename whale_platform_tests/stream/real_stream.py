@@ -93,7 +93,7 @@ def messages(bootstrap: KafkaCluster, topic: str) -> list[dict[str, Any]]:
     try:
         return [
             json.loads(record.value or b"")
-            for part in reader.partitions(topic)
+            for part in reader.list_partitions(topic)
             for record in reader.scan(topic, part, *reader.bounds(topic, part))
         ]
     finally:

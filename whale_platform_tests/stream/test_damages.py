@@ -83,7 +83,7 @@ class Case:
             error = session.read_java_trace(self.query)
             self.ends.append(error)
             assert len(self.ends) < 4, f"{self.name}: {error}"
-            assert self.healer.failed(self.label, error), self.healer.trouble
+            assert self.healer.handle_failure(self.label, error), self.healer.trouble
         place = queries.inspect_source(self.settings)
         assert place is not None
         path = self.healer.prepare([self.label], place)["windows"]
@@ -153,7 +153,7 @@ def copied(source: Path, to: Path) -> Path:
 def bounds(bootstrap: KafkaCluster) -> dict[int, tuple[int, int]]:
     reader = TopicReader(bootstrap, "test")
     try:
-        return {part: reader.bounds(RAW_TRADES, part) for part in reader.partitions(RAW_TRADES)}
+        return {part: reader.bounds(RAW_TRADES, part) for part in reader.list_partitions(RAW_TRADES)}
     finally:
         reader.close()
 

@@ -155,7 +155,7 @@ def _lives(folder: Path) -> int:
 
 def _restores(kafka: Kafka, root: Path, trades: list[Trade]) -> None:
     """Files that are damaged or gone are made anew from Kafka, and nothing else changes."""
-    for hour in rewrite.hours_to_compact(root):
+    for hour in rewrite.find_hours_to_compact(root):
         files = [root / file.path for file in table.list_files(table.open_table(root), hour, hour + table.HOUR)]
         files[0].write_bytes(files[0].read_bytes()[:100])
         files[-1].unlink(missing_ok=True)

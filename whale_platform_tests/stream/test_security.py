@@ -23,7 +23,7 @@ IN_ONE_JVM = (("ssl", "mutual", "sasl_ssl"), ("sasl_plaintext",))  # a JVM has o
 def count(cluster: KafkaCluster, topic: str) -> int:
     reader = TopicReader(cluster, "test")
     try:
-        return sum(reader.bounds(topic, part)[1] for part in reader.partitions(topic))
+        return sum(reader.bounds(topic, part)[1] for part in reader.list_partitions(topic))
     finally:
         reader.close()
 

@@ -12,7 +12,7 @@ import pytest
 
 from whale_platform.supervision.control import service_commands
 from whale_platform.supervision.control.state_files import SUPERVISOR, read_changes, request_restart
-from whale_platform.supervision.processes.managed_process import _living
+from whale_platform.supervision.processes.managed_process import _has_living_process
 from whale_platform.supervision.runtime import heartbeat, lease
 from whale_platform_tests.support.cpu_limit import limit_cpu
 from whale_platform_tests.support.fake_services import (
@@ -124,7 +124,7 @@ def test_a_step_of_a_start_ends_with_the_supervisor(tmp_path: Path, ends: signal
         assert run.process.wait(150) == (0 if ends == signal.SIGTERM else -ends)
         wait_for_result(lambda: not psutil.pid_exists(step) or ended(psutil.Process(step)))
         if ends == signal.SIGTERM:
-            wait_for_result(lambda: not _living(step))
+            wait_for_result(lambda: not _has_living_process(step))
 
 
 def test_a_server_that_stops_answering_is_killed(tmp_path: Path) -> None:

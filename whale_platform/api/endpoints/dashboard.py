@@ -37,7 +37,7 @@ DAY, MAX_PERIOD = timedelta(days=1), timedelta(days=31)
 )
 async def sparklines(request: Request, parts: AppDeps, asked: Annotated[SparklineParams, Query()]) -> Response:
     """Of every symbol, up to the newest minute of all."""
-    since = _end(parts.latest) - timedelta(minutes=asked.minutes)
+    since = _find_end(parts.latest) - timedelta(minutes=asked.minutes)
 
     def work() -> Response:
         names = ("exchange", "symbol", "times", "closes")
@@ -56,7 +56,7 @@ async def sparklines(request: Request, parts: AppDeps, asked: Annotated[Sparklin
 )
 async def whale_summary(request: Request, parts: AppDeps, asked: Annotated[WhaleFilter, Query()]) -> Response:
     """By hour and by size, and the ten largest. Without `from` the day before `to`, without `to` up to now."""
-    end = asked.end or _end(parts.latest)
+    end = asked.end or _find_end(parts.latest)
     start = asked.start or end - DAY
     if not start < end <= start + MAX_PERIOD:
         raise ApiProblemError(422, "`from` must lie before `to`, by 31 days at most")
@@ -64,10 +64,10 @@ async def whale_summary(request: Request, parts: AppDeps, asked: Annotated[Whale
 
     def work() -> Response:
         known_markets.check_markets(asked, parts.latest, known_markets.make_market_reader(parts.pool, WHALES))
-        found = dashboard.summarise_whales(parts.pool, asked.conditions(WHALES))
-        whole = {"from": start, "to": end} | _summed(found)
+        found = dashboard.summarise_whales(parts.pool, asked.build_conditions(WHALES))
+        whole = {"from": start, "to": end} | _build_summary(found)
         return responses.build_response(
-            responses.encode_json(_plain(whole)), ResponsePreferences.from_headers(request.headers)
+            responses.encode_json(_to_json_values(whole)), ResponsePreferences.from_headers(request.headers)
         )
 
     return await parts.table_threads.run(work)
@@ -89,7 +89,7 @@ async def whale_context(
 ) -> Response:
     """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it."""
 
-    found = await parts.table_threads.run(lambda: _context(parts, exchange, symbol, trade_id))
+    found = await parts.table_threads.run(lambda: _read_context(parts, exchange, symbol, trade_id))
 
     def search() -> Response:
         whale = found["whale"]
@@ -102,19 +102,19 @@ async def whale_context(
             )
         whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
         return responses.build_response(
-            responses.encode_json(_plain(whole)), ResponsePreferences.from_headers(request.headers)
+            responses.encode_json(_to_json_values(whole)), ResponsePreferences.from_headers(request.headers)
         )
 
     return await parts.kafka_threads.run(search)
 
 
-def _end(board: LatestCache) -> datetime:
+def _find_end(board: LatestCache) -> datetime:
     """The end of the newest minute of all, so that replayed days have a last day too."""
     edge = board.newest_minute()
     return datetime.now(UTC) if edge is None else edge + timedelta(minutes=1)
 
 
-def _summed(found: WhaleBreakdown) -> dict[str, Any]:
+def _build_summary(found: WhaleBreakdown) -> dict[str, Any]:
     ends = [None, *SIZES_USD, None]
     return {
         "whales": sum(whales for _, whales, _, _ in found.hours),
@@ -130,7 +130,7 @@ def _summed(found: WhaleBreakdown) -> dict[str, Any]:
     }
 
 
-def _context(parts: AppDependencies, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
+def _read_context(parts: AppDependencies, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
     whale = dashboard.read_whale(parts.pool, exchange, symbol, trade_id)
     if whale is None and (gone := dashboard.read_taken_back(parts.pool, exchange, symbol, trade_id)):
         when = f"{gone['taken_back_time']:%Y-%m-%d %H:%M:%S} UTC"
@@ -150,7 +150,7 @@ def _context(parts: AppDependencies, exchange: str, symbol: str, trade_id: int) 
     }
 
 
-def _plain(value: Any) -> Any:
+def _to_json_values(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else responses.to_json_value(value)
+        return {name: _to_json_values(one) for name, one in value.items()}
+    return [_to_json_values(one) for one in value] if isinstance(value, list) else responses.to_json_value(value)

@@ -74,12 +74,12 @@ class AppDependencies:
 
     def is_authorised(self, key: str) -> bool:
         """Whether who has the key of that name (empty: none) may ask."""
-        return self.keys.has(key) if key else self.open_without_keys and not self.keys.has_keys
+        return self.keys.has_name(key) if key else self.open_without_keys and not self.keys.has_keys
 
 
-def _parts(request: Request) -> AppDependencies:
+def _read_dependencies(request: Request) -> AppDependencies:
     parts: AppDependencies = request.app.state.parts
     return parts
 
 
-AppDeps = Annotated[AppDependencies, Depends(_parts)]
+AppDeps = Annotated[AppDependencies, Depends(_read_dependencies)]

@@ -71,16 +71,16 @@ def _find(
     deadline = time.monotonic() + DEADLINE_S
     if not is_reachable(bootstrap, ANSWER_S):
         return TradeLocation(missing=f"{explain_unavailable(bootstrap)}: ask again when it is back")
-    begins = raw_trade.begins_of_symbol(exchange, symbol)
+    begins = raw_trade.build_symbol_prefixes(exchange, symbol)
     reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=ANSWER_S)
     try:
         if known is not None:
-            records = _near(reader, *known, deadline)
+            records = _read_near(reader, *known, deadline)
             found = _pick((one for one in records if one.value and one.value.startswith(begins)), trade_id)
             if found is not None:
                 return found
-        for partition in reader.partitions(RAW_TRADES):
-            records = _received_about(reader, partition, int(received.timestamp() * 1000), deadline)
+        for partition in reader.list_partitions(RAW_TRADES):
+            records = _read_received_about(reader, partition, int(received.timestamp() * 1000), deadline)
             found = _pick((one for one in records if one.value and one.value.startswith(begins)), trade_id)
             if found is not None:
                 return found
@@ -93,15 +93,15 @@ def _find(
     return TradeLocation(missing="Kafka no longer has the trade: it is kept for a week there, and in the lake for good")
 
 
-def _near(reader: TopicReader, partition: int, offset: int, deadline: float) -> Iterator[KafkaRecord]:
+def _read_near(reader: TopicReader, partition: int, offset: int, deadline: float) -> Iterator[KafkaRecord]:
     """Yield the records around `offset`. Raises TimeoutError."""
     low, end = reader.bounds(RAW_TRADES, partition)
     if low <= offset < end:
         reader.assign({(RAW_TRADES, partition): max(low, offset - NEAR_OFFSETS)})
-        yield from _until(reader, partition, min(end, offset + NEAR_OFFSETS), deadline)
+        yield from _read_until(reader, partition, min(end, offset + NEAR_OFFSETS), deadline)
 
 
-def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> Iterator[KafkaRecord]:
+def _read_until(reader: TopicReader, partition: int, end: int, deadline: float) -> Iterator[KafkaRecord]:
     while not reader.done(RAW_TRADES, partition, end):
         if time.monotonic() > deadline:
             raise TimeoutError
@@ -111,12 +111,14 @@ def _until(reader: TopicReader, partition: int, end: int, deadline: float) -> It
             yield record
 
 
-def _received_about(reader: TopicReader, partition: int, received_ms: int, deadline: float) -> Iterator[KafkaRecord]:
+def _read_received_about(
+    reader: TopicReader, partition: int, received_ms: int, deadline: float
+) -> Iterator[KafkaRecord]:
     """Yield the records that Kafka received about `received_ms`. Raises TimeoutError."""
-    place = reader.place_at(RAW_TRADES, partition, received_ms - BEFORE_MS)
+    place = reader.find_offset(RAW_TRADES, partition, received_ms - BEFORE_MS)
     end = reader.bounds(RAW_TRADES, partition)[1]
     reader.assign({(RAW_TRADES, partition): place})
-    for record in _until(reader, partition, end, deadline):
+    for record in _read_until(reader, partition, end, deadline):
         if record.timestamp_ms > received_ms + AFTER_MS:
             return
         yield record
@@ -129,13 +131,17 @@ def _pick(records: Iterator[KafkaRecord], trade_id: int) -> TradeLocation | None
         if trade.trade_id == trade_id:
             place = {"topic": add_prefix(RAW_TRADES), "partition": record.partition, "offset": record.offset}
             timestamp = format_time(EPOCH + timedelta(milliseconds=record.timestamp_ms))
-            after = [_told(one, raw_trade.decode_trade(one.value or b"")) for one in islice(records, NEIGHBOURS)]
-            return TradeLocation(place | {"timestamp": timestamp}, None, [*before, _told(record, trade), *after])
-        before.append(_told(record, trade))
+            after = [
+                _build_trade_entry(one, raw_trade.decode_trade(one.value or b"")) for one in islice(records, NEIGHBOURS)
+            ]
+            return TradeLocation(
+                place | {"timestamp": timestamp}, None, [*before, _build_trade_entry(record, trade), *after]
+            )
+        before.append(_build_trade_entry(record, trade))
     return None
 
 
-def _told(record: KafkaRecord, trade: Trade) -> dict[str, Any]:
+def _build_trade_entry(record: KafkaRecord, trade: Trade) -> dict[str, Any]:
     return {
         "trade_id": trade.trade_id,
         "side": trade.side,

@@ -50,19 +50,19 @@ async def latest(request: Request, parts: AppDeps, which: Annotated[MarketFilter
 @router.get("/windows", responses=describe_responses(rows.Page[rows.Window], True), summary="One-minute windows")
 async def windows(request: Request, parts: AppDeps, asked: Annotated[ListingParams, Query()]) -> Response:
     """By event time, newest first."""
-    return await _page(request, parts, listings.WINDOWS, asked)
+    return await _serve_page(request, parts, listings.WINDOWS, asked)
 
 
 @router.get("/rollups", responses=describe_responses(rows.Page[rows.Rollup], True), summary="Hours")
 async def rollups(request: Request, parts: AppDeps, asked: Annotated[ListingParams, Query()]) -> Response:
     """Made from the windows some minutes after an hour has ended."""
-    return await _page(request, parts, listings.ROLLUPS, asked)
+    return await _serve_page(request, parts, listings.ROLLUPS, asked)
 
 
 @router.get("/whales", responses=describe_responses(rows.Page[rows.Whale], True), summary="Large trades")
 async def whales(request: Request, parts: AppDeps, asked: Annotated[WhaleListingParams, Query()]) -> Response:
     """By event time, newest first."""
-    return await _page(request, parts, listings.WHALES, asked)
+    return await _serve_page(request, parts, listings.WHALES, asked)
 
 
 @router.get(
@@ -70,13 +70,13 @@ async def whales(request: Request, parts: AppDeps, asked: Annotated[WhaleListing
 )
 async def taken_back(request: Request, parts: AppDeps, asked: Annotated[WhaleListingParams, Query()]) -> Response:
     """By the time at which they were taken back, newest first: `from` and `to` are about that time."""
-    return await _page(request, parts, listings.TAKEN_BACK, asked)
+    return await _serve_page(request, parts, listings.TAKEN_BACK, asked)
 
 
 @router.get("/reports", responses=describe_responses(rows.Page[rows.Report], True), summary="The whales of each hour")
 async def reports(request: Request, parts: AppDeps, asked: Annotated[ListingParams, Query()]) -> Response:
     """A row for every symbol that traded in the hour, whales or none."""
-    return await _page(request, parts, listings.REPORTS, asked)
+    return await _serve_page(request, parts, listings.REPORTS, asked)
 
 
 @router.get(
@@ -84,7 +84,7 @@ async def reports(request: Request, parts: AppDeps, asked: Annotated[ListingPara
 )
 async def gaps(request: Request, parts: AppDeps, asked: Annotated[GapListingParams, Query()]) -> Response:
     """What was found missing, and what became of it."""
-    return await _page(request, parts, listings.GAPS, asked)
+    return await _serve_page(request, parts, listings.GAPS, asked)
 
 
 @router.get("/symbols", responses=describe_responses(latest_models.Symbols), summary="What there is")
@@ -108,7 +108,7 @@ async def symbols(request: Request, parts: AppDeps, which: Annotated[MarketFilte
                 "updated_at": responses.to_json_value(one.updated_at),
                 "note": None if one.quote is None else explain_whaleless(one.quote),
             }
-            for one in parts.latest.symbols()
+            for one in parts.latest.list_newest_windows()
             if which.matches(one.exchange, one.symbol)
         ]
         return responses.build_response(
@@ -152,21 +152,21 @@ async def metrics(request: Request, parts: AppDeps, _: Annotated[NoParams, Query
     """Trades, lag and heartbeats of the services, gaps, requests and their seconds."""
     return await parts.monitoring_threads.run(
         lambda: responses.build_response(
-            parts.metrics.text(), ResponsePreferences.from_headers(request.headers), media=METRICS_MEDIA
+            parts.metrics.render_text(), ResponsePreferences.from_headers(request.headers), media=METRICS_MEDIA
         )
     )
 
 
-async def _page(request: Request, parts: AppDependencies, listing: Listing, asked: ListingParams) -> Response:
+async def _serve_page(request: Request, parts: AppDependencies, listing: Listing, asked: ListingParams) -> Response:
     after = None if asked.cursor is None else pagination.decode_cursor(listing, asked.cursor)
     wants = ResponsePreferences.from_headers(request.headers, asked.form)
 
     def work() -> Response:
         known_markets.check_markets(asked, parts.latest, known_markets.make_market_reader(parts.pool, listing))
-        rows = listings.read_page(parts.pool, listing, asked.conditions(listing), after, asked.limit + 1)
+        rows = listings.read_page(parts.pool, listing, asked.build_conditions(listing), after, asked.limit + 1)
         following = pagination.encode_cursor(listing, rows[asked.limit - 1]) if len(rows) > asked.limit else None
         rows = rows[: asked.limit]
-        headers = {"Link": f'<{_address(request, following)}>; rel="next"'} if following else {}
+        headers = {"Link": f'<{_build_next_address(request, following)}>; rel="next"'} if following else {}
         if wants.csv:
             return responses.build_response(
                 responses.encode_csv_page(listing.columns, rows), wants, responses.CSV, headers=headers
@@ -178,6 +178,6 @@ async def _page(request: Request, parts: AppDependencies, listing: Listing, aske
     return await parts.table_threads.run(work)
 
 
-def _address(request: Request, cursor: str) -> str:
+def _build_next_address(request: Request, cursor: str) -> str:
     others = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     return f"{request.url.path}?{urlencode([*others, ('cursor', cursor)])}"

@@ -60,13 +60,13 @@ def build_router(tools: Path, dashboard: Path = DASHBOARD) -> APIRouter:
     """The addresses of `VENDOR` and of what lies in `dashboard` now; the description has none of them."""
     routes = APIRouter()
     vendor = [CachedFile(web_assets.node_modules_path(tools) / name) for name in VENDOR.values()]
-    for path, file in [*zip(VENDOR, vendor, strict=True), *_own(dashboard)]:
+    for path, file in [*zip(VENDOR, vendor, strict=True), *_list_own_files(dashboard)]:
         needs = [file] if file in vendor else vendor if path == "/" else []
         routes.add_route(path, _Page(path, file, needs).get, ["GET"], include_in_schema=False)
     return routes
 
 
-def _own(dashboard: Path) -> Iterator[tuple[str, CachedFile]]:
+def _list_own_files(dashboard: Path) -> Iterator[tuple[str, CachedFile]]:
     files = {
         path.relative_to(dashboard).as_posix(): CachedFile(path)
         for path in sorted(dashboard.rglob("*"))
@@ -90,7 +90,7 @@ class _Page:
                 file.path.stat()
             ready, wants = self._file.read(), ResponsePreferences.from_headers(request.headers)
         except FileNotFoundError:
-            return self._missing()
+            return self._build_missing_response()
         headers = {
             "ETag": ready.etag,
             "Cache-Control": "no-cache",
@@ -103,7 +103,7 @@ class _Page:
             return Response(ready.compressed, 200, {**headers, "Content-Encoding": "gzip"}, self._media)
         return Response(ready.body, 200, headers, self._media)
 
-    def _missing(self) -> Response:
+    def _build_missing_response(self) -> Response:
         if self._path == "/":
             headers = {"Cache-Control": "no-store", "Content-Security-Policy": CSP}
             return Response(_EXCUSE, 503, headers, MEDIA_TYPES[".html"])

@@ -34,12 +34,12 @@ def decode_cursor(listing: Listing, cursor: str) -> list[object]:
         key: list[object] = [datetime.fromisoformat(time), *rest]
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise ApiProblemError(422, INVALID_CURSOR) from None
-    if table != listing.table or len(key) != len(listing.key) or not _fit(listing, key):
+    if table != listing.table or len(key) != len(listing.key) or not _is_valid_key(listing, key):
         raise ApiProblemError(422, INVALID_CURSOR)
     return key
 
 
-def _fit(listing: Listing, key: list[object]) -> bool:
+def _is_valid_key(listing: Listing, key: list[object]) -> bool:
     time, *rest = key
     if not isinstance(time, datetime) or time.tzinfo is None or not 1970 < time.year < 9000:
         return False

@@ -20,13 +20,13 @@ _TIME = re.compile(
 _PLUS_LOST = re.compile(r"[0-9-]+[Tt][0-9:.]+ [0-9]{2}:?[0-9]{2}")
 
 
-def _sane(time: datetime) -> datetime:
+def _check_time_range(time: datetime) -> datetime:
     if not EARLIEST <= time <= LATEST:
         raise ValueError("give a time from 2009 to 2100")
     return time
 
 
-def _moment(value: Any) -> Any:
+def _check_time_form(value: Any) -> Any:
     if isinstance(value, str) and not _TIME.fullmatch(value):
         if _PLUS_LOST.fullmatch(value):
             raise ValueError("a plus sign in an address means a space: write %2B for it, or give the time with Z")
@@ -34,7 +34,7 @@ def _moment(value: Any) -> Any:
     return value
 
 
-def _written(pattern: str, wanted: str) -> Callable[[Any], Any]:
+def _build_form_check(pattern: str, wanted: str) -> Callable[[Any], Any]:
     fits = re.compile(pattern).fullmatch
 
     def check(value: Any) -> Any:
@@ -45,15 +45,15 @@ def _written(pattern: str, wanted: str) -> Callable[[Any], Any]:
     return check
 
 
-def _symbol(text: str) -> str:
+def _check_symbol(text: str) -> str:
     if not is_symbol(text):
         raise ValueError("give a symbol as the exchange spells it: letters, digits and . _ : / -")
     return text
 
 
-WholeNumber = BeforeValidator(_written(r"[0-9]{1,19}", "give a whole number, in digits"))
-Amount = BeforeValidator(_written(r"[0-9]{1,24}(\.[0-9]{1,24})?", "give a number, in digits"))
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_sane)]
+WholeNumber = BeforeValidator(_build_form_check(r"[0-9]{1,19}", "give a whole number, in digits"))
+Amount = BeforeValidator(_build_form_check(r"[0-9]{1,24}(\.[0-9]{1,24})?", "give a number, in digits"))
+Moment = Annotated[AwareDatetime, BeforeValidator(_check_time_form), AfterValidator(_check_time_range)]
 Exchange = Annotated[
     str,
     Field(
@@ -62,7 +62,7 @@ Exchange = Annotated[
 ]
 Symbol = Annotated[
     str,
-    AfterValidator(_symbol),
+    AfterValidator(_check_symbol),
     Field(
         min_length=1,
         max_length=MAX_SYMBOL,

@@ -57,12 +57,12 @@ class TimeRangeFilter(MarketFilter):
     )
 
     @model_validator(mode="after")
-    def _in_order(self) -> "TimeRangeFilter":
+    def _check_order(self) -> "TimeRangeFilter":
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise ValueError("`from` must lie before `to`")
         return self
 
-    def conditions(self, listing: Listing) -> list[ColumnCondition]:
+    def build_conditions(self, listing: Listing) -> list[ColumnCondition]:
         """Of this question on that listing."""
         found = [
             ColumnCondition("exchange", "in", self.exchange or None),
@@ -94,14 +94,14 @@ class WhaleFilter(TimeRangeFilter):
         None, ge=0, max_digits=24, decimal_places=8, description="From so many US dollars on.", examples=["250000"]
     )
 
-    def conditions(self, listing: Listing) -> list[ColumnCondition]:
+    def build_conditions(self, listing: Listing) -> list[ColumnCondition]:
         """Add the conditions on kind, side and notional."""
         found = [
             ColumnCondition("kind", "=", self.kind),
             ColumnCondition("side", "=", self.side),
             ColumnCondition("notional_usd", ">=", self.min_notional),
         ]
-        return [*super().conditions(listing), *(one for one in found if one.value is not None)]
+        return [*super().build_conditions(listing), *(one for one in found if one.value is not None)]
 
 
 class WhaleListingParams(WhaleFilter, ListingParams):
@@ -115,9 +115,9 @@ class GapListingParams(ListingParams):
         None, description="`exchange_gap`: the exchange itself has no such trades; `unrepaired`: given up."
     )
 
-    def conditions(self, listing: Listing) -> list[ColumnCondition]:
+    def build_conditions(self, listing: Listing) -> list[ColumnCondition]:
         """Add the condition on the state."""
-        found = super().conditions(listing)
+        found = super().build_conditions(listing)
         return found if self.state is None else [*found, ColumnCondition("state", "=", self.state)]
 
 

@@ -102,7 +102,7 @@ def encode_csv_page(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> by
     writer = csv.writer(out)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(to_json_value(value)) for value in row])
+        writer.writerow([_format_cell(to_json_value(value)) for value in row])
     return out.getvalue().encode()
 
 
@@ -124,7 +124,7 @@ def build_response(
     return Response(content, status, out, media)
 
 
-def _cell(value: Any) -> Any:
+def _format_cell(value: Any) -> Any:
     if isinstance(value, list | dict):
         return json.dumps(value, separators=(",", ":"))
     if isinstance(value, bool):

@@ -57,7 +57,7 @@ class LatestCache:
         with self._lock:
             for window in windows:
                 known = self._windows.get(Market(window.exchange, window.symbol))
-                if known is None or _place(window) > _place(known):
+                if known is None or _rank_window(window) > _rank_window(known):
                     self._windows[Market(window.exchange, window.symbol)] = window
                     self._changed = True
             for whale in whales:
@@ -100,7 +100,7 @@ class LatestCache:
                 if reason:
                     self._troubles[who] = (reason, since)
 
-    def symbols(self) -> list[WindowState]:
+    def list_newest_windows(self) -> list[WindowState]:
         """The newest window of each, in order."""
         with self._lock:
             return [window for _, window in sorted(self._windows.items())]
@@ -133,17 +133,17 @@ class LatestCache:
         with self._lock:
             if not self._loaded:
                 return
-            entries = [self._entry(symbol, now) for symbol in sorted(self._windows)]
+            entries = [self._build_entry(symbol, now) for symbol in sorted(self._windows)]
             stale = frozenset(Market(entry["exchange"], entry["symbol"]) for entry in entries if entry["stale"])
             if self._changed or stale != self._stale:
                 self._revision, self._changed, self._stale = self._revision + 1, False, stale
             etag = f'W/"{_BOOT}-{self._revision}"'
-            reason = self._reason(entries)
+            reason = self._explain_staleness(entries)
         as_of = format_time(datetime.fromtimestamp(now, UTC))
         body = encode_json({"as_of": as_of, "stale": reason is not None, "reason": reason, "symbols": entries})
         self.response = RenderedResponse(body, gzip.compress(body, GZIP_LEVEL), etag, now, reason)
 
-    def _reason(self, entries: list[dict[str, Any]]) -> str | None:
+    def _explain_staleness(self, entries: list[dict[str, Any]]) -> str | None:
         if self._troubles:
             return "; ".join(
                 f"{text} (since {time.strftime('%H:%M:%S UTC', time.gmtime(since))})"
@@ -152,10 +152,11 @@ class LatestCache:
         if not entries:
             return "no trade has reached Postgres yet"
         if all(entry["stale"] for entry in entries):
-            return f"no trade of any symbol has reached Postgres for {_ago(min(entry['age_s'] for entry in entries))}"
+            age = _format_age(min(entry["age_s"] for entry in entries))
+            return f"no trade of any symbol has reached Postgres for {age}"
         return None
 
-    def _entry(self, symbol: Market, now: float) -> dict[str, Any]:
+    def _build_entry(self, symbol: Market, now: float) -> dict[str, Any]:
         window, whale = self._windows[symbol], self._whales.get(symbol)
         age = max(0.0, now - window.updated_at.timestamp())
         old = age > STALE_S
@@ -171,25 +172,25 @@ class LatestCache:
                 **{name: format_number(getattr(window, name)) for name in _NUMBERS},
                 "trades": window.trade_count,
             },
-            "hour": _span(self._spans[0].get(symbol), window.close),
-            "day": _span(self._spans[1].get(symbol), window.close),
-            "last_whale": None if whale is None else _whale(whale),
+            "hour": _build_totals(self._spans[0].get(symbol), window.close),
+            "day": _build_totals(self._spans[1].get(symbol), window.close),
+            "last_whale": None if whale is None else _build_last_whale(whale),
             "last_event_time": format_time(window.last_event_time),
             "updated_at": format_time(window.updated_at),
             "age_s": round(age, 3),
             "stale": old,
-            "reason": f"no trade of it has reached Postgres for {_ago(age)}" if old else None,
+            "reason": f"no trade of it has reached Postgres for {_format_age(age)}" if old else None,
         }
 
 
 _NUMBERS = ("open", "high", "low", "close", "vwap", "volume", "notional", "buy_volume", "sell_volume")
 
 
-def _place(window: WindowState) -> tuple[datetime, int, datetime]:
+def _rank_window(window: WindowState) -> tuple[datetime, int, datetime]:
     return window.window_start, window.trade_count, window.updated_at
 
 
-def _span(span: PeriodTotals | None, price: Decimal) -> dict[str, Any] | None:
+def _build_totals(span: PeriodTotals | None, price: Decimal) -> dict[str, Any] | None:
     if span is None:
         return None
     return {
@@ -201,7 +202,7 @@ def _span(span: PeriodTotals | None, price: Decimal) -> dict[str, Any] | None:
     }
 
 
-def _whale(whale: WhaleState) -> dict[str, Any]:
+def _build_last_whale(whale: WhaleState) -> dict[str, Any]:
     return {
         "kind": whale.kind,
         "trade_id": whale.trade_id,
@@ -213,7 +214,7 @@ def _whale(whale: WhaleState) -> dict[str, Any]:
     }
 
 
-def _ago(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     """In words, rounded so that it changes once a minute at most."""
     if seconds < 3600:
         return f"{int(seconds // 60)} min"

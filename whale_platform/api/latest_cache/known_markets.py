@@ -18,9 +18,13 @@ from whale_platform.stores.queries.listings import Listing
 def check_markets(asked: MarketFilter, board: LatestCache, more: Callable[[], Iterable[Market]] = tuple) -> None:
     """Raises ApiProblemError (422) for the first name that is unknown to the board and to `more`, which is asked only
     then."""
-    known = {Market(one.exchange, one.symbol) for one in board.symbols()}
-    if known and _unknown(asked, known) and (field := _unknown(asked, known := known | set(more()))):
-        raise ApiProblemError(422, f"{field}: {_hint(field, asked, known)}")
+    known = {Market(one.exchange, one.symbol) for one in board.list_newest_windows()}
+    if (
+        known
+        and _find_unknown_field(asked, known)
+        and (field := _find_unknown_field(asked, known := known | set(more())))
+    ):
+        raise ApiProblemError(422, f"{field}: {_explain_unknown_name(field, asked, known)}")
 
 
 def make_market_reader(pool: ConnectionPool, listing: Listing) -> Callable[[], Iterable[Market]]:
@@ -28,19 +32,19 @@ def make_market_reader(pool: ConnectionPool, listing: Listing) -> Callable[[], I
     return lambda: [*latest_states.list_markets(pool), *latest_states.list_markets(pool, listing.table)]
 
 
-def _unknown(asked: MarketFilter, known: set[Market]) -> str:
+def _find_unknown_field(asked: MarketFilter, known: set[Market]) -> str:
     if not {exchange for exchange, _ in known}.issuperset(asked.exchange):
         return "exchange"
     return "" if {symbol for _, symbol in known}.issuperset(asked.symbol) else "symbol"
 
 
-def _hint(field: str, asked: MarketFilter, known: set[Market]) -> str:
+def _explain_unknown_name(field: str, asked: MarketFilter, known: set[Market]) -> str:
     names = {pair[field == "symbol"] for pair in known}
     wrong = next(name for name in getattr(asked, field) if name not in names)
-    close = sorted(name for name in names if _folded(name) == _folded(wrong))
+    close = sorted(name for name in names if _fold_name(name) == _fold_name(wrong))
     meant = f"there is none of this name, but {' and '.join(close)}" if close else "nothing of this name has come here"
     return f"{meant}; /symbols lists what there is, spelled as the exchange does"
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     return "".join(one for one in name.casefold() if one.isalnum())

@@ -17,7 +17,11 @@ def render_response(
         return (
             503,
             body,
-            [(b"content-type", problems.PROBLEM_MEDIA_TYPE.encode()), (b"retry-after", b"1"), _length(body)],
+            [
+                (b"content-type", problems.PROBLEM_MEDIA_TYPE.encode()),
+                (b"retry-after", b"1"),
+                _build_length_header(body),
+            ],
         )
     out = [(b"etag", ready.etag.encode()), (b"cache-control", b"no-cache"), (b"vary", b"Accept-Encoding")]
     if (match := header("if-none-match", "")) and matches_etag(match, ready.etag):
@@ -26,8 +30,8 @@ def render_response(
     if accepts_gzip(header("accept-encoding", "")):
         body = ready.compressed
         out.append((b"content-encoding", b"gzip"))
-    return 200, body, [*out, (b"content-type", JSON.encode()), _length(body)]
+    return 200, body, [*out, (b"content-type", JSON.encode()), _build_length_header(body)]
 
 
-def _length(body: bytes) -> tuple[bytes, bytes]:
+def _build_length_header(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(body)).encode()

@@ -61,15 +61,15 @@ class ChangeSet:
 class PollingListener:
     """In a Listener's place where NOTIFY can't be heard: says that anything may have changed, once a second.
 
-    `wait` lasts so long that reading everything takes no more than a twentieth of the time.
+    `wait_for_notices` lasts so long that reading everything takes no more than a twentieth of the time.
     """
 
     def __init__(self, stop: threading.Event, took: Callable[[], float] = lambda: 0.0) -> None:
         self._stop, self._took = stop, took
         self._next = time.monotonic() + POLL_EVERY_S
 
-    def wait(self, timeout_s: float) -> list[str]:
-        """Wait for changes, as `ChangeListener.wait` does."""
+    def wait_for_notices(self, timeout_s: float) -> list[str]:
+        """Wait for changes, as `ChangeListener.wait_for_notices` does."""
         self._stop.wait(min(timeout_s, max(0.0, self._next - time.monotonic())))
         if time.monotonic() < self._next:
             return []
@@ -135,11 +135,11 @@ class CacheUpdater:
             listener.close()
 
     def _step(self, listener: "ChangeListener | PollingListener") -> None:
-        said = listener.wait(0.25)
+        said = listener.wait_for_notices(0.25)
         rest = self._rendered_at + RENDER_EVERY_S - time.monotonic()
         if said and rest > 0:  # more may come until the board may be rendered again
             time.sleep(rest)
-            said += listener.wait(0)
+            said += listener.wait_for_notices(0)
         news = ChangeSet()
         for payload in said:
             news.merge(payload)

@@ -35,7 +35,7 @@ def read_services(settings: Settings, now: float) -> dict[str, dict[str, Any]]:
     kept = (state_files.read_state(settings.home) or {}).get("services", {})
     if "simulator" in kept or "simulator" in state_files.list_working_parts(settings.home):
         names.insert(0, "simulator")
-    return {name: _service(settings, name, now) for name in names}
+    return {name: _check_service(settings, name, now) for name in names}
 
 
 def describe_silent_services(settings: Settings) -> str:
@@ -71,11 +71,11 @@ class HealthMonitor:
 
     def _check(self, now: float) -> dict[str, Any]:
         parts = {
-            "postgres": self._postgres(),
-            "kafka": self._kafka(),
-            "lake": self._lake(),
-            "latest": self._latest(now),
-            "disk": self._disk(),
+            "postgres": self._check_postgres(),
+            "kafka": self._check_kafka(),
+            "lake": self._check_lake(),
+            "latest": self._check_latest(now),
+            "disk": self._check_disk(),
         }
         each = read_services(self._settings, now)
         stale = [
@@ -92,52 +92,52 @@ class HealthMonitor:
             "services": each,
         }
 
-    def _postgres(self) -> dict[str, Any]:
+    def _check_postgres(self) -> dict[str, Any]:
         try:
-            self._pool.rows("SELECT 1 FROM trade_windows LIMIT 1")
+            self._pool.fetch_rows("SELECT 1 FROM trade_windows LIMIT 1")
         except PostgresUnusableError as error:
-            return _part("away", str(error))
-        return _part("ready", self._settings.public_dsn("api"))
+            return _build_part("away", str(error))
+        return _build_part("ready", self._settings.public_dsn("api"))
 
-    def _kafka(self) -> dict[str, Any]:
+    def _check_kafka(self) -> dict[str, Any]:
         if self._kafka_client is None:  # kept: a new one costs 50 ms and three threads
             self._kafka_client = topics.create_admin(self._settings.bootstrap)
         if topics.is_reachable(self._settings.bootstrap, KAFKA_S, self._kafka_client):
-            return _part("ready", str(self._settings.bootstrap))
-        return _part("away", connection_errors.explain_unavailable(self._settings.bootstrap))
+            return _build_part("ready", str(self._settings.bootstrap))
+        return _build_part("away", connection_errors.explain_unavailable(self._settings.bootstrap))
 
-    def _disk(self) -> dict[str, Any]:
+    def _check_disk(self) -> dict[str, Any]:
         trouble = disk_usage.describe_low_disks(self._settings.home)
-        return _part("degraded" if trouble else "ready", trouble)
+        return _build_part("degraded" if trouble else "ready", trouble)
 
-    def _lake(self) -> dict[str, Any]:
+    def _check_lake(self) -> dict[str, Any]:
         try:
             if not table_exists(self._settings.trades_lake):
-                return _part("none", "there is none yet: it begins with the first trade")
-            return _part("ready", f"version {lake.read_index(self._settings.trades_lake).version}")
+                return _build_part("none", "there is none yet: it begins with the first trade")
+            return _build_part("ready", f"version {lake.read_index(self._settings.trades_lake).version}")
         except LakeError as error:
-            return _part("away", str(error))
+            return _build_part("away", str(error))
 
-    def _latest(self, now: float) -> dict[str, Any]:
+    def _check_latest(self, now: float) -> dict[str, Any]:
         age = self._board.age_s(now)
         if age is None:
-            return _part("none", "no trade has reached Postgres yet")
+            return _build_part("none", "no trade has reached Postgres yet")
         state = "silent" if age > STALE_S else "ready"
-        return _part(state, f"the newest state is {age:.0f} s old" if state == "silent" else "", round(age, 1))
+        return _build_part(state, f"the newest state is {age:.0f} s old" if state == "silent" else "", round(age, 1))
 
 
-def _service(settings: Settings, name: str, now: float) -> dict[str, Any]:
+def _check_service(settings: Settings, name: str, now: float) -> dict[str, Any]:
     if not (wanted := desired_state.read_desired_state(settings.home, name)).running:
-        return _part("stopped", f"by {wanted.by}")
+        return _build_part("stopped", f"by {wanted.by}")
     last = heartbeat.read_heartbeat(settings.home, name)
     if last is None:
-        return _part("silent", "it has never beaten in this home")
+        return _build_part("silent", "it has never beaten in this home")
     age = max(0.0, now - last.at)
     lag = last.numbers.get("lag")
     if age > SILENT_S:
-        return _part("silent", f"its last heartbeat is {age:.0f} s old", round(age, 1))
-    return _part(last.state, last.detail, round(age, 1), lag if isinstance(lag, int) else None)
+        return _build_part("silent", f"its last heartbeat is {age:.0f} s old", round(age, 1))
+    return _build_part(last.state, last.detail, round(age, 1), lag if isinstance(lag, int) else None)
 
 
-def _part(state: str, detail: str, age_s: float | None = None, lag: int | None = None) -> dict[str, Any]:
+def _build_part(state: str, detail: str, age_s: float | None = None, lag: int | None = None) -> dict[str, Any]:
     return {"state": state, "detail": detail, "age_s": age_s, "lag": lag}

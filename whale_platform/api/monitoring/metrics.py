@@ -77,7 +77,7 @@ _GAPS = "SELECT state, count(*) FROM ingest_gaps GROUP BY state"
 
 
 class ApiMetrics:
-    """`observe` is for one thread, `text` for any."""
+    """`observe` is for one thread, `render_text` for any."""
 
     def __init__(
         self, settings: Settings, pool: ConnectionPool, board: LatestCache, live: Callable[[], dict[str, int]]
@@ -103,7 +103,7 @@ class ApiMetrics:
         pair[0].observe(seconds)
         pair[1].inc()
 
-    def text(self) -> bytes:
+    def render_text(self) -> bytes:
         """The exposition. Asks Postgres."""
         return generate_latest(self._registry)
 
@@ -138,10 +138,10 @@ class _Platform(Collector):
             if isinstance(value := last.numbers.get("lag_s"), int | float):
                 old.add_metric([name], value)
         yield from (age, up, lag, old)
-        yield from _disks(self._settings.home)
+        yield from _collect_disks(self._settings.home)
         if (ingester := beats.get("ingester")) is not None and now - ingester.at <= SILENT_S:
-            yield from _ingester(ingester)
-            yield from _exchanges(ingester)
+            yield from _collect_ingester(ingester)
+            yield from _collect_exchanges(ingester)
         for name, value in self._live().items():
             counts = name.endswith("_total")
             kind = CounterMetricFamily if counts else GaugeMetricFamily
@@ -150,7 +150,7 @@ class _Platform(Collector):
         if newest is not None:
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)
         try:
-            rows = self._pool.rows(_GAPS)
+            rows = self._pool.fetch_rows(_GAPS)
         except PostgresUnusableError:
             yield GaugeMetricFamily("whale_postgres_up", "Whether Postgres answered.", 0)
             return
@@ -161,7 +161,7 @@ class _Platform(Collector):
         yield gaps
 
 
-def _disks(home: Path) -> Iterator[Metric]:
+def _collect_disks(home: Path) -> Iterator[Metric]:
     free = GaugeMetricFamily("whale_disk_free_bytes", "Free on the disk of the home, and of the lake.", labels=["disk"])
     total = GaugeMetricFamily("whale_disk_size_bytes", "Size of that disk.", labels=["disk"])
     for name, room in disk_usage.read_disk_spaces(home).items():
@@ -173,7 +173,7 @@ def _disks(home: Path) -> Iterator[Metric]:
     yield from (free, total, stores)
 
 
-def _ingester(last: heartbeat.Heartbeat) -> Iterator[Metric]:
+def _collect_ingester(last: heartbeat.Heartbeat) -> Iterator[Metric]:
     told = (
         ("trades", CounterMetricFamily, "whale_trades", "Trades produced to Kafka since the ingester's start."),
         ("dead_letters", CounterMetricFamily, "whale_dead_letters", "Messages that could not be parsed."),
@@ -184,7 +184,7 @@ def _ingester(last: heartbeat.Heartbeat) -> Iterator[Metric]:
             yield kind(name, text, value)
 
 
-def _exchanges(last: heartbeat.Heartbeat) -> Iterator[Metric]:
+def _collect_exchanges(last: heartbeat.Heartbeat) -> Iterator[Metric]:
     told = last.numbers.get("exchanges", [])
     connected = GaugeMetricFamily("whale_exchange_connected", "1 while trades can come.", labels=["exchange"])
     for one in told:

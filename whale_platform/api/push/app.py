@@ -57,12 +57,12 @@ class PushApp:
         self.source = KafkaSource(bootstrap, self.hub, tick_s)
         self._limits = limits or ClientLimits()
         self._history = WhaleHistory(bootstrap, dsn)
-        self._origins, self._read_status, self._is_authorised, self._taken_back = origins, look, welcome, taken_back
+        self._origins, self._read_status, self._is_authorised, self._pop_taken_back = origins, look, welcome, taken_back
         self._limiter = ConnectionLimiter(self._limits)
         self._sent = 0
         self._sweeper: asyncio.Task[None] | None = None
         self.router = APIRouter(tags=["live"])
-        self.router.add_api_websocket_route("/stream", self._stream)
+        self.router.add_api_websocket_route("/stream", self._serve_websocket)
         self.router.add_api_route(
             "/whales/stream",
             self._whales,
@@ -77,13 +77,13 @@ class PushApp:
         self.source.start(asyncio.get_running_loop())
         self._sweeper = asyncio.create_task(self._sweep())
 
-    def end(self) -> None:
+    def disconnect_clients(self) -> None:
         """Disconnect the clients, with the advice to reconnect."""
         self.hub.disconnect_all()
 
     async def stop(self) -> None:
         """Disconnect the clients and stop reading."""
-        self.end()
+        self.disconnect_clients()
         self.source.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -111,16 +111,16 @@ class PushApp:
         while True:
             try:
                 status = await asyncio.to_thread(self._read_status)
-                self.source.set_slow(any(_stream_behind(one) for one in status.get("services", ())))
-                self.hub.status(**status)
+                self.source.set_slow(any(_is_stream_behind(one) for one in status.get("services", ())))
+                self.hub.publish_status(**status)
             except Exception:  # the sweeping must go on, or nobody is dropped any more
                 self.log.exception("status")
-            if count := self._taken_back():
-                self.hub.gap("whales", f"{count} whales were taken back: /whales/taken-back lists them")
+            if count := self._pop_taken_back():
+                self.hub.publish_gap("whales", f"{count} whales were taken back: /whales/taken-back lists them")
             self.hub.drop_stale_clients(self._limits.send_s, self._is_authorised)
             await asyncio.sleep(SWEEP_S)
 
-    async def _stream(self, socket: WebSocket) -> None:
+    async def _serve_websocket(self, socket: WebSocket) -> None:
         if not is_origin_allowed(socket.headers, self._origins, socket.url.scheme):
             await socket.close()
             return
@@ -163,5 +163,5 @@ class PushApp:
         return WhaleEventStream(self.hub, follower, wanted, self._limits, key, lambda: self._limiter.release(address))
 
 
-def _stream_behind(service: dict[str, Any]) -> bool:
+def _is_stream_behind(service: dict[str, Any]) -> bool:
     return bool(service["name"] == "stream" and service["state"] == "degraded")

@@ -50,7 +50,7 @@ def add_key(home: Path, name: str) -> str:
     """Make a key; returns it, the only time it can be seen. Raises KeyFileError."""
     if not NAME_PATTERN.fullmatch(name):
         raise KeyFileError(f"{name!a} can't be a key's name: use letters, digits, dots, - and _")
-    with _alone(home):
+    with _hold_key_lock(home):
         keys = read_keys(home)
         if any(key.name == name for key in keys):
             raise KeyFileError(f"there is a key {name} already: remove it first, or choose another name")
@@ -61,7 +61,7 @@ def add_key(home: Path, name: str) -> str:
 
 def remove_key(home: Path, name: str) -> None:
     """Forget a key; who uses it is refused within a second. Raises KeyFileError where there is none."""
-    with _alone(home):
+    with _hold_key_lock(home):
         keys = read_keys(home)
         left = [key for key in keys if key.name != name]
         if len(left) == len(keys):
@@ -80,32 +80,32 @@ class ApiKeyRegistry:
     def __init__(self, home: Path) -> None:
         """Read the file of `home`. Raises KeyFileError."""
         self._home = home
-        self._mark = self._stat()
+        self._mark = self._read_mark()
         self._names = self._load()
         self._looked = time.monotonic()
 
     @property
     def has_keys(self) -> bool:
         """Whether there is one, or the file can't be read."""
-        self._look()
+        self._refresh()
         return self._names is None or bool(self._names)
 
     def name_of(self, key: str) -> str | None:
         """Whose key it is; None where it is nobody's."""
-        self._look()
+        self._refresh()
         return (self._names or {}).get(hash_key(key))
 
-    def has(self, name: str) -> bool:
+    def has_name(self, name: str) -> bool:
         """Whether a key of that name is there still."""
-        self._look()
+        self._refresh()
         return name in (self._names or {}).values()
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         now = time.monotonic()
         if now - self._looked < RECHECK_S:
             return
         self._looked = now
-        if (mark := self._stat()) != self._mark:
+        if (mark := self._read_mark()) != self._mark:
             self._mark = mark
             try:
                 self._names = self._load()
@@ -115,7 +115,7 @@ class ApiKeyRegistry:
     def _load(self) -> dict[str, str] | None:
         return {key.sha256: key.name for key in read_keys(self._home)}
 
-    def _stat(self) -> tuple[int, int, int]:
+    def _read_mark(self) -> tuple[int, int, int]:
         try:
             found = (self._home / KEY_FILE).stat()
         except OSError:
@@ -124,7 +124,7 @@ class ApiKeyRegistry:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _hold_key_lock(home: Path) -> Iterator[None]:
     try:
         with hold_lock(home / f"{KEY_FILE}.lock"):
             yield

@@ -34,7 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
     address = _peer = ""
     _head_bytes = _body_bytes = 0
     _in_line = _in_head = True
-    _late: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a head, where there is a place."""
@@ -42,13 +42,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._peer = self.client[0] if self.client else ""
         self.address = SHARED_ADDRESS if self.proxies.is_trusted(self._peer) else self._peer
         if self.crowd.register(self):
-            self._wait()
+            self._start_timer()
         else:
             self._refuse(503, "too many connections of this address or in all: close some, and ask again in a moment")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer, and release the connection's slot."""
-        self._wait_no_more()
+        self._stop_timer()
         self.crowd.unregister(self)
         super().connection_lost(exc)
 
@@ -60,9 +60,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Count what comes before the head is complete."""
         if self._in_head:
             self._head_bytes += len(data)
-            if self._late is None:
-                self._wait()
-            data = self._ascii(data)
+            if self._timer is None:
+                self._start_timer()
+            data = self._escape_request_line(data)
         super().data_received(data)
         if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
             self._refuse_head()
@@ -90,7 +90,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The next head may come."""
-        self._wait_no_more()
+        self._stop_timer()
         self._in_line = self._in_head = True
         self._head_bytes = self._body_bytes = 0
         if not self.transport.is_closing():
@@ -106,7 +106,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """The socket keeps its place in the crowd, at work, until it is lost."""
-        self._wait_no_more()
+        self._stop_timer()
         if self.transport.is_closing():  # it was refused, which the parser has not heard
             return
         super().handle_websocket_upgrade()
@@ -118,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """What can't be read as HTTP, as a problem."""
         self._refuse(400, "this is no request of HTTP/1.1 that can be read")
 
-    def _ascii(self, data: bytes) -> bytes:
+    def _escape_request_line(self, data: bytes) -> bytes:
         """An address may come as it is typed: its bytes beyond ASCII, which httptools refuses, as %XX."""
         if not self._in_line:
             return data
@@ -128,16 +128,16 @@ class BoundedProtocol(HttpToolsProtocol):
             return data
         return b"".join(b"%%%02X" % byte if byte > 127 else bytes((byte,)) for byte in line) + end + rest
 
-    def _wait(self) -> None:
-        self._late = self.loop.call_later(REQUEST_S, self._too_late)
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(REQUEST_S, self._on_timeout)
 
-    def _wait_no_more(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _too_late(self) -> None:
-        self._late = None
+    def _on_timeout(self) -> None:
+        self._timer = None
         if not self.transport.is_closing():
             self.transport.close()
 

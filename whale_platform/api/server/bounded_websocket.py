@@ -38,12 +38,12 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         """Only while there are not too many."""
         frames = sum(isinstance(event, Frame) for event in self.conn.events)
         self._bucket = self._bucket or FrameBucket(FRAMES_PER_S, BURST)
-        if self._bucket.take(frames):
+        if self._bucket.try_take(frames):
             super().handle_events()
             return
         self.conn.data_to_send()  # what would be answered
         if not self.close_sent:
-            self._end(TOO_MANY, "too many frames")
+            self._fail_connection(TOO_MANY, "too many frames")
         self.transport.close()
 
     def send_receive_event_to_app(self) -> None:
@@ -52,7 +52,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
-                self._end(NO_UTF8, "a text must be UTF-8")
+                self._fail_connection(NO_UTF8, "a text must be UTF-8")
                 self.transport.close()
                 return
         super().send_receive_event_to_app()
@@ -68,7 +68,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         if not self.read_paused:
             self.transport.resume_reading()
 
-    def _end(self, code: int, reason: str) -> None:
+    def _fail_connection(self, code: int, reason: str) -> None:
         self.frames = []
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.conn.fail(code, reason)

@@ -42,11 +42,11 @@ class ConnectionRegistry:
 
     def register(self, one: EvictableConnection) -> bool:
         """Let it in, idle; False where it has to be refused."""
-        if self._full(one.address):
+        if self._is_full(one.address):
             self._evict_one(self._idle_of.get(one.address))
         if len(self._inside) >= self._most:
             self._evict_one(self._idle)
-        if self._full(one.address) or len(self._inside) >= self._most:
+        if self._is_full(one.address) or len(self._inside) >= self._most:
             self._refused += 1
             return False
         self._inside.add(one)
@@ -75,10 +75,10 @@ class ConnectionRegistry:
         """Count `one`, which must be at work, for `address` from now on; False where that has too many."""
         if one not in self._inside or address == one.address:
             return True
-        if self._full(address):
+        if self._is_full(address):
             self._refused += 1
             return False
-        self._forget(one.address)
+        self._decrement_count(one.address)
         one.address = address
         self._of_address[address] += 1
         return True
@@ -89,7 +89,7 @@ class ConnectionRegistry:
             return
         self.mark_busy(one)
         self._inside.remove(one)
-        self._forget(one.address)
+        self._decrement_count(one.address)
 
     def read_metrics(self) -> dict[str, int]:
         """Return the figures for `/metrics`."""
@@ -100,10 +100,10 @@ class ConnectionRegistry:
             "api_connections_refused_total": self._refused,
         }
 
-    def _full(self, address: str) -> bool:
+    def _is_full(self, address: str) -> bool:
         return address != SHARED_ADDRESS and self._of_address[address] >= MAX_PER_ADDRESS
 
-    def _forget(self, address: str) -> None:
+    def _decrement_count(self, address: str) -> None:
         self._of_address[address] -= 1
         if not self._of_address[address]:
             del self._of_address[address]

@@ -66,6 +66,6 @@ class PushServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the live push before uvicorn closes its connections."""
-        self._live.end()
+        self._live.disconnect_clients()
         await super().shutdown(sockets)
         await self._live.stop()

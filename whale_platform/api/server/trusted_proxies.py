@@ -20,7 +20,7 @@ class TrustedProxies:
     def __init__(self, networks: Sequence[str] = ()) -> None:
         """Raises ValueError where one is neither."""
         self._networks: list[Network] = [ipaddress.ip_network(text, strict=False) for text in networks]
-        self.is_trusted = lru_cache(1_024)(self._trust)
+        self.is_trusted = lru_cache(1_024)(self._check_trust)
 
     def client_address(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
         """The address of who asks, by a connection from `peer`."""
@@ -29,7 +29,7 @@ class TrustedProxies:
         hops = b",".join(value for name, value in headers if name == FORWARDED_FOR).decode("latin-1").split(",")
         found = peer
         for hop in reversed(hops):
-            address = _address(hop.strip())
+            address = _parse_address(hop.strip())
             if not address:
                 break
             found = address
@@ -37,7 +37,7 @@ class TrustedProxies:
                 break
         return found
 
-    def _trust(self, address: str) -> bool:
+    def _check_trust(self, address: str) -> bool:
         try:
             asked = ipaddress.ip_address(address)
         except ValueError:
@@ -65,7 +65,7 @@ class ForwardedMiddleware:
         await self._app(scope, receive, send)
 
 
-def _address(text: str) -> str:
+def _parse_address(text: str) -> str:
     """Of `203.0.113.7`, `203.0.113.7:41000` or `[2001:db8::1]:41000`; empty for what is none."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -23,7 +23,7 @@ def measure_memory(platform: Platform) -> dict[str, Any]:
     for process in platform.processes():
         try:
             rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-            name = _name(process.cmdline())
+            name = _name_program(process.cmdline())
         except (OSError, psutil.Error):
             continue
         pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
@@ -39,7 +39,7 @@ def read_cpu_seconds(platform: Platform) -> dict[str, float]:
     parts: dict[str, float] = {}
     for process in platform.processes():
         try:
-            name, times = _name(process.cmdline()), process.cpu_times()
+            name, times = _name_program(process.cmdline()), process.cpu_times()
         except psutil.Error:
             continue
         parts[name] = parts.get(name, 0.0) + times.user + times.system
@@ -82,7 +82,7 @@ def measure_row_bytes(platform: Platform, dsn: str) -> dict[str, float]:
     }
 
 
-def _name(words: list[str]) -> str:
+def _name_program(words: list[str]) -> str:
     text = " ".join(words)
     for sign, name in (
         ("SparkSubmit", "stream (JVM)"),

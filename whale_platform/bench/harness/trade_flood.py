@@ -33,7 +33,7 @@ class TradeFlood(threading.Thread):
         begun = time.time()
         while not self._stopped.wait(STEP_S):
             while self.sent < (time.time() - begun) * self._rate and not self._stopped.is_set():
-                one = _trade(self.sent)
+                one = _generate_trade(self.sent)
                 self._producer.send(
                     RAW_TRADES, raw_trade.encode_key(FLOOD_EXCHANGE, one.symbol), raw_trade.encode_trade(one)
                 )
@@ -47,7 +47,7 @@ class TradeFlood(threading.Thread):
         return self.sent
 
 
-def _trade(number: int) -> Trade:
+def _generate_trade(number: int) -> Trade:
     moment = int(time.time() * 1e6)
     quantity = Decimal("0.02") if number % WHALE_EVERY else Decimal(1)
     symbol, price = f"S{number % SYMBOLS}-USD", Decimal("61837.63")

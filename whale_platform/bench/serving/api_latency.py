@@ -37,28 +37,28 @@ def measure_api(
     """Latencies in ms: of `/latest` at `rate` requests/s, now and with `days` days of 20 symbols; of other pages."""
     port = int(platform.env["WHALE_API_PORT"])
     tell(f"asking /latest at {rate:g}/s for {seconds:g} s")
-    found = {"latest": _load(port, rate, seconds)}
+    found = {"latest": _measure_requests(port, rate, seconds)}
     if days:
         tell(f"filling the tables with {days} days")
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         rows = table_history.fill_tables(dsn, now - timedelta(days=days), days * 1440, whales=True)
         time.sleep(SETTLE_S)
         tell(f"asking /latest again, over {rows:,} rows")
-        found[f"latest_with_{days}_days"] = _load(port, rate, seconds) | {"rows": rows}
+        found[f"latest_with_{days}_days"] = _measure_requests(port, rate, seconds) | {"rows": rows}
     return found | {
-        "pages_ms": {path: _page(port, path) for path in API_PAGES},
+        "pages_ms": {path: _measure_page_ms(port, path) for path in API_PAGES},
         "process_mb": measure_api_memory(platform),
     }
 
 
-def _load(port: int, rate: float, seconds: float) -> dict[str, Any]:
+def _measure_requests(port: int, rate: float, seconds: float) -> dict[str, Any]:
     words = ["-m", "whale_platform.bench.serving.steady_requests", str(port), "/latest", str(rate), str(seconds)]
     done = subprocess.run([sys.executable, "-P", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
-def _page(port: int, path: str) -> float:
+def _measure_page_ms(port: int, path: str) -> float:
     took = []
     for _ in range(TRIES):
         begin = time.perf_counter()

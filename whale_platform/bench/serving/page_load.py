@@ -51,7 +51,7 @@ def measure_page(url: str, seconds: float) -> dict[str, Any]:
         painted = page.evaluate("() => painted")
         heap = page.evaluate("() => performance.memory.usedJSHeapSize")
         browser.close()
-    times = _event_times(url)
+    times = _fetch_event_times(url)
     return {
         "first_paint_ms": sorted(round(one["first_paint_ms"]) for one in loads if one["first_paint_ms"]),
         "page_kb": round(loads[0]["bytes"] / 1000, 1),
@@ -60,7 +60,7 @@ def measure_page(url: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def _event_times(url: str) -> dict[str, float]:
+def _fetch_event_times(url: str) -> dict[str, float]:
     with urllib.request.urlopen(f"{url}/whales?limit=1000", timeout=300) as answer:
         rows = json.load(answer)["items"]
     name = "{exchange}/{symbol}/{trade_id}"

@@ -42,7 +42,7 @@ def measure_push(
     after: dict[str, float] = {}
     readers = asyncio.run(scene())
     counts = [len(one.whales) for one in readers]
-    took = [at - _event_time(frame) for one in readers for at, frame in one.whales]
+    took = [at - _parse_event_time(frame) for one in readers for at, frame in one.whales]
     return {
         "clients": clients,
         "asleep": asleep,
@@ -53,5 +53,5 @@ def measure_push(
     }
 
 
-def _event_time(frame: bytes) -> float:
+def _parse_event_time(frame: bytes) -> float:
     return datetime.fromisoformat(json.loads(frame)["whale"]["event_time"]).timestamp()

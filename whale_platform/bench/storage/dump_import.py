@@ -34,8 +34,8 @@ def generate_dump(
     `rows`: how many trades; those of one taker at one price and time are one line where `kind` is `aggTrades`. micros:
     times in microseconds, as from 2025 on, instead of milliseconds. hours: how many have trades, from midnight on.
     """
-    trades = _trades(rows, day, micros, hours, seed)
-    lines = _aggregates(trades) if kind == "aggTrades" else _fills(trades)
+    trades = _generate_trades(rows, day, micros, hours, seed)
+    lines = _format_aggregates(trades) if kind == "aggTrades" else _format_fills(trades)
     path = folder / f"{symbol}-{kind}-{day}.zip"
     pack_dump(path, [dump_file.DUMP_COLUMNS[kind], *lines] if header else lines)
     return path
@@ -83,7 +83,7 @@ class _Trade(NamedTuple):
     maker: bool
 
 
-def _trades(rows: int, day: date, micros: bool, hours: int, seed: int) -> Iterator[_Trade]:
+def _generate_trades(rows: int, day: date, micros: bool, hours: int, seed: int) -> Iterator[_Trade]:
     """Each taker takes one to four fills at one moment; the price walks by single ticks."""
     chance = random.Random(seed)
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
@@ -97,21 +97,21 @@ def _trades(rows: int, day: date, micros: bool, hours: int, seed: int) -> Iterat
         price += chance.choice((-1, 0, 1))
 
 
-def _fills(trades: Iterable[_Trade]) -> Iterator[str]:
+def _format_fills(trades: Iterable[_Trade]) -> Iterator[str]:
     for trade_id, price, quantity, at, maker in trades:
-        paid = _number(price * quantity * 10)
-        yield f"{trade_id},{_number(price * 10**6)},{_number(quantity * 10**3)},{paid},{at},{maker},True"
+        paid = _format_number(price * quantity * 10)
+        yield f"{trade_id},{_format_number(price * 10**6)},{_format_number(quantity * 10**3)},{paid},{at},{maker},True"
 
 
-def _aggregates(trades: Iterable[_Trade]) -> Iterator[str]:
+def _format_aggregates(trades: Iterable[_Trade]) -> Iterator[str]:
     groups = groupby(trades, key=lambda trade: (trade.time, trade.price, trade.maker))
     for number, ((at, price, maker), found) in enumerate(groups, FIRST_ID // 2):
         fills = list(found)
         quantity = sum(trade.quantity for trade in fills)
         ids = f"{fills[0].trade_id},{fills[-1].trade_id}"
-        yield f"{number},{_number(price * 10**6)},{_number(quantity * 10**3)},{ids},{at},{maker},True"
+        yield f"{number},{_format_number(price * 10**6)},{_format_number(quantity * 10**3)},{ids},{at},{maker},True"
 
 
-def _number(units: int) -> str:
+def _format_number(units: int) -> str:
     """A count of 1e-8 with 8 decimals, as Binance writes numbers."""
     return f"{units // 10**8}.{units % 10**8:08d}"

@@ -52,21 +52,21 @@ def measure_reads(root: Path, per_hour: int, days: Sequence[int]) -> list[dict[s
     Beside it to find the hour's files alone and, for comparison, to open the table.
     """
     table.create_table(root)
-    one = _an_hour(root, per_hour)
+    one = _write_hour(root, per_hour)
     out, there = [], 0
     for size in days:
-        _grow(root, one, there, size * 24)
+        _add_hours(root, one, there, size * 24)
         there = size * 24
         found: dict[str, Any] = {"days": size, "files": there, "trades": there * per_hour}
         with engine.connect(root) as connection:
-            found["newest_hour_ms"] = _milliseconds(lambda: _newest_hour(connection, root))
-        found["find_files_ms"] = _milliseconds(lambda: newest.read_index(root))
-        found["open_table_ms"] = _milliseconds(lambda: table.open_table(root))
+            found["newest_hour_ms"] = _measure_ms(lambda: _read_newest_hour(connection, root))
+        found["find_files_ms"] = _measure_ms(lambda: newest.read_index(root))
+        found["open_table_ms"] = _measure_ms(lambda: table.open_table(root))
         out.append(found)
     return out
 
 
-def _an_hour(root: Path, count: int) -> NewFile:
+def _write_hour(root: Path, count: int) -> NewFile:
     path = root.parent / "hour.json"
     kafka_spool.spool_messages(
         path, ((0, n, raw_trade.encode_trade(one)) for n, one in enumerate(generate_trades(count))), START
@@ -77,7 +77,7 @@ def _an_hour(root: Path, count: int) -> NewFile:
     return file
 
 
-def _grow(root: Path, one: NewFile, first: int, last: int) -> None:
+def _add_hours(root: Path, one: NewFile, first: int, last: int) -> None:
     added = []
     for number in range(first, last):
         start = START + number * HOUR
@@ -91,13 +91,13 @@ def _grow(root: Path, one: NewFile, first: int, last: int) -> None:
     table.open_table(root).create_checkpoint()
 
 
-def _newest_hour(connection: DuckDBPyConnection, root: Path) -> None:
-    rows = engine.select_trades(root, newest.read_index(root).files(1))
+def _read_newest_hour(connection: DuckDBPyConnection, root: Path) -> None:
+    rows = engine.select_trades(root, newest.read_index(root).list_files(1))
     query = f"SELECT symbol, count(*), sum(quantity), arg_max(price, trade_id) FROM {rows} GROUP BY 1"
     connection.execute(query).fetchall()
 
 
-def _milliseconds(work: Callable[[], object]) -> dict[str, float]:
+def _measure_ms(work: Callable[[], object]) -> dict[str, float]:
     took = []
     for _ in range(READS):
         begin = time.perf_counter()

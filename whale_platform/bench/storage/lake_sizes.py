@@ -85,22 +85,22 @@ def measure_sizes(settings: Settings, trades: Sequence[Trade], batch: int) -> di
                 write_deltalake(out, relation, writer_properties=properties, target_file_size=1 << 34)
             return sum(path.stat().st_size for path in out.glob("*.parquet"))
 
-        others = {"spark": _timed(by_spark), "delta_rs": _timed(by_delta_rs)}
+        others = {"spark": _time_work(by_spark), "delta_rs": _time_work(by_delta_rs)}
         begin, done = (
             time.perf_counter(),
-            [rewrite.rewrite_hour(root, hour, {}) for hour in rewrite.hours_to_compact(root)],
+            [rewrite.rewrite_hour(root, hour, {}) for hour in rewrite.find_hours_to_compact(root)],
         )
         ours = {"seconds": round(time.perf_counter() - begin, 2), "bytes": sum(one.bytes_after for one in done if one)}
-        csv = _csv(root)
+        csv = _count_csv_bytes(root)
         size = sum(file.size for file in files)
         return {
             "trades": len(trades),
             "files": len(files),
             "write_s": round(wrote, 1),
             "csv": {"bytes": csv, "a_trade": round(csv / len(trades), 1)},
-            "as_written": _share(size, csv, len(trades)),
+            "as_written": _compare_size(size, csv, len(trades)),
             "compacted": {
-                name: {**one, **_share(one["bytes"], csv, len(trades))}
+                name: {**one, **_compare_size(one["bytes"], csv, len(trades))}
                 for name, one in {"duckdb": ours, **others}.items()
             },
         }
@@ -108,7 +108,7 @@ def measure_sizes(settings: Settings, trades: Sequence[Trade], batch: int) -> di
         spark.stop()
 
 
-def _csv(root: Folder) -> int:
+def _count_csv_bytes(root: Folder) -> int:
     line = " + ".join(f"strlen({text})" for text in rewrite.CSV_TEXTS.values())
     paths = [file.path for file in table.list_files(table.open_table(root))]
     with engine.connect(root) as connection:
@@ -117,11 +117,11 @@ def _csv(root: Folder) -> int:
     return int(found[0]) if found is not None else 0
 
 
-def _share(size: int, csv: int, count: int) -> dict[str, float]:
+def _compare_size(size: int, csv: int, count: int) -> dict[str, float]:
     return {"bytes": size, "a_trade": round(size / count, 2), "saved": round(1 - size / csv, 4)}
 
 
-def _timed(work: Callable[[], int]) -> dict[str, Any]:
+def _time_work(work: Callable[[], int]) -> dict[str, Any]:
     begin = time.perf_counter()
     size = work()
     return {"seconds": round(time.perf_counter() - begin, 2), "bytes": size}

@@ -35,7 +35,7 @@ def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
     reader = TopicReader(bootstrap, "bench")
 
     def windows() -> int:
-        return sum(reader.bounds(TRADE_WINDOWS, part)[1] for part in reader.partitions(TRADE_WINDOWS))
+        return sum(reader.bounds(TRADE_WINDOWS, part)[1] for part in reader.list_partitions(TRADE_WINDOWS))
 
     def counted() -> int:
         rows = platform.sql(f"select sum(trade_count) from trade_windows where exchange = '{exchange}'")

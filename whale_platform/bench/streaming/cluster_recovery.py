@@ -45,16 +45,16 @@ def measure_recovery(
         flood = TradeFlood(KafkaCluster(platform.status()["urls"]["kafka"]), rate)
         flood.start()
         tell(f"sending {rate:g} trades/s")
-        _await(platform, int(SETTLE_S * rate))
+        _wait_for_trades(platform, int(SETTLE_S * rate))
         if executors > 1:
             tell("killing a worker")
-            found["worker_killed_s"] = _recovery(platform, flood, rate, lambda: _replace(cluster))
+            found["worker_killed_s"] = _measure_recovery_s(platform, flood, rate, lambda: _replace(cluster))
         tell("killing the driver")
-        found["driver_killed_s"] = _recovery(platform, flood, rate, lambda: _kill(_pid(platform)))
+        found["driver_killed_s"] = _measure_recovery_s(platform, flood, rate, lambda: _kill(_read_driver_pid(platform)))
         sent = flood.stop()
-        found |= _counted(platform, sent)
+        found |= _count_lost(platform, sent)
         tell("waiting for the lake")
-        found |= _counted_in_lake(platform, sent)
+        found |= _count_lost_in_lake(platform, sent)
         found["late_dropped"] = platform.status()["services"]["stream"].get("late_dropped")
         tell("auditing")
         found["audit"] = platform.run_command("audit", "--json", check=False, timeout=3600).returncode
@@ -64,25 +64,25 @@ def measure_recovery(
         cluster.close()
 
 
-def _counted(platform: Platform, sent: int) -> dict[str, int]:
+def _count_lost(platform: Platform, sent: int) -> dict[str, int]:
     """Once all that were sent are in Postgres, or nothing comes any more: how many are lost, and how many too many."""
     with contextlib.suppress(PlatformError):
-        _await(platform, sent)
-    found, alerted = _counts(platform)
+        _wait_for_trades(platform, sent)
+    found, alerted = _count_in_postgres(platform)
     return {
         "sent": sent,
         "lost": max(0, sent - found),
         "doubled": max(0, found - sent),
-        "whales_lost": max(0, _whales(sent) - alerted),
+        "whales_lost": max(0, _count_expected_whales(sent) - alerted),
     }
 
 
-def _counted_in_lake(platform: Platform, sent: int) -> dict[str, int]:
+def _count_lost_in_lake(platform: Platform, sent: int) -> dict[str, int]:
     """The same of the lake, whose query waits while the stream is behind; the audit would find it behind."""
     seen = list[tuple[int, int]]()
 
     def whole() -> bool:
-        seen.append(_rows(platform))
+        seen.append(_count_in_lake(platform))
         return seen[-1][0] >= sent
 
     with contextlib.suppress(PlatformError):
@@ -91,14 +91,14 @@ def _counted_in_lake(platform: Platform, sent: int) -> dict[str, int]:
     return {"lake_lost": max(0, sent - trades), "lake_doubled": rows - trades}
 
 
-def _rows(platform: Platform) -> tuple[int, int]:
+def _count_in_lake(platform: Platform) -> tuple[int, int]:
     """Rows of the flood in the lake, and trades among them."""
     sql = f"select count(*), count(distinct (symbol, trade_id)) from trades where exchange = '{FLOOD_EXCHANGE}'"
     rows, trades = platform.run_command("query", "--format", "csv", sql).stdout.splitlines()[-1].split(",")
     return int(rows), int(trades)
 
 
-def _counts(platform: Platform) -> tuple[int, int]:
+def _count_in_postgres(platform: Platform) -> tuple[int, int]:
     """Trades and whales of the flood in Postgres."""
     windows = platform.sql(
         f"select coalesce(sum(trade_count), 0) from trade_windows where exchange = '{FLOOD_EXCHANGE}'"
@@ -107,18 +107,18 @@ def _counts(platform: Platform) -> tuple[int, int]:
     return int(windows[0][0]), int(alerts[0][0])
 
 
-def _whales(trades: int) -> int:
+def _count_expected_whales(trades: int) -> int:
     return -(-trades // WHALE_EVERY)
 
 
-def _await(platform: Platform, trades: int) -> None:
+def _wait_for_trades(platform: Platform, trades: int) -> None:
     """Wait until so many, and their whales, are in Postgres. Raises PlatformError where nothing comes any more."""
 
     def out() -> bool:
-        found, alerted = _counts(platform)
-        return found >= trades and alerted >= _whales(trades)
+        found, alerted = _count_in_postgres(platform)
+        return found >= trades and alerted >= _count_expected_whales(trades)
 
-    wait_for(f"{trades:,} trades", out, moves=lambda: _counts(platform))
+    wait_for(f"{trades:,} trades", out, moves=lambda: _count_in_postgres(platform))
 
 
 def _replace(cluster: SparkCluster) -> None:
@@ -132,12 +132,12 @@ def _kill(pid: int) -> None:
         process.kill()
 
 
-def _recovery(platform: Platform, flood: TradeFlood, rate: float, kill: Callable[[], None]) -> float:
+def _measure_recovery_s(platform: Platform, flood: TradeFlood, rate: float, kill: Callable[[], None]) -> float:
     begin = time.monotonic()
     kill()
-    _await(platform, flood.sent + int(rate))
+    _wait_for_trades(platform, flood.sent + int(rate))
     return round(time.monotonic() - begin, 1)
 
 
-def _pid(platform: Platform) -> int:
+def _read_driver_pid(platform: Platform) -> int:
     return int(platform.status()["services"]["stream"]["pid"])

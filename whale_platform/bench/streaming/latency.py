@@ -46,24 +46,28 @@ class ArrivalWatch:
         places = {
             (topic, part): reader.bounds(topic, part)[1]
             for topic in (TRADE_WINDOWS, WHALE_ALERTS)
-            for part in reader.partitions(topic)
+            for part in reader.list_partitions(topic)
         }
         reader.assign(places)
         while not self._stop.is_set():
             for record in reader.poll(2_000, 0.1):
                 seen, value = time.time(), record.value or b""
                 if record.topic == TRADE_WINDOWS:
-                    entry = (_number(value, b'"last_trade_id":'), _number(value, b'"last_event_time":'), seen)
+                    entry = (
+                        _parse_number(value, b'"last_trade_id":'),
+                        _parse_number(value, b'"last_event_time":'),
+                        seen,
+                    )
                     self.windows[(record.key or b"").decode()].append(entry)
                 else:
-                    self.whales.append((_number(value, b'"event_time":'), seen))
+                    self.whales.append((_parse_number(value, b'"event_time":'), seen))
         reader.close()
 
     def _read_rows(self, dsn: str) -> None:
         listener = ChangeListener(dsn, "whale-bench")
         while not self._stop.is_set():
-            if listener.wait(0.2):
-                newest = listener.newest_trades()
+            if listener.wait_for_notices(0.2):
+                newest = listener.read_newest_trade_ids()
                 seen = time.time()
                 for (exchange, symbol), trade_id in newest.items():
                     self.rows[f"{exchange}:{symbol}"].append((trade_id, seen))
@@ -80,17 +84,17 @@ def measure_latency(
     watch = ArrivalWatch(bootstrap, dsn)
     begin = time.time() + warm
     boundaries: list[float] = []
-    batch = _told(home, "stream", "windows_batch")
+    batch = _read_number(home, "stream", "windows_batch")
     sent_before = None
     while time.time() < begin + seconds:
         time.sleep(0.5)
         if sent_before is None and time.time() >= begin:
-            sent_before = _told(home, "simulator", "trades_sent")
-        now = _told(home, "stream", "windows_batch")
+            sent_before = _read_number(home, "simulator", "trades_sent")
+        now = _read_number(home, "stream", "windows_batch")
         if now != batch:
             batch = now
             boundaries.append(time.time())
-    sent = (_told(home, "simulator", "trades_sent") - (sent_before or 0)) / seconds
+    sent = (_read_number(home, "simulator", "trades_sent") - (sent_before or 0)) / seconds
     time.sleep(3.0)
     watch.stop()
     return summarise_arrivals(watch, begin, boundaries) | {
@@ -100,7 +104,7 @@ def measure_latency(
     }
 
 
-def _told(home: Path, service: str, number: str) -> int:
+def _read_number(home: Path, service: str, number: str) -> int:
     said = heartbeat.read_heartbeat(home, service)
     value = said.numbers.get(number) if said is not None else None
     return -1 if value is None else int(value)
@@ -135,7 +139,7 @@ def summarise_arrivals(watch: ArrivalWatch, begin: float, boundaries: list[float
     }
 
 
-def _number(value: bytes, name: bytes) -> int:
+def _parse_number(value: bytes, name: bytes) -> int:
     start = value.index(name) + len(name)
     end = start
     while value[end : end + 1].isdigit():

@@ -59,7 +59,7 @@ class LagSampler(threading.Thread):
     def _watch(self) -> None:
         reader = TopicReader(self._servers, "truth")
         try:
-            parts = {topic: reader.partitions(topic) for topic in (RAW_TRADES, TRADE_WINDOWS)}
+            parts = {topic: reader.list_partitions(topic) for topic in (RAW_TRADES, TRADE_WINDOWS)}
             edges = TopicOffsets(self._servers, parts)
             reader.assign({(TRADE_WINDOWS, part): 0 for part in parts[TRADE_WINDOWS]})
             due = time.time()

@@ -40,7 +40,7 @@ def measure_soak(platform: Platform, seconds: float, kills: int, tell: Callable[
             tell(f"killed the stream; ready again after {done['back_s'][-1]:g} s")
         if time.monotonic() >= upkeep:
             upkeep += UPKEEP_S
-            _keep(root, done)
+            _compact_and_vacuum(root, done)
             tell(f"{done['compactions']} compactions, {done['files_vacuumed']} files vacuumed")
     loaded = retention.list_days(root)
     tell("waiting for the last trades to settle")
@@ -57,8 +57,8 @@ def measure_soak(platform: Platform, seconds: float, kills: int, tell: Callable[
     }
 
 
-def _keep(root: Path, done: dict[str, Any]) -> None:
-    for hour in rewrite.hours_to_compact(root, None, datetime.now(UTC)):
+def _compact_and_vacuum(root: Path, done: dict[str, Any]) -> None:
+    for hour in rewrite.find_hours_to_compact(root, None, datetime.now(UTC)):
         try:
             found = rewrite.rewrite_hour(root, hour, {"why": "soak"})
         except ConcurrentCommitError:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from whale_platform.audit import audit_progress, collect, render
 from whale_platform.audit.reconcile import AuditResult
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
@@ -48,17 +48,17 @@ def audit(
     nothing is wrong (the exchange's own gaps are not), 1 something is, 2 nothing was compared or a system can't be
     read, 75 nothing is wrong so far, but some trades have not arrived everywhere yet.
     """
-    place, now = current_home(home), datetime.now(UTC)
+    place, now = require_home(home), datetime.now(UTC)
     settings, born = load_home_settings(place), datetime.fromtimestamp(place.created, UTC)
     with explain_errors():
-        first, last = _range(settings, start, end, now, born)
-        found = _counted(settings, first, last, now, born)
+        first, last = _choose_range(settings, start, end, now, born)
+        found = _audit_with_progress(settings, first, last, now, born)
         if found.lines:
             audit_progress.record_audit(settings, found)
     if as_json:
         print(json.dumps(render.render_json(found), indent=1))
     elif found.lines:
-        _show(found)
+        _print_result(found)
     if not found.lines:
         raise UserError(
             f"no place has a trade from {found.start:%Y-%m-%dT%H:%M} to {found.end:%Y-%m-%dT%H:%M} UTC, so nothing was "
@@ -67,7 +67,7 @@ def audit(
     raise typer.Exit({"wrong": 1, "not yet": exit_codes.RETRY}.get(found.verdict, 0))
 
 
-def _range(
+def _choose_range(
     settings: Settings, start: str | None, end: str | None, now: datetime, born: datetime
 ) -> tuple[datetime, datetime]:
     settled = collect.find_settled_end(settings, now)
@@ -89,7 +89,9 @@ def _range(
     return first, last
 
 
-def _counted(settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime) -> AuditResult:
+def _audit_with_progress(
+    settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime
+) -> AuditResult:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks = {place: progress.add_task(place, total=None) for place in ("Postgres", "lake", "Kafka")}
         return collect.run_audit(
@@ -102,7 +104,7 @@ def _counted(settings: Settings, first: datetime, last: datetime, now: datetime,
         )
 
 
-def _show(found: AuditResult) -> None:
+def _print_result(found: AuditResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
     lines = render.select_notable(found)
     if lines:

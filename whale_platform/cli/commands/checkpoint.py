@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
@@ -22,7 +22,7 @@ Query = Annotated[str, typer.Argument(metavar="windows|whales|lake|all")]
 @app.command("list")
 def list_checkpoints(home: HomeOption = None) -> None:
     """Every checkpoint: query, mode, version, last batch, place in the topic, size, age; archived ones last."""
-    root = load_home_settings(current_home(home)).stream_home
+    root = load_home_settings(require_home(home)).stream_home
     with explain_errors():
         found = checkpoints.list_checkpoints(root)
     if not found:
@@ -56,7 +56,7 @@ def reset(query: Query, home: HomeOption = None) -> None:
 
 
 def _set_aside(option: Path | None, query: str) -> list[Folder]:
-    home = current_home(option)
+    home = require_home(option)
     try:
         with explain_errors():
             return checkpoints.archive_under_lease(home.path, load_home_settings(home).stream_home, query)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.domain import catalogue
@@ -49,7 +49,7 @@ def import_dumps(
         raise UserError(
             f"import {exchange!a}: only the dumps of {dump_file.EXCHANGE} are known: `whale import binance …zip`"
         )
-    there = current_home(home)
+    there = require_home(home)
     if there.source == "simulator":
         raise UserError(
             f"{there.path} holds simulated trades, which must not mix with real ones: name another --home, "

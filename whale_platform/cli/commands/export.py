@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.cli.common.time_input import parse_time
@@ -49,12 +49,12 @@ def export(
     wanted = ExportSelection(parse_time(start), parse_time(end), tuple(symbol or ()), exchange, version)
     if wanted.start > wanted.end:
         raise UserError(f"--from {start} is after --to {end}")
-    kind = _kind(out, file_format)
+    kind = _choose_format(out, file_format)
     if out != STDOUT and Path(out).is_dir():
         raise UserError(f"{out} is a folder: name a file")
     if out != STDOUT and Path(out).exists() and not force:
         raise UserError(f"{out} is there already: name another file, or write over it with --force")
-    root = load_home_settings(current_home(home)).trades_lake
+    root = load_home_settings(require_home(home)).trades_lake
     if out != STDOUT:
         _export(root, wanted, Path(out), kind)
         return
@@ -69,7 +69,7 @@ def export(
 def _export(root: Folder, wanted: ExportSelection, path: Path, kind: ExportFormat) -> None:
     began = time.monotonic()
     try:
-        with _bar() as progress:
+        with _show_progress() as progress:
             done = file_export.export_trades(root, wanted, path, kind, progress)
     except LakeError as error:
         raise UserError(str(error)) from None
@@ -79,7 +79,7 @@ def _export(root: Folder, wanted: ExportSelection, path: Path, kind: ExportForma
     print(f"whale: {found}, {done.size:,} bytes, {time.monotonic() - began:.1f} s", file=sys.stderr)
 
 
-def _kind(out: str, named: str | None) -> ExportFormat:
+def _choose_format(out: str, named: str | None) -> ExportFormat:
     found = named or ("csv" if out == STDOUT else Path(out).suffix.removeprefix(".").lower())
     if found == "csv":
         return "csv"
@@ -93,7 +93,7 @@ def _kind(out: str, named: str | None) -> ExportFormat:
 
 
 @contextmanager
-def _bar() -> Iterator[file_export.ExportProgress]:
+def _show_progress() -> Iterator[file_export.ExportProgress]:
     """A bar of hours on a terminal, nothing elsewhere."""
     console = Console(stderr=True)
     columns = (BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} hours"), TimeRemainingColumn())

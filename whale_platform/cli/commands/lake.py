@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
@@ -36,7 +36,7 @@ HourArgument = Annotated[str, typer.Argument(metavar="HOUR", help="Like 2026-11-
 def show(home: HomeOption = None) -> None:
     """Its days: files, trades, bytes; the newest version."""
     with explain_errors():
-        root = _settings(home).trades_lake
+        root = _load_settings(home).trades_lake
         days, (newest,) = retention.list_days(root), retention.list_versions(root, 1)
     print(f"{root}\nversion {newest.version}, written {newest.time:%Y-%m-%d %H:%M:%S} UTC\n")
     print(f"{'day':<10} {'files':>7} {'trades':>15} {'bytes':>15} {'a trade':>8}")
@@ -48,7 +48,7 @@ def show(home: HomeOption = None) -> None:
 def versions(home: HomeOption = None, limit: Annotated[int, typer.Option("-n", min=1)] = 20) -> None:
     """The newest versions: when, why and by which run and code; for `--version` of query and export."""
     with explain_errors():
-        found = retention.list_versions(_settings(home).trades_lake, limit)
+        found = retention.list_versions(_load_settings(home).trades_lake, limit)
     for one in found:
         print(f"{one.version:>8}  {one.time:%Y-%m-%d %H:%M:%S}  {one.why:<22} {one.run:<40} {one.code}".rstrip())
 
@@ -58,9 +58,9 @@ def compact(hour: HourArgument, home: HomeOption = None) -> None:
     """Make one sorted file of an hour now; Dagster does it for each closed hour."""
     with explain_errors():
         done = rewrite.rewrite_hour(
-            _settings(home).trades_lake, _hour(hour), {"run": new_run_id("cli"), "why": "compaction"}
+            _load_settings(home).trades_lake, _parse_hour(hour), {"run": new_run_id("cli"), "why": "compaction"}
         )
-    _tell(done, "that hour has no trade, or is one sorted file already")
+    _report_rewrite(done, "that hour has no trade, or is one sorted file already")
 
 
 @app.command()
@@ -72,19 +72,21 @@ def restore(
     home: HomeOption = None,
 ) -> None:
     """Restore an hour from Kafka: damaged files, missing trades. What the lake still has is kept."""
-    settings = _settings(home)
+    settings = _load_settings(home)
     with explain_errors():
         done = restoring.restore_hour(
             settings.trades_lake,
             settings.bootstrap,
-            _hour(hour),
+            _parse_hour(hour),
             new_run_id("cli"),
             whole_topic=settings.source == "replay",
             accept_fewer=accept_fewer,
             tell=lambda count: print(f"\rwhale: {count:,} messages read", end="", file=sys.stderr, flush=True),
         )
     print(file=sys.stderr)
-    _tell(done, "Kafka has no trade of that hour that the lake lacks, but for those the stream has yet to bring")
+    _report_rewrite(
+        done, "Kafka has no trade of that hour that the lake lacks, but for those the stream has yet to bring"
+    )
 
 
 @app.command()
@@ -106,8 +108,8 @@ def recompute(
     )
     from whale_platform.stream import batch_recompute as batch
 
-    settings, start = _settings(home), _hour(first)
-    end = (_hour(last) if last else start) + HOUR
+    settings, start = _load_settings(home), _parse_hour(first)
+    end = (_parse_hour(last) if last else start) + HOUR
     if end <= start:
         raise UserError(f"{last} is before {first}: give the first hour, then the last")
     if end > datetime.now(UTC):
@@ -118,18 +120,18 @@ def recompute(
         audit_counts.count_trades(dsn, start, end, end)  # Spark starts only where both can be asked
         if not there:
             raise UserError("the lake has no trade of these hours: nothing to do")
-        with recompute_hours.lock_batch(dsn, maker, _wait_for), batch.open_batch_session(settings) as session:
+        with recompute_hours.lock_batch(dsn, maker, _report_wait), batch.open_batch_session(settings) as session:
             made = recompute_hours.recompute_hours(settings, dsn, session, hours, maker, lake_is_whole)
-    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in made.counts().items())
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in made.to_dict().items())
     print(f"whale: {len(made.hours)} hours made again by {maker.run_id}: {counts}", file=sys.stderr)
 
 
 @cache
-def _wait_for(why: str) -> None:
+def _report_wait(why: str) -> None:
     print(f"whale: waiting for its end: {why}", file=sys.stderr, flush=True)
 
 
-def _tell(done: RewriteResult | None, otherwise: str) -> None:
+def _report_rewrite(done: RewriteResult | None, otherwise: str) -> None:
     if done is None:
         print(f"whale: nothing to do: {otherwise}", file=sys.stderr)
         return
@@ -141,9 +143,9 @@ def _tell(done: RewriteResult | None, otherwise: str) -> None:
     )
 
 
-def _hour(text: str) -> datetime:
+def _parse_hour(text: str) -> datetime:
     return parse_time(text).replace(minute=0, second=0, microsecond=0)
 
 
-def _settings(home: Path | None) -> "Settings":
-    return load_home_settings(current_home(home))
+def _load_settings(home: Path | None) -> "Settings":
+    return load_home_settings(require_home(home))

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.domain.decimal_text import format_decimal
@@ -57,7 +57,7 @@ def query(
     write = FORMATS.get(style)
     if write is None:
         raise UserError(f"--format {style}: one of {', '.join(FORMATS)}")
-    settings = load_home_settings(current_home(home))
+    settings = load_home_settings(require_home(home))
     if sql is None:
         _list_tables(settings)
         return
@@ -103,11 +103,11 @@ def _list_tables(settings: "Settings") -> None:
     print('\nColumns of any: `whale query "DESCRIBE trade_windows"`')
 
 
-def _text(value: object) -> str:
+def _format_value(value: object) -> str:
     """One value as people read it; NULL as nothing."""
     if value is None:
         return ""
-    plainest = _plainest(value)
+    plainest = _to_json_value(value)
     if isinstance(plainest, str):
         return plainest
     if type(plainest) is int:  # a bool is not
@@ -120,9 +120,9 @@ def _write_table(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
     found = list(rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, name in enumerate(columns):
-        table.add_column(_cell(name), justify="right" if _numbers(found, number) else "left", no_wrap=True)
+        table.add_column(_build_cell(name), justify="right" if _is_numeric(found, number) else "left", no_wrap=True)
     for row in found:
-        table.add_row(*(_cell(_text(value)) for value in row))
+        table.add_row(*(_build_cell(_format_value(value)) for value in row))
     Console(file=out, width=WIDE, highlight=False).print(table)
 
 
@@ -130,7 +130,7 @@ def _write_csv(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
     """Write the rows as CSV, below a line of column names."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_text(value) for value in row] for row in rows)
+    writer.writerows([_format_value(value) for value in row] for row in rows)
 
 
 def _write_json(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
@@ -139,31 +139,31 @@ def _write_json(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
     if doubled is not None:
         raise UserError(f"two columns are named {doubled}: name them with AS, JSON can't hold both")
     for row in rows:
-        values = dict(zip(columns, (_plainest(value) for value in row), strict=True))
+        values = dict(zip(columns, (_to_json_value(value) for value in row), strict=True))
         out.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def _write_markdown(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
     """Write the rows as a Markdown table."""
     found = list(rows)
-    marks = ["---:" if _numbers(found, number) else "---" for number in range(len(columns))]
-    for line in (list(columns), marks, *([_text(value) for value in row] for row in found)):
-        out.write("| " + " | ".join(_one_line(cell) for cell in line) + " |\n")
+    marks = ["---:" if _is_numeric(found, number) else "---" for number in range(len(columns))]
+    for line in (list(columns), marks, *([_format_value(value) for value in row] for row in found)):
+        out.write("| " + " | ".join(_escape_markdown(cell) for cell in line) + " |\n")
 
 
-def _cell(said: str) -> Text:
+def _build_cell(said: str) -> Text:
     return Text(said.translate(CONTROL))
 
 
-def _one_line(said: str) -> str:
+def _escape_markdown(said: str) -> str:
     return said.replace("\n", " ").translate(CONTROL).replace("|", "\\|")
 
 
-def _numbers(rows: Sequence[tuple[Any, ...]], column: int) -> bool:
+def _is_numeric(rows: Sequence[tuple[Any, ...]], column: int) -> bool:
     return any(isinstance(row[column], int | float | Decimal) and not isinstance(row[column], bool) for row in rows)
 
 
-def _plainest(value: object) -> Any:
+def _to_json_value(value: object) -> Any:
     """As JSON holds it without losing a digit."""
     if value is None or isinstance(value, str | int):
         return value
@@ -178,9 +178,9 @@ def _plainest(value: object) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, dict):
-        return {_text(key): _plainest(part) for key, part in value.items()}
+        return {_format_value(key): _to_json_value(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plainest(part) for part in value]
+        return [_to_json_value(part) for part in value]
     return str(value.total_seconds()) + " s" if isinstance(value, timedelta) else str(value)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
@@ -29,7 +29,7 @@ app = typer.Typer(
 @app.command("list")
 def list_thresholds(home: HomeOption = None) -> None:
     """Every threshold; the most specific one counts, `*` means any."""
-    settings = load_home_settings(current_home(home))
+    settings = load_home_settings(require_home(home))
     with explain_errors():
         dsn = settings.dsn()
         ours = thresholds.read_suggested(dsn)
@@ -51,10 +51,10 @@ def change_threshold(
     home: HomeOption = None,
 ) -> None:
     """Set the threshold of SYMBOL (`*` for all) to USD."""
-    amount, settings = _amount(usd), load_home_settings(current_home(home))
+    amount, settings = _parse_amount(usd), load_home_settings(require_home(home))
     # Recorded trades are old from the start: what is set while they are replayed is meant for them.
     valid_from = parse_time(since) if since else ALWAYS if settings.source == "replay" else None
-    places = [(exchange, ANY)] if symbol == ANY else _spelled(settings, exchange, symbol)
+    places = [(exchange, ANY)] if symbol == ANY else _find_markets(settings, exchange, symbol)
     with explain_errors(), closing(ConnectionPool(settings.dsn, "whale-thresholds", 1)) as pool:
         traded = latest_states.list_markets(pool)
         for place in places:
@@ -64,7 +64,7 @@ def change_threshold(
         print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on{waits}", file=sys.stderr)
 
 
-def _amount(text: str) -> Decimal:
+def _parse_amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
@@ -74,7 +74,7 @@ def _amount(text: str) -> Decimal:
     return amount
 
 
-def _spelled(settings: "Settings", exchange: str, symbol: str) -> list[tuple[str, str]]:
+def _find_markets(settings: "Settings", exchange: str, symbol: str) -> list[tuple[str, str]]:
     """(exchange, symbol) for each exchange that has it: `BTC` is one on every exchange."""
     try:
         adapters = [one for one in registry.build_adapters(settings) if exchange in (ANY, one.name)]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from whale_platform.settings import Settings
 
 
-def current_home(option: Path | None) -> homes.Home:
+def require_home(option: Path | None) -> homes.Home:
     """The home named by `--home`, or the last one used. Raises UserError where nothing has run yet."""
     folder = homes.choose_base_folder(option)
     home = homes.find_current_home(folder)

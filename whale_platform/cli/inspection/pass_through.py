@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from whale_platform.cli.common.context import current_home, load_home_settings
+from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.errors import UserError
 
 
@@ -17,7 +17,7 @@ def become_psql(home: Path | None, args: list[str]) -> NoReturn:
     """Become psql. Raises UserError where the embedded Postgres does not run, EmbeddedError where it is missing."""
     from whale_platform.embedded import postgres
 
-    settings = load_home_settings(current_home(home))
+    settings = load_home_settings(require_home(home))
     if settings.postgres_dsn is None and not _listens(settings.postgres_port):
         raise UserError(f"Postgres is not running in {settings.home}: start it with `whale up`, see `whale status`")
     argv, env = postgres.psql_command(settings, args)
@@ -29,7 +29,7 @@ def become_dagster(home: Path | None, args: list[str]) -> NoReturn:
     from whale_platform.embedded import dagster as embedded
     from whale_platform.stores.errors import PostgresUnusableError
 
-    settings = load_home_settings(current_home(home))
+    settings = load_home_settings(require_home(home))
     if args[:1] == ["dev"]:
         raise UserError(
             "`dagster dev` on this home would open it to every web page and run a second daemon: its own UI is at "

@@ -43,12 +43,12 @@ def render_services(state: dict[str, Any]) -> Table:
         table.add_row(
             name,
             Text(service["state"], style=STYLES.get(service["state"], "")),
-            _text(service["pid"]),
-            _age(service["uptime_s"]),
-            _age(service["last_beat_s"]),
-            _number(service.get("trades_per_s", service.get("rows_per_s"))),
-            _number(service.get("lag")),
-            _text(service["restarts"] or None),
+            _format_value(service["pid"]),
+            _format_age(service["uptime_s"]),
+            _format_age(service["last_beat_s"]),
+            _format_number(service.get("trades_per_s", service.get("rows_per_s"))),
+            _format_number(service.get("lag")),
+            _format_value(service["restarts"] or None),
         )
     return table
 
@@ -61,7 +61,7 @@ def render_details(state: dict[str, Any]) -> Text:
         by_code.setdefault(service.get("old_code", ""), []).append(name)
     for code in sorted(by_code.keys() - {""}):
         said.append(describe_outdated(", ".join(by_code[code]), code, state["checkout"]))
-    return Text("\n".join(_plain(line) for line in said if not line.endswith(": done")), style="yellow")
+    return Text("\n".join(_mask_unprintable(line) for line in said if not line.endswith(": done")), style="yellow")
 
 
 def render_windows(feed: RecentRows) -> Table:
@@ -104,8 +104,8 @@ def render_totals(state: dict[str, Any]) -> Text:
     """One line: speed, lag, gaps."""
     ingester, stream = state["services"].get("ingester", {}), state["services"].get("stream", {})
     parts = [
-        f"{_number(ingester.get('trades_per_s')) or '–'} trades/s",
-        f"stream lag {_number(stream.get('lag')) or '–'}",
+        f"{_format_number(ingester.get('trades_per_s')) or '–'} trades/s",
+        f"stream lag {_format_number(stream.get('lag')) or '–'}",
     ]
     if (latency := ingester.get("exchange_to_receive_p50")) is not None:
         parts.append(f"exchange to here {latency:.0f} ms")
@@ -152,7 +152,7 @@ def render_disk(disk: dict[str, Any]) -> Text:
     """Free space and what each store takes of it; loud where too little is left."""
     free = [f"{one['free'] / 1e9:.1f} of {one['total'] / 1e9:.1f} GB free" for one in disk["disks"].values()]
     stores = sorted(disk["stores"].items(), key=lambda item: -item[1])
-    parts = [" + ".join(free), *(f"{name} {_bytes(size)}" for name, size in stores if size)]
+    parts = [" + ".join(free), *(f"{name} {_format_bytes(size)}" for name, size in stores if size)]
     text = Text(f"disk {', '.join(parts)}")
     return text.append(f"\n{disk['detail']}", style="bold yellow") if disk["detail"] else text
 
@@ -171,23 +171,23 @@ def print_status(console: Console, state: dict[str, Any]) -> None:
         console.print(render_details(state))
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _plain(text: str) -> str:
+def _mask_unprintable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     return f"{value:,.0f}" if isinstance(value, int | float) else ""
 
 
-def _bytes(size: int) -> str:
+def _format_bytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
-def _age(seconds: float | None) -> str:
+def _format_age(seconds: float | None) -> str:
     if seconds is None:
         return ""
     whole_s = max(0, int(seconds))

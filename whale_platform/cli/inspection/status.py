@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from whale_platform.cli.common.context import current_home
+from whale_platform.cli.common.context import require_home
 from whale_platform.topology import home_state
 
 COMMAND_NAME = "status"
@@ -12,7 +12,7 @@ COMMAND_NAME = "status"
 
 def show_status(home: Path | None, as_json: bool) -> int:
     """Print it; returns the exit code. Raises UserError where nothing has run yet."""
-    now = home_state.take_snapshot(current_home(home))
+    now = home_state.take_snapshot(require_home(home))
     if as_json:
         print(json.dumps(now, indent=2))
     else:

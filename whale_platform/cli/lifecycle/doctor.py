@@ -15,17 +15,17 @@ SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "bad": "[red]BAD [/]
 def check_machine(settings: "Settings", running: dict[str, Any] | None) -> Iterator[MachineFinding]:
     """All checks; `running` is the status of the home in use, whose own ports are no problem. Takes up to 4 s."""
     yield machine_checks.check_python()
-    yield from _java(settings)
+    yield from _check_java(settings)
     yield machine_checks.check_memory()
     yield machine_checks.check_disk(settings.home)
-    yield machine_checks.check_disk_need(settings, _rate(settings, running))
+    yield machine_checks.check_disk_need(settings, _estimate_rate(settings, running))
     yield machine_checks.check_clock()
-    yield from _ports(settings, running)
+    yield from _check_ports(settings, running)
     yield from machine_checks.find_unknown_variables()
-    yield from _exchanges(settings)
+    yield from _check_exchanges(settings)
 
 
-def _rate(settings: "Settings", running: dict[str, Any] | None) -> float:
+def _estimate_rate(settings: "Settings", running: dict[str, Any] | None) -> float:
     """Trades a second: as they come now, else as the simulator is told to make them, else assumed."""
     now = (running or {"services": {}})["services"].get("ingester", {}).get("trades_per_s")
     if now:
@@ -33,7 +33,7 @@ def _rate(settings: "Settings", running: dict[str, Any] | None) -> float:
     return settings.simulator_rate if settings.source == "simulator" else machine_checks.ASSUMED_RATE
 
 
-def _java(settings: "Settings") -> Iterator[MachineFinding]:
+def _check_java(settings: "Settings") -> Iterator[MachineFinding]:
     from whale_platform.toolchain import jars, java, shuffle_bind
     from whale_platform.toolchain.errors import ToolchainError
 
@@ -52,7 +52,7 @@ def _java(settings: "Settings") -> Iterator[MachineFinding]:
         yield MachineFinding("bad", "jars", *_split(str(error)))
 
 
-def _ports(settings: "Settings", running: dict[str, Any] | None) -> Iterator[MachineFinding]:
+def _check_ports(settings: "Settings", running: dict[str, Any] | None) -> Iterator[MachineFinding]:
     from whale_platform.embedded import ports
     from whale_platform.toolchain.errors import ToolchainError
     from whale_platform.topology.specs import list_ports as ports_of
@@ -69,7 +69,7 @@ def _ports(settings: "Settings", running: dict[str, Any] | None) -> Iterator[Mac
             yield MachineFinding("bad", "ports", *_split(str(error)))
 
 
-def _exchanges(settings: "Settings") -> Iterator[MachineFinding]:
+def _check_exchanges(settings: "Settings") -> Iterator[MachineFinding]:
     for one in exchange_probe.probe_exchanges(settings):
         found = f"{one.exchange}: stream {one.stream_detail}; history {one.history_detail}"
         if one.streams and one.history:

@@ -37,7 +37,7 @@ def probe_exchanges(settings: "Settings", limit_s: float = LIMIT_S) -> list[Exch
         result = ExchangeReach(exchange.name)
         found.append(result)
         symbol = exchange.symbol("BTC") or "BTC"
-        for ask in (_stream, _history):
+        for ask in (_probe_stream, _probe_history):
             threads.append(threading.Thread(target=ask, args=(exchange, symbol, result, limit_s), daemon=True))
     for thread in threads:
         thread.start()
@@ -47,7 +47,7 @@ def probe_exchanges(settings: "Settings", limit_s: float = LIMIT_S) -> list[Exch
     return found
 
 
-def _stream(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
+def _probe_stream(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
     from websockets.exceptions import InvalidStatus, WebSocketException
     from websockets.sync.client import connect
 
@@ -55,14 +55,14 @@ def _stream(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: f
         with connect(exchange.connect_url(), open_timeout=limit_s, close_timeout=0.1):
             pass
     except InvalidStatus as error:
-        result.stream_detail = _status(error.response.status_code)
+        result.stream_detail = _explain_status(error.response.status_code)
     except (OSError, WebSocketException) as error:
         result.stream_detail = _reason(error)
     else:
         result.streams, result.stream_detail = True, "answers"
 
 
-def _history(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
+def _probe_history(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
     from whale_platform.ingest.transport import rest_client
 
     request = urllib.request.Request(exchange.check_url(symbol), headers={"User-Agent": "whale-platform"})
@@ -70,12 +70,12 @@ def _history(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: 
         with rest_client.OPENER.open(request, timeout=limit_s):
             result.history, result.history_detail = True, "answers"
     except urllib.error.HTTPError as error:
-        result.history_detail = _status(error.code)
+        result.history_detail = _explain_status(error.code)
     except OSError as error:
         result.history_detail = _reason(error)
 
 
-def _status(code: int) -> str:
+def _explain_status(code: int) -> str:
     if code == 451:
         return "HTTP 451: the exchange does not serve this country"
     if code in (418, 429):

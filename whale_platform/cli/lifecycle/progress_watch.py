@@ -32,7 +32,7 @@ class ProgressWatch:
     def hopeless_reason(self, now: dict[str, Any]) -> str:
         """Why to wait no longer, for a person; empty while there is hope."""
         services, at = now["services"], time.monotonic()
-        token = now["running"], now["stopping"], {name: _told(entry) for name, entry in services.items()}
+        token = now["running"], now["stopping"], {name: _build_token(entry) for name, entry in services.items()}
         stills = [entry.get("still_s") for entry in services.values()]
         silent_s = now["supervisor"]["silent_s"] if now.get("supervisor") else None
         judged = silent_s is not None and silent_s < home_state.HUNG_S  # a start under way is the supervisor's to judge
@@ -77,14 +77,16 @@ class ProgressWatch:
         still_s = entry.get("still_s")
         if still_s is not None and still_s >= WORKED_S:
             words.append(f"it has done nothing for {still_s:.0f} s")
-        if entry["pid"] is not None and (last := _plain(read_last_line(self._home.path / "logs" / f"{name}.log"))):
+        if entry["pid"] is not None and (
+            last := _strip_colours(read_last_line(self._home.path / "logs" / f"{name}.log"))
+        ):
             words.append(f"its log ends: {last}")
         return ", ".join(filter(None, words))
 
 
-def _plain(text: str) -> str:
+def _strip_colours(text: str) -> str:
     return "".join(char for char in _COLOURS.sub("", text)[:100] if char.isprintable())
 
 
-def _told(entry: dict[str, Any]) -> tuple[Any, ...]:
+def _build_token(entry: dict[str, Any]) -> tuple[Any, ...]:
     return entry["state"], entry["detail"], entry["pid"], entry["restarts"]

@@ -42,7 +42,7 @@ def make_plan(options: StartOptions, say: Callable[[str], None]) -> "Settings":
     `say` is given one line on how `auto` was decided.
     """
     base = build_settings({})
-    source, files = _source(options, base)
+    source, files = _choose_source(options, base)
     files = files or (base.replay_files if source == "replay" else ())
     _check_options(options, source, files)
     given: dict[str, Any] = {
@@ -54,7 +54,7 @@ def make_plan(options: StartOptions, say: Callable[[str], None]) -> "Settings":
     }
     given = {name: value for name, value in given.items() if value is not None}
     if source == "auto":
-        source = _decide(build_settings(given, OPTIONS), say)
+        source = _detect_source(build_settings(given, OPTIONS), say)
     if source == "replay" and options.symbols is None:
         given |= read_recorded_markets(given["replay_files"])
     settings = build_settings({**given, "source": source}, OPTIONS)
@@ -80,7 +80,7 @@ def read_recorded_markets(files: Sequence[Path]) -> dict[str, Any]:
     }
 
 
-def _source(options: StartOptions, base: "Settings") -> tuple[str, tuple[Path, ...]]:
+def _choose_source(options: StartOptions, base: "Settings") -> tuple[str, tuple[Path, ...]]:
     kind, colon, file = (options.source or "").partition(":")
     files = (Path(file), *options.files) if file else options.files
     if kind and (kind not in SOURCES or (colon and kind != "replay")):
@@ -121,7 +121,7 @@ def _check_symbols(settings: "Settings") -> None:
         raise UserError(str(error)) from None
 
 
-def _decide(settings: "Settings", say: Callable[[str], None]) -> str:
+def _detect_source(settings: "Settings", say: Callable[[str], None]) -> str:
     try:
         found = exchange_probe.probe_exchanges(settings)
     except ValueError as error:

@@ -135,7 +135,7 @@ def stop_supervisor(home: Home, say: Say) -> bool:
 def follow_stop(home: Home, pid: int, say: Say) -> None:
     """Wait until the supervisor `pid` has released the home. Raises UserError where nothing moves for long."""
     waiting, gone = ProgressWatch(home), set[str]()
-    running = {name for name, service in _services(home).items() if service["pid"] is not None}
+    running = {name for name, service in _read_services(home).items() if service["pid"] is not None}
     while True:
         held = lease.find_lease_holder(home.path, SUPERVISOR) == pid
         now = home_state.take_snapshot(home)
@@ -162,5 +162,5 @@ def _parent(pid: int) -> int | None:
         return None
 
 
-def _services(home: Home) -> dict[str, dict[str, Any]]:
+def _read_services(home: Home) -> dict[str, dict[str, Any]]:
     return dict(home_state.take_snapshot(home)["services"])

@@ -56,7 +56,7 @@ def run_up(options: StartOptions, detach: bool) -> int:
     )
     supervisor: subprocess.Popen[bytes] | None = None
     try:
-        with _no_interrupt():
+        with _defer_interrupts():
             supervisor = supervisor_process.spawn_supervisor(settings, not detach, lease)
         return _follow(home, settings, supervisor, detach)
     except KeyboardInterrupt:
@@ -84,12 +84,12 @@ def _follow(home: homes.Home, settings: "Settings", supervisor: "subprocess.Pope
 
     problem = supervisor_process.await_ready(home, ended, print_progress)
     if problem is not None:
-        _explain(home, problem)
+        _report_problem(home, problem)
         if detach or ended():
             return FAILED
-    _where(home, settings)
+    _report_addresses(home, settings)
     if not detach:
-        _stay(home, settings, lambda: supervisor.poll() is not None)
+        _show_until_stopped(home, settings, lambda: supervisor.poll() is not None)
         if supervisor.returncode:
             log = supervisor_process.supervisor_log_path(home.path)
             raise UserError(f"the supervisor ended with code {supervisor.returncode}: see {log}")
@@ -118,18 +118,18 @@ def _join(home: homes.Home, settings: "Settings", detach: bool) -> int:
     try:
         problem = supervisor_process.await_ready(home, ended, print_progress)
         if problem is not None:
-            _explain(home, problem)
+            _report_problem(home, problem)
             return FAILED
-        _where(home, settings)
+        _report_addresses(home, settings)
         if not detach:
-            _stay(home, settings, lambda: find_lease_holder(home.path, SUPERVISOR) is None)
+            _show_until_stopped(home, settings, lambda: find_lease_holder(home.path, SUPERVISOR) is None)
     except KeyboardInterrupt:
         print_progress("whale: left running, since another command has started it; stop it with `whale down`")
     return 0
 
 
 @contextmanager
-def _no_interrupt() -> Iterator[None]:
+def _defer_interrupts() -> Iterator[None]:
     """A Ctrl-C or SIGTERM waits until the block knows its child, which is not to be born with signals blocked."""
     asked: list[int] = []
     before = {number: signal.signal(number, lambda *_: asked.append(1)) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -142,7 +142,7 @@ def _no_interrupt() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def _explain(home: homes.Home, problem: str) -> None:
+def _report_problem(home: homes.Home, problem: str) -> None:
     print_progress(f"whale: {problem}")
     name = problem.partition(" ")[0]
     log = home.path / "logs" / f"{name}.log"
@@ -154,7 +154,7 @@ def _explain(home: homes.Home, problem: str) -> None:
         print_progress("whale: what did start is left running: see `whale status`, stop it with `whale down`")
 
 
-def _where(home: homes.Home, settings: "Settings") -> None:
+def _report_addresses(home: homes.Home, settings: "Settings") -> None:
     now = home_state.take_snapshot(home)
     print_progress(f"whale: running in {home.path}")
     for name, url in now["urls"].items():
@@ -164,7 +164,7 @@ def _where(home: homes.Home, settings: "Settings") -> None:
         print_progress("  look in with `whale psql`, `whale status`, `whale logs SERVICE`; stop with `whale down`")
 
 
-def _stay(home: homes.Home, settings: "Settings", over: Callable[[], bool]) -> None:
+def _show_until_stopped(home: homes.Home, settings: "Settings", over: Callable[[], bool]) -> None:
     console = Console()
     if console.is_terminal:
         with Live(console=console, screen=True, auto_refresh=False) as live:

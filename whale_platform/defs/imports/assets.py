@@ -69,7 +69,7 @@ def imported_trades(
     except ValueError as wrong:
         raise dg.Failure(str(wrong), allow_retries=False) from None
     try:
-        for dump in [dump_file.parse_dump_name(path, split) for path in _files(settings, config)]:
+        for dump in [dump_file.parse_dump_name(path, split) for path in _find_files(settings, config)]:
             about = {"run": context.run.run_id, "code": code_version()}
             done[dump.path.name] = one = importer.import_dump(root, dump, about, tell)
             told = {
@@ -78,7 +78,7 @@ def imported_trades(
             }
             yield dg.AssetMaterialization(context.asset_key, dump.path.name, told)  # at once
     except LakeError as error:
-        raise dg.Failure(str(error), {"files": _markdown(done)} if done else None, allow_retries=False) from None
+        raise dg.Failure(str(error), {"files": _render_files(done)} if done else None, allow_retries=False) from None
     hours = {hour for one in done.values() for hour in one.hours}
     yield dg.MaterializeResult(
         metadata={
@@ -88,12 +88,12 @@ def imported_trades(
             "hours": len(hours),
             "first_hour": min(hours).isoformat(),
             "last_hour": max(hours).isoformat(),
-            "by_file": _markdown(done),
+            "by_file": _render_files(done),
         }
     )
 
 
-def _files(settings: Settings, config: ImportConfig) -> list[Path]:
+def _find_files(settings: Settings, config: ImportConfig) -> list[Path]:
     folder = settings.home.resolve() / "import"
     found = [Path(name) for name in config.files] or sorted(folder.glob("*.zip"))
     if not found:
@@ -101,7 +101,7 @@ def _files(settings: Settings, config: ImportConfig) -> list[Path]:
     return found
 
 
-def _markdown(done: "dict[str, ImportResult]") -> dg.MarkdownMetadataValue:
+def _render_files(done: "dict[str, ImportResult]") -> dg.MarkdownMetadataValue:
     rows = [
         (
             name,

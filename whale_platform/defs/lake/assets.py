@@ -53,7 +53,7 @@ def compacted_trades(
     if table_exists(root):
         now = datetime.now(UTC)
         end = now if config.open_hour else (now - CLOSED_AFTER).replace(minute=0, second=0, microsecond=0)
-        for hour in rewrite.hours_to_compact(root, None, end):
+        for hour in rewrite.find_hours_to_compact(root, None, end):
             try:
                 found = rewrite.rewrite_hour(
                     root, hour, {"run": context.run.run_id, "code": code_version(), "why": "compaction"}
@@ -81,12 +81,12 @@ def compacted_trades(
             "saved_as_written": 1 - before / csv if csv else 0.0,
             "saved_after": 1 - after / csv if csv else 0.0,
             "bytes_a_trade": after / max(1, sum(one.rows_after for one in done)),
-            "by_hour": dg.MetadataValue.md(_by_hour(done)),
+            "by_hour": dg.MetadataValue.md(_render_by_hour(done)),
         }
     )
 
 
-def _by_hour(done: "Sequence[RewriteResult]") -> str:
+def _render_by_hour(done: "Sequence[RewriteResult]") -> str:
     rows = [
         (
             f"{one.start:%Y-%m-%d %H:%M}",

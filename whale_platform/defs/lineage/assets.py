@@ -24,7 +24,7 @@ FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20
 FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
 
 
-def _table(settings: Settings, name: str) -> dg.TableSchema | None:
+def _read_table_schema(settings: Settings, name: str) -> dg.TableSchema | None:
     """As the database describes it; None where this is not the platform's own Dagster, or the database is
     unavailable."""
     if not is_platform_dagster():
@@ -35,7 +35,7 @@ def _table(settings: Settings, name: str) -> dg.TableSchema | None:
         return None
 
 
-def _spec(
+def _build_spec(
     key: str,
     group: str,
     kinds: set[str],
@@ -68,43 +68,43 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
     exchanges = [f"exchange/{exchange.name}" for exchange in build_adapters(settings)]
     return [
         *(
-            _spec(
+            _build_spec(
                 key, "exchanges", {"websocket"}, f"{key.partition('/')[2]}'s trades over WebSocket, its history by REST"
             )
             for key in exchanges
         ),
-        _spec(
+        _build_spec(
             f"topic/{RAW_TRADES}",
             "topics",
             {"kafka"},
             "Every trade once, in the order of its ids within a symbol; keyed by exchange and symbol.",
             exchanges,
         ),
-        _spec(
+        _build_spec(
             f"topic/{DEAD_LETTERS}",
             "topics",
             {"kafka"},
             "What could not be parsed or is absurd, with the reason.",
             exchanges,
         ),
-        _spec(
+        _build_spec(
             f"topic/{INGEST_GAPS}", "topics", {"kafka"}, "Each gap in the trade ids, and what became of it.", exchanges
         ),
-        _spec(
+        _build_spec(
             f"topic/{TRADE_WINDOWS}",
             "topics",
             {"kafka", "spark"},
             "1-minute tumbling windows, one message an update.",
             [f"topic/{RAW_TRADES}"],
         ),
-        _spec(
+        _build_spec(
             f"topic/{WHALE_ALERTS}",
             "topics",
             {"kafka", "spark"},
             "Trades at or over their symbol's threshold.",
             [f"topic/{RAW_TRADES}", "table/whale_thresholds"],
         ),
-        _spec(
+        _build_spec(
             "lake/trades",
             "lake",
             {"spark", "parquet", "deltalake"},
@@ -112,13 +112,13 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
             [f"topic/{RAW_TRADES}", "lake/imported_trades"],
         ),
         *(
-            _spec(
+            _build_spec(
                 f"table/{name}",
                 "stream_tables",
                 {"postgres", "table"},
                 description,
                 [f"topic/{name}", *(["lake/windows_from_lake"] if name != INGEST_GAPS else [])],
-                _table(settings, name),
+                _read_table_schema(settings, name),
             )
             for name, description in (
                 (TRADE_WINDOWS, "1-minute windows by exchange and symbol; a row grows until its minute is over."),

@@ -64,7 +64,7 @@ def observe_topics(settings: Settings) -> dict[str, dict[str, Any]]:
     out: dict[str, dict[str, Any]] = {}
     try:
         for name in TOPICS:
-            bounds = [reader.bounds(name, part) for part in reader.partitions(name)]
+            bounds = [reader.bounds(name, part) for part in reader.list_partitions(name)]
             end = sum(high for _, high in bounds)
             if end:
                 out[f"topic/{name}"] = {"at": end, "kept": end - sum(low for low, _ in bounds)} | read_writer_numbers(

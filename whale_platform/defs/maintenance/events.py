@@ -52,20 +52,22 @@ def find_old_events(
     `spared`: runs whose logs stay; `reported`: keys, as stored, of the assets that the health sensor reports.
     """
     now, before = (time.replace(tzinfo=None) for time in (now, before))  # naive UTC, as the storage has them
-    health = _made(instance, (_events.run_id == RUNLESS_RUN_ID) & _events.asset_key.in_(reported))
+    health = _read_materialisations(instance, (_events.run_id == RUNLESS_RUN_ID) & _events.asset_key.in_(reported))
     logs = _events.dagster_event_type.is_(None) | _events.dagster_event_type.notin_(STATE_EVENTS)
     of_runs = (_events.run_id != RUNLESS_RUN_ID) & _events.run_id.notin_(list(spared))
     return {
-        "reported by the health sensor": thin_out(health, now - FINE, before),
-        "materialisations that were replaced": find_replaced(_made(instance, _events.partition.is_not(None)), before),
-        "logs of old runs": [row[0] for row in _rows(instance, logs & of_runs & (_events.timestamp < before))],
+        "reported by the health sensor": find_redundant_events(health, now - FINE, before),
+        "materialisations that were replaced": find_replaced(
+            _read_materialisations(instance, _events.partition.is_not(None)), before
+        ),
+        "logs of old runs": [row[0] for row in _read_events(instance, logs & of_runs & (_events.timestamp < before))],
     }
 
 
 def find_bulky_events(instance: dg.DagsterInstance, before: datetime) -> list[int]:
     """Ids of old materialisations of partitions that still hold a picture."""
     which = _events.partition.is_not(None) & _events.event.contains("data:image/")
-    return [event.id for event in _made(instance, which) if event.time < before.replace(tzinfo=None)]
+    return [event.id for event in _read_materialisations(instance, which) if event.time < before.replace(tzinfo=None)]
 
 
 def strip_metadata(instance: dg.DagsterInstance, ids: Iterable[int]) -> None:
@@ -85,7 +87,7 @@ def strip_metadata(instance: dg.DagsterInstance, ids: Iterable[int]) -> None:
         storage.update_event_log_record(one, entry._replace(dagster_event=event._replace(event_specific_data=data)))
 
 
-def thin_out(events: Iterable[StoredEvent], fine: datetime, before: datetime) -> list[int]:
+def find_redundant_events(events: Iterable[StoredEvent], fine: datetime, before: datetime) -> list[int]:
     """Ids that go: of those older than `fine` all but an hour's first, of those older than `before` all.
 
     Never the newest of an asset. `events` without partitions, oldest first.
@@ -121,11 +123,11 @@ def delete_events(instance: dg.DagsterInstance, ids: list[int]) -> None:
             connection.execute(SqlEventLogStorageTable.delete().where(_events.id.in_(some)))
 
 
-def _made(instance: dg.DagsterInstance, which: Any) -> list[StoredEvent]:
-    return [StoredEvent(*row) for row in _rows(instance, (_events.dagster_event_type == MATERIALISED) & which)]
+def _read_materialisations(instance: dg.DagsterInstance, which: Any) -> list[StoredEvent]:
+    return [StoredEvent(*row) for row in _read_events(instance, (_events.dagster_event_type == MATERIALISED) & which)]
 
 
-def _rows(instance: dg.DagsterInstance, which: Any) -> Iterator[Any]:
+def _read_events(instance: dg.DagsterInstance, which: Any) -> Iterator[Any]:
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
         return

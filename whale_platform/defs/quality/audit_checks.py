@@ -78,7 +78,7 @@ def build_results(
     yield dg.AssetCheckResult(
         check_name=IDS_SPEC.name,
         asset_key=IDS_SPEC.asset_key,
-        passed=not (ids or unresolved or nothing or _different(found, ("damaged",))),
+        passed=not (ids or unresolved or nothing or _select_different(found, ("damaged",))),
         severity=dg.AssetCheckSeverity.WARN if nothing and not unresolved else dg.AssetCheckSeverity.ERROR,
         metadata={
             "hours": hours,
@@ -88,12 +88,12 @@ def build_results(
             "doubled": sums.doubled,
             "repaired": sums.repaired,
             "exchange_gap": sums.exchange_gap,
-            "unresolved": dg.MetadataValue.md(_unresolved(unresolved)),
+            "unresolved": dg.MetadataValue.md(_render_unresolved(unresolved)),
             "table": dg.MetadataValue.md("No place has a trade." if nothing else render.render_markdown(found)),
         },
     )
     for spec, kinds in ((VALUES_SPEC, ()), (WHALES_SPEC, ("whale",))):
-        lines = _different(found, kinds)
+        lines = _select_different(found, kinds)
         rows = [render.render_cells(line) for line in lines[: render.MAX_LINES]]
         yield dg.AssetCheckResult(
             check_name=spec.name,
@@ -107,7 +107,7 @@ def build_results(
         )
 
 
-def _different(found: AuditResult, kinds: tuple[str, ...]) -> list[AuditLine]:
+def _select_different(found: AuditResult, kinds: tuple[str, ...]) -> list[AuditLine]:
     """The lines with differences of these kinds, and with those alone; without kinds: of all the others."""
     lines = []
     for line in found.lines:
@@ -121,7 +121,7 @@ def _different(found: AuditResult, kinds: tuple[str, ...]) -> list[AuditLine]:
     return lines
 
 
-def _unresolved(hours: list[tuple[datetime, str]]) -> str:
+def _render_unresolved(hours: list[tuple[datetime, str]]) -> str:
     if not hours:
         return "none"
     first, last = (f"{hour:%Y-%m-%dT%H:%M}" for hour in (hours[0][0], hours[-1][0] + timedelta(hours=1)))

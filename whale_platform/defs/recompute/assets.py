@@ -77,7 +77,7 @@ def windows_from_lake(
         raise dg.Failure(str(error), allow_retries=False) from None
     for event in describe_dependents(dsn, made):
         context.log_event(event)
-    return dg.MaterializeResult(metadata={"hours": hours.count, "run": maker.run_id, **made.counts()})
+    return dg.MaterializeResult(metadata={"hours": hours.count, "run": maker.run_id, **made.to_dict()})
 
 
 def describe_dependents(dsn: str, made: "RecomputeCounts") -> Iterator[dg.AssetMaterialization]:

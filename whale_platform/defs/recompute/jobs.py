@@ -49,13 +49,13 @@ def remake_late_hours(
             late = recompute_hours.find_wrong_hours(
                 settings, dsn, [past.start + number * HOUR for number in range(past.count)], failed
             )
-            context.add_output_metadata({"hours": len(late), "which": dg.MetadataValue.md(_listed(late))})
+            context.add_output_metadata({"hours": len(late), "which": dg.MetadataValue.md(_render_late_hours(late))})
             session = stack.enter_context(spark.session()) if late else None
             for hour in late:
                 assert session is not None
                 with recompute_hours.collect_failure(hour, failed):
                     made = recompute_hours.recompute_hours(settings, dsn, session, HourRange(hour, hour + HOUR), maker)
-                    told: dict[str, str | int] = {"hours": 1, "run": maker.run_id, **made.counts()}
+                    told: dict[str, str | int] = {"hours": 1, "run": maker.run_id, **made.to_dict()}
                     # Yielded, not logged: a run that fails for another hour loses what it has logged.
                     yield from describe_dependents(dsn, made)
                     yield dg.AssetMaterialization(FROM_LAKE_KEY, partition=partition_key(hour), metadata=told)
@@ -68,7 +68,7 @@ def remake_late_hours(
         raise dg.Failure("; ".join(f"{hour}: {reason}" for hour, reason in failed.items()), allow_retries=False)
 
 
-def _listed(late: "Mapping[datetime, Mapping[MarketHour, tuple[int, int]]]") -> str:
+def _render_late_hours(late: "Mapping[datetime, Mapping[MarketHour, tuple[int, int]]]") -> str:
     rows = [
         (f"{hour:%Y-%m-%d %H:%M}", f"{key[0]} {key[1]}", *counts) for hour in late for key, counts in late[hour].items()
     ]

@@ -50,7 +50,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> d
             "trades": sum(row.trade_count for row in rows),
             "symbols": len({(row.exchange, row.symbol) for row in rows}),
             "report": dg.MetadataValue.md(hourly.render_hourly(rows)),
-            **_picture("notional by hour", "millions of dollars", hourly.notional_by_hour(rows)),
+            **_draw_picture("notional by hour", "millions of dollars", hourly.build_notional_series(rows)),
         }
     )
 
@@ -93,7 +93,7 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg
             "notional_usd": float(sum(row.notional_usd for row in rows)),
             "net_flow_usd": float(sum(row.net_flow_usd for row in rows)),
             "report": dg.MetadataValue.md(whales.render_whales(rows)),
-            **_picture("whale flow by hour", "million dollars", whales.flow_by_hour(rows)),
+            **_draw_picture("whale flow by hour", "million dollars", whales.build_flow_series(rows)),
         }
     )
 
@@ -113,7 +113,7 @@ def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource)
     made = rollup_table.read_materialised_days(dsn, hours.end).get(hours.start)
     rows, reports = rollup_table.read_rollups(dsn, hours), report_table.read_reports(dsn, hours)
     text = daily.render_daily(hours.start.date(), rows, reports)
-    page = _page(store.folder, context.partition_key)
+    page = _get_page_path(store.folder, context.partition_key)
     page.parent.mkdir(parents=True, exist_ok=True)
     for path, content in (
         (page, daily.render_html(f"Market report {context.partition_key}", text)),
@@ -138,16 +138,16 @@ def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource)
 def read_page_time(home: Path, day: str) -> datetime | None:
     """When the newest row was made that the page of a day (`2026-11-21`) has; None where there is no page."""
     try:
-        return EPOCH + _page(home, day).stat().st_mtime_ns // 1000 * MICROSECOND
+        return EPOCH + _get_page_path(home, day).stat().st_mtime_ns // 1000 * MICROSECOND
     except OSError:
         return None
 
 
-def _page(home: Path, day: str) -> Path:
+def _get_page_path(home: Path, day: str) -> Path:
     return home / "reports" / f"market-{day}.html"
 
 
-def _picture(title: str, unit: str, series: charts.HourlySeries) -> dict[str, dg.MetadataValue[str]]:
+def _draw_picture(title: str, unit: str, series: charts.HourlySeries) -> dict[str, dg.MetadataValue[str]]:
     if not any(series.values()):
         return {}
     return {"picture": dg.MetadataValue.md(charts.embed_png(charts.draw_bars(title, unit, series), title))}

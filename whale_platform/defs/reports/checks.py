@@ -21,24 +21,24 @@ from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.quality import report_quality as questions
 
 
-def last_full_hours() -> HourRange:
+def find_last_full_hours() -> HourRange:
     """The last 24 full hours."""
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     return HourRange(end - timedelta(hours=24), end)
 
 
-def hours_of_tags(tags: dict[str, str]) -> HourRange:
+def parse_hours_of_tags(tags: dict[str, str]) -> HourRange:
     """The hours of a run with these tags."""
     first = tags.get(f"{RANGE_TAG}start", tags.get("dagster/partition"))
     last = tags.get(f"{RANGE_TAG}end", first)
     if first is None or last is None:
-        return last_full_hours()
+        return find_last_full_hours()
     definition = HOURS if len(first) > len("2026-01-01") else DAYS
     start, end = (definition.time_window_for_partition_key(key) for key in (first, last))
     return HourRange(start.start.astimezone(UTC), end.end.astimezone(UTC))
 
 
-def _answer(rows: Sequence[tuple[Any, ...]], head: tuple[str, ...], hours: HourRange) -> dg.AssetCheckResult:
+def _build_result(rows: Sequence[tuple[Any, ...]], head: tuple[str, ...], hours: HourRange) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not rows,
         metadata={"hours": hours.count, "wrong": len(rows), "which": dg.MetadataValue.md(render_table(head, rows))},
@@ -50,25 +50,25 @@ def _answer(rows: Sequence[tuple[Any, ...]], head: tuple[str, ...], hours: HourR
 )
 def whales_add_up(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before whale reports are made from them."""
-    hours = hours_of_tags(dict(context.run.tags))
+    hours = parse_hours_of_tags(dict(context.run.tags))
     head = ("exchange", "symbol", "trade", "price", "quantity", "dollars", "threshold")
-    return _answer(questions.find_wrong_alerts(store.dsn(), hours.start, hours.end), head, hours)
+    return _build_result(questions.find_wrong_alerts(store.dsn(), hours.start, hours.end), head, hours)
 
 
 @dg.asset_check(asset=hourly_rollups, blocking=True, description="Each rollup is the sum of its windows.")
 def rollups_are_their_windows(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before a day's report is made from them."""
-    hours = hours_of_tags(dict(context.run.tags))
+    hours = parse_hours_of_tags(dict(context.run.tags))
     head = ("exchange", "symbol", "hour", "trades", "in the windows", "notional", "in the windows")
-    return _answer(questions.find_wrong_rollups(store.dsn(), hours), head, hours)
+    return _build_result(questions.find_wrong_rollups(store.dsn(), hours), head, hours)
 
 
 @dg.asset_check(asset=whale_reports, blocking=True, description="Each whale report is the sum of its alerts.")
 def reports_are_their_whales(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before a day's report is made from them."""
-    hours = hours_of_tags(dict(context.run.tags))
+    hours = parse_hours_of_tags(dict(context.run.tags))
     head = ("exchange", "symbol", "hour", "whales", "in the alerts", "dollars", "in the alerts")
-    return _answer(questions.find_wrong_reports(store.dsn(), hours), head, hours)
+    return _build_result(questions.find_wrong_reports(store.dsn(), hours), head, hours)
 
 
 @dg.asset_check(asset=daily_market_report, description="The newest day's page says what its hours' rows say.")
@@ -84,12 +84,12 @@ def page_is_its_rows(store: StoreResource) -> dg.AssetCheckResult:
     )
     whole = (pages[-1].with_suffix(".html")).is_file()
     return dg.AssetCheckResult(
-        passed=whole and _words(pages[-1].read_text()) == _words(text),
+        passed=whole and _select_text_lines(pages[-1].read_text()) == _select_text_lines(text),
         metadata={"page": dg.MetadataValue.path(str(pages[-1])), "day": f"{day:%Y-%m-%d}"},
     )
 
 
-def _words(text: str) -> list[str]:
+def _select_text_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("![")]
 
 
@@ -109,10 +109,10 @@ def build_hours_check(
         "made from the rows that there are.",
     )
     def every_hour_is_made(store: StoreResource) -> dg.AssetCheckResult:
-        day = last_full_hours()
+        day = find_last_full_hours()
         hours = HourRange(day.start, day.end - settled)
         stale = [(f"{hour:%Y-%m-%d %H:%M}",) for hour in find_stale(store.dsn(), hours)]
-        return _answer(stale, ("hour",), hours)
+        return _build_result(stale, ("hour",), hours)
 
     return every_hour_is_made
 

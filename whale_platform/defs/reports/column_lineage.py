@@ -20,14 +20,14 @@ def trace_columns(sources: dict[str, dict[dg.AssetKey, str]]) -> dg.TableColumnL
     )
 
 
-def _same(names: str) -> dict[str, dict[dg.AssetKey, str]]:
+def _map_same_columns(names: str) -> dict[str, dict[dg.AssetKey, str]]:
     return {name: {WINDOWS_KEY: name} for name in names.split()}
 
 
 ROLLUP_COLUMNS = trace_columns(
     {
-        **_same("exchange symbol high low volume notional buy_volume sell_volume trade_count"),
-        **_same("first_trade_id last_trade_id base quote usd_via"),
+        **_map_same_columns("exchange symbol high low volume notional buy_volume sell_volume trade_count"),
+        **_map_same_columns("first_trade_id last_trade_id base quote usd_via"),
         "hour": {WINDOWS_KEY: "window_start"},
         "open": {WINDOWS_KEY: "open window_start"},
         "close": {WINDOWS_KEY: "close window_start"},
@@ -41,7 +41,7 @@ ROLLUP_COLUMNS = trace_columns(
 
 REPORT_COLUMNS = trace_columns(
     {
-        **_same("exchange symbol"),
+        **_map_same_columns("exchange symbol"),
         "hour": {WINDOWS_KEY: "window_start"},
         "whales": {ALERTS_KEY: "exchange symbol event_time"},
         "notional_usd": {ALERTS_KEY: "notional_usd"},

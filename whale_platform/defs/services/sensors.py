@@ -50,19 +50,19 @@ def shifts_sensor(context: dg.SensorEvaluationContext, platform: PlatformSetting
     requests, reasons = [], []
     for service in SHIFT_JOBS:
         state, changes = state_files.read_working_state(home, service), state_files.read_changes(home, service) or {}
-        runs = _runs(context.instance, service)
+        runs = _read_runs(context.instance, service)
         view = shift_policy.ShiftView(
             time.time(),
-            [_seen(record) for record in runs],
-            _service(state, service),
+            [_to_shift_run(record) for record in runs],
+            _to_observed_service(state, service),
             desired_state.read_desired_state(home, service),
         )
         run = next((one.dagster_run for one in runs if one.dagster_run.status is dg.DagsterRunStatus.STARTED), None)
         if run is not None:
-            _tell(context.instance, run, service, changes, cursor)
+            _log_changes(context.instance, run, service, changes, cursor)
         match shift_policy.decide_shift(view):
             case shift_policy.EndShift(run_id, reason, failed):
-                _end(context.instance, run_id, reason, failed)
+                _end_shift(context.instance, run_id, reason, failed)
                 reasons.append(f"{service}: run {run_id[:8]} is over: {reason}")
             case shift_policy.BeginShift(key):
                 requests.append(dg.RunRequest(run_key=f"{service}:{key}", job_name=service))
@@ -72,11 +72,11 @@ def shifts_sensor(context: dg.SensorEvaluationContext, platform: PlatformSetting
     return dg.SensorResult(run_requests=requests, skip_reason=skip, cursor=json.dumps(cursor))
 
 
-def _runs(instance: dg.DagsterInstance, service: str) -> list[Any]:
+def _read_runs(instance: dg.DagsterInstance, service: str) -> list[Any]:
     return list(instance.get_run_records(dg.RunsFilter(job_name=service), limit=REMEMBERED))
 
 
-def _seen(record: Any) -> shift_policy.ShiftRun:
+def _to_shift_run(record: Any) -> shift_policy.ShiftRun:
     run = record.dagster_run
     state: Any = _states.get(run.status, "started")
     return shift_policy.ShiftRun(
@@ -84,7 +84,7 @@ def _seen(record: Any) -> shift_policy.ShiftRun:
     )
 
 
-def _service(state: dict[str, Any] | None, service: str) -> shift_policy.ObservedService | None:
+def _to_observed_service(state: dict[str, Any] | None, service: str) -> shift_policy.ObservedService | None:
     if state is None or service not in state["services"]:
         return None
     entry = state["services"][service]
@@ -92,7 +92,7 @@ def _service(state: dict[str, Any] | None, service: str) -> shift_policy.Observe
     return shift_policy.ObservedService(state["life"], state["stopping"], **taken)
 
 
-def _tell(
+def _log_changes(
     instance: dg.DagsterInstance, run: dg.DagsterRun, service: str, changes: dict[str, Any], cursor: ShiftCursor
 ) -> None:
     """Write into `run` what has happened since the cursor, in the life that it follows."""
@@ -106,7 +106,7 @@ def _tell(
             cursor[service] = [life, change["n"]]
 
 
-def _end(instance: dg.DagsterInstance, run_id: str, reason: str, failed: bool) -> None:
+def _end_shift(instance: dg.DagsterInstance, run_id: str, reason: str, failed: bool) -> None:
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished:
         return

@@ -34,7 +34,7 @@ class SparkResource(PlatformSettings):
         from whale_platform.stream import batch_recompute
 
         settings = self.read()
-        work = _work(self.folder)
+        work = _open_work_folder(self.folder)
         try:
             config = batch_recompute.prepare_batch(settings, work)
         except ToolchainError as error:
@@ -48,6 +48,6 @@ class SparkResource(PlatformSettings):
 
 
 @cache
-def _work(home: Path) -> Path:
+def _open_work_folder(home: Path) -> Path:
     """The process's scratch folder; its JVM outlives a session, and with it the temporary folder it began with."""
     return _until_exit.enter_context(open_scratch_folder(home / "recompute", "spark-"))

@@ -20,7 +20,7 @@ from typing import Any
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.backfill.history_client import HistoryClient
-from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, back_off_s
+from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, compute_backoff_s
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
@@ -91,25 +91,25 @@ class GapFiller:
 
     def step(self, now: float) -> bool:
         """Do one thing if there is one to do; returns whether there was."""
-        waiting = self._trials.waiting(now)
+        waiting = self._trials.list_waiting(now)
         # 1. What a gap holds back comes before all else.
-        wanted = self._intake.wanted(waiting)
+        wanted = self._intake.find_wanted(waiting)
         if wanted is None or wanted[1].mode != "inline":
             # 2. The newest trade of a symbol that holds trades without a position.
-            unconfirmed = self._intake.unconfirmed(self._position_trials.waiting(now))
+            unconfirmed = self._intake.find_unconfirmed_symbol(self._position_trials.list_waiting(now))
             if unconfirmed is not None:
-                return self._ask((unconfirmed, "position"), lambda: self._judge(unconfirmed, now))
+                return self._run_request((unconfirmed, "position"), lambda: self._judge_held_trades(unconfirmed, now))
         # 3. The range of that gap, or else of a background gap.
         if wanted is not None:
-            return self._ask((wanted[0], wanted[1].mode), lambda: self._repair(*wanted, now))
+            return self._run_request((wanted[0], wanted[1].mode), lambda: self._fill_range(*wanted, now))
         # 4. Symbols that show nothing.
-        silent = self._silent(now, waiting)
+        silent = self._find_silent_symbol(now, waiting)
         if silent is not None:
-            return self._ask((silent, "probe"), lambda: self._probe(silent, now))
-        unseen = self._unseen()
-        return unseen is not None and self._ask((unseen, "probe"), lambda: self._check(unseen))
+            return self._run_request((silent, "probe"), lambda: self._probe_symbol(silent, now))
+        unseen = self._find_unseen_symbol()
+        return unseen is not None and self._run_request((unseen, "probe"), lambda: self._check_symbol_exists(unseen))
 
-    def _ask(self, asked: RequestKey, request: Callable[[], None]) -> bool:
+    def _run_request(self, asked: RequestKey, request: Callable[[], None]) -> bool:
         """Run `request`, or wait as its failure demands."""
         try:
             request()
@@ -123,48 +123,48 @@ class GapFiller:
                 return True
             self._failures += 1
             self.status = str(trouble)
-            self._stop.wait(trouble.wait_s or back_off_s(self._failures))
+            self._stop.wait(trouble.wait_s or compute_backoff_s(self._failures))
         else:
             self._failures = 0
             self.status = ""
         return True
 
-    def _repair(self, symbol: str, id_range: BackfillRange, now: float) -> None:
+    def _fill_range(self, symbol: str, id_range: BackfillRange, now: float) -> None:
         now_us = time.time_ns() // 1000
         # 1. The page of a blocking gap has the trade below it too: where that is the one published last, the page is
         #    known to be of the same ids.
         below = BackfillRange(max(0, id_range.first_id - 1), id_range.last_id, id_range.mode)
-        page = self._history.trades(symbol, below if id_range.mode == "inline" else id_range)
-        surely = id_range.mode == "inline" and self._intake.continues(symbol, id_range, page)
+        page = self._history.fetch_trades(symbol, below if id_range.mode == "inline" else id_range)
+        surely = id_range.mode == "inline" and self._intake.is_continued_by(symbol, id_range, page)
         # 2. Else trades later than those behind the gap are of ids that began again.
         if id_range.until and not surely:
             page = {one: trade for one, trade in page.items() if trade.event_time <= id_range.until + DISORDER_US}
         # 3. What a long gap has of more than a day ago is left to the exchange's dumps.
         long = id_range.mode == "background" and id_range.end - id_range.first_id > LONG_GAP_IDS
-        if long and self._cut(symbol, id_range, page, now_us):
+        if long and self._give_up_old_ids(symbol, id_range, page, now_us):
             return
         # 4. What the page has, or proves to be absent, is filled in; the rest is requested again.
-        sure = self._trials.sure_until(symbol, id_range, page, now, now_us)
+        sure = self._trials.find_proven_end(symbol, id_range, page, now, now_us)
         proven = BackfillRange(id_range.first_id, sure, id_range.mode, id_range.end)
         if sure < id_range.first_id:  # its trades may still confirm or refute what waits behind the gap
             self._intake.fill(symbol, proven, page, now_us, ALL_IDS, surely)
-        elif not self._intake.fill(symbol, proven, page, now_us, self._reach(symbol, proven, page), surely):
+        elif not self._intake.fill(symbol, proven, page, now_us, self._find_reach(symbol, proven, page), surely):
             # 5. It ends below the range; history's newest trade shows whether the ids began again.
             self._trials.postpone((symbol, id_range.mode), now)
-            self._judge(symbol, now)
+            self._judge_held_trades(symbol, now)
 
-    def _cut(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade], now_us: int) -> bool:
+    def _give_up_old_ids(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
         if not page or page[min(page)].event_time >= now_us - DAY_US:
             return False
-        first = self._history.first_since(symbol, id_range.first_id, id_range.end, now_us - DAY_US)
+        first = self._history.find_first_since(symbol, id_range.first_id, id_range.end, now_us - DAY_US)
         if first <= id_range.first_id:
             return False
         self._log.warning("a gap is too old to be filled from history", symbol=symbol, ids=first - id_range.first_id)
         self._intake.give_up(symbol, id_range, first - 1, TOO_OLD_NOTE)
         return True
 
-    def _reach(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade]) -> tuple[int, int]:
+    def _find_reach(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade]) -> tuple[int, int]:
         """The first and last id that history can tell of, as far as `id_range` needs it."""
         first, last = ALL_IDS
         # 1. Above its newest trade it has nothing yet; where it has nothing from the range on, nor of the range.
@@ -175,79 +175,83 @@ class GapFiller:
         # 2. Where it has nothing below the range either, it begins within the range, or above.
         if id_range.first_id not in page and id_range.first_id > 1 and not any(one < id_range.first_id for one in page):
             below = BackfillRange(max(0, id_range.first_id - IDS_BELOW), id_range.first_id - 1, id_range.mode)
-            if not any(one < id_range.first_id for one in self._history.trades(symbol, below)):
+            if not any(one < id_range.first_id for one in self._history.fetch_trades(symbol, below)):
                 first = min((one for one in page if one > id_range.first_id), default=id_range.last_id + 1)
         return first, last
 
-    def _judge(self, symbol: str, now: float) -> None:
+    def _judge_held_trades(self, symbol: str, now: float) -> None:
         """Query history for the position of the trades that the symbol holds."""
-        newest = self._history.newest(symbol)
+        newest = self._history.fetch_newest(symbol)
         if newest is not None:
             # 1. Where several happened later than the trade published last, history's trade of that id tells why.
-            behind, same_id = self._intake.behind(symbol), None
+            behind, same_id = self._intake.find_newest_published_id(symbol), None
             if behind is not None and newest.trade_id >= behind:
-                same_id = self._history.trades(symbol, BackfillRange(behind, behind, "inline")).get(behind)
+                same_id = self._history.fetch_trades(symbol, BackfillRange(behind, behind, "inline")).get(behind)
             # 2. A new symbol begins with trades that history has too.
-            ids = self._intake.first_ids(newest)
-            first = {} if ids is None else self._history.trades(symbol, BackfillRange(*ids, "inline"))
+            ids = self._intake.find_first_ids(newest)
+            first = {} if ids is None else self._history.fetch_trades(symbol, BackfillRange(*ids, "inline"))
             # 3. The newest trade gives the others a position, or shows that the ids may have begun again.
             since = self._intake.judge(newest, same_id, first)
             if since is not None:
-                self._begin_epoch(symbol, newest, since)
+                self._decide_epoch(symbol, newest, since)
         # 4. What is still without one waits for another request.
-        if self._intake.unconfirmed(frozenset(self._pipeline.lines) - {symbol}) is None:
-            self._position_trials.end(symbol)
+        if self._intake.find_unconfirmed_symbol(frozenset(self._pipeline.lines) - {symbol}) is None:
+            self._position_trials.complete(symbol)
         else:
             self._position_trials.postpone(symbol, now)
 
-    def _begin_epoch(self, symbol: str, newest: Trade, since: int) -> None:
+    def _decide_epoch(self, symbol: str, newest: Trade, since: int) -> None:
         """Where history has nothing of before `since` its ids began again; else they go on."""
-        low = self._history.first_since(symbol, 0, newest.trade_id, since + 1)
-        around = self._history.trades(symbol, BackfillRange(max(0, low - IDS_BELOW + 1), low, "inline"))
+        low = self._history.find_first_since(symbol, 0, newest.trade_id, since + 1)
+        around = self._history.fetch_trades(symbol, BackfillRange(max(0, low - IDS_BELOW + 1), low, "inline"))
         first = around.get(low)
         if first is None:
             return
         if any(one < low for one in around):
-            self._intake.goes_on(symbol)
+            self._intake.continue_epoch(symbol)
             return
         self._log.warning("the exchange's ids began again; continuing in a new epoch", symbol=symbol, first_id=low)
-        self._intake.begin_epoch(symbol, first, newest.trade_id)
+        self._intake.start_epoch(symbol, first, newest.trade_id)
 
-    def _silent(self, now: float, postponed: frozenset[RequestKey]) -> str | None:
+    def _find_silent_symbol(self, now: float, postponed: frozenset[RequestKey]) -> str | None:
         """A symbol whose newest trade is to be asked for."""
         waiting = {symbol for symbol, _ in postponed}
-        quiet = self._pipeline.quiet(now)
+        quiet = self._pipeline.find_quiet_symbols(now)
         self._probed = {symbol: probe for symbol, probe in self._probed.items() if symbol in quiet}
         for symbol, overdue in quiet.items():
             probe = self._probed.get(symbol)
-            life = self._feed.reconnects_of(symbol)
+            life = self._feed.count_reconnects(symbol)
             again = probe is None or probe.life != life or (overdue and now >= probe.again_at)
-            not_now = symbol in waiting or symbol in self._feed.refused or self._feed.up_for_s(symbol) <= PROBE_AFTER_S
+            not_now = (
+                symbol in waiting
+                or symbol in self._feed.refused
+                or self._feed.measure_uptime_s(symbol) <= PROBE_AFTER_S
+            )
             if again and not not_now:
                 return symbol
         return None
 
-    def _probe(self, symbol: str, now: float) -> None:
+    def _probe_symbol(self, symbol: str, now: float) -> None:
         """Look whether `symbol` traded while nobody listened."""
-        life, before = self._feed.reconnects_of(symbol), self._probed.get(symbol)
-        newest = self._history.newest(symbol)
+        life, before = self._feed.count_reconnects(symbol), self._probed.get(symbol)
+        newest = self._history.fetch_newest(symbol)
         wait_s = min(PROBE_CAP_S, before.wait_s * 2) if before is not None and before.life == life else PROBE_S
         self._probed[symbol] = QuietProbe(life, now + wait_s, wait_s)
         if newest is not None:
-            self._pipeline.newest(newest)
+            self._pipeline.process_newest_trade(newest)
 
-    def _unseen(self) -> str | None:
+    def _find_unseen_symbol(self) -> str | None:
         """A symbol that has shown no trade although its connection has been up for a while."""
         for symbol, line in self._pipeline.lines.items():
             unseen = not line.outlet.sent and symbol not in self._checked and symbol not in self._feed.refused
-            if unseen and self._feed.up_for_s(symbol) >= CHECK_AFTER_S:
+            if unseen and self._feed.measure_uptime_s(symbol) >= CHECK_AFTER_S:
                 return symbol
         return None
 
-    def _check(self, symbol: str) -> None:
+    def _check_symbol_exists(self, symbol: str) -> None:
         self._checked.add(symbol)
         try:
-            self._history.get(self._pipeline.exchange.check_url(symbol))
+            self._history.fetch(self._pipeline.exchange.check_url(symbol))
         except HttpUnavailableError as trouble:
             if trouble.status not in NOT_FOUND_STATUSES:
                 self._checked.discard(symbol)

@@ -21,13 +21,13 @@ class HistoryClient:
         self._rest = rest
         self._next_at = 0.0
 
-    def get(self, url: str) -> bytes:
+    def fetch(self, url: str) -> bytes:
         """Body of `url`, not before the rate allows it. Raises HttpUnavailableError."""
         self._stop.wait(max(0.0, self._next_at - time.monotonic()))
         self._next_at = time.monotonic() + 1 / self._exchange.history_per_second
-        return self._rest.ask(url).body
+        return self._rest.fetch(url).body
 
-    def trades(self, symbol: str, id_range: BackfillRange) -> dict[int, Trade]:
+    def fetch_trades(self, symbol: str, id_range: BackfillRange) -> dict[int, Trade]:
         """What history has around `id_range`, by id; one id more is asked for, to see that history goes beyond it.
 
         Raises HttpUnavailableError, also for an answer that can't be parsed.
@@ -38,23 +38,25 @@ class HistoryClient:
         for _ in range(MAX_PAGES):
             if url is None or self._stop.is_set():
                 break
-            page = self._page(symbol, url)
+            page = self._fetch_page(symbol, url)
             found.update((trade.trade_id, trade) for trade in page)
             url = self._exchange.next_history_url(symbol, first, last, page)
         if url is not None:
             raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} has no end")
         return found
 
-    def newest(self, symbol: str) -> Trade | None:
+    def fetch_newest(self, symbol: str) -> Trade | None:
         """The newest trade that history has, or None where it has none. Raises HttpUnavailableError."""
-        return max(self._page(symbol, self._exchange.newest_url(symbol)), key=lambda one: one.trade_id, default=None)
+        return max(
+            self._fetch_page(symbol, self._exchange.newest_url(symbol)), key=lambda one: one.trade_id, default=None
+        )
 
-    def first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
+    def find_first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
         """The lowest id in [low, high) of a trade at or after `time_us`, else `high`. Raises HttpUnavailableError."""
         first = high
         while high - low > BACKFILL_IDS:
             middle = (low + high) // 2
-            found = self.trades(symbol, BackfillRange(middle, middle, "background"))
+            found = self.fetch_trades(symbol, BackfillRange(middle, middle, "background"))
             above = min((number for number in found if number >= middle), default=None)
             below = max((number for number in found if low <= number < middle), default=None)
             if above is not None and found[above].event_time >= time_us:
@@ -63,11 +65,11 @@ class HistoryClient:
                 high = first = below  # pages of some exchanges go down from the id that was asked for
             else:
                 low = middle + 1
-        page = self.trades(symbol, BackfillRange(low, high - 1, "background")) if low < high else {}
+        page = self.fetch_trades(symbol, BackfillRange(low, high - 1, "background")) if low < high else {}
         return min((id_ for id_, one in page.items() if low <= id_ < high and one.event_time >= time_us), default=first)
 
-    def _page(self, symbol: str, url: str) -> list[Trade]:
+    def _fetch_page(self, symbol: str, url: str) -> list[Trade]:
         try:
-            return self._exchange.parse_history(symbol, self.get(url), time.time_ns() // 1000)
+            return self._exchange.parse_history(symbol, self.fetch(url), time.time_ns() // 1000)
         except InvalidFrameError as bad:
             raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} can't be read: {bad}") from None

@@ -21,7 +21,7 @@ RequestKey = tuple[str, str]
 K = TypeVar("K")
 
 
-def back_off_s(times: int) -> float:
+def compute_backoff_s(times: int) -> float:
     """Return how long to wait after so many requests in a row in vain."""
     return min(CAP_S, FIRST_S * 2.0 ** min(times - 1, 16))
 
@@ -42,7 +42,7 @@ class RequestTrials(Generic[K]):
     def __init__(self) -> None:
         self._trials: dict[K, BackfillTrial] = {}
 
-    def waiting(self, now: float) -> frozenset[K]:
+    def list_waiting(self, now: float) -> frozenset[K]:
         """Return the keys of requests that are not to be made yet."""
         return frozenset(asked for asked, trial in self._trials.items() if trial.not_before > now)
 
@@ -50,9 +50,9 @@ class RequestTrials(Generic[K]):
         """Note that a request was in vain."""
         trial = self._trials.setdefault(asked, BackfillTrial(now))
         trial.times += 1
-        trial.not_before = now + back_off_s(trial.times)
+        trial.not_before = now + compute_backoff_s(trial.times)
 
-    def end(self, asked: K) -> None:
+    def complete(self, asked: K) -> None:
         """Note that a request has brought what it was made for."""
         self._trials.pop(asked, None)
 
@@ -60,7 +60,7 @@ class RequestTrials(Generic[K]):
 class AbsenceTrials(RequestTrials[RequestKey]):
     """Those of backfill ranges: each remembers the ids that a response lacked, for the next one to confirm."""
 
-    def sure_until(
+    def find_proven_end(
         self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade], now: float, now_us: int
     ) -> int:
         """Return up to which id of `id_range` the page `page` can be believed; what lies above is postponed."""
@@ -74,7 +74,7 @@ class AbsenceTrials(RequestTrials[RequestKey]):
         asked_twice = trial is not None and now - trial.since >= BELIEVE_S
         unproven = young - trial.lacking if trial is not None and asked_twice else young
         if not unproven:
-            self.end(asked)
+            self.complete(asked)
             return id_range.last_id
         # 3. The others are requested again, and this response is what the next one is compared with.
         if trial is None or asked_twice or not trial.lacking & young:

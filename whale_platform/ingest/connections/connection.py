@@ -21,7 +21,7 @@ from whale_platform.exchanges.base import Event, Exchange, SubscriptionConfirmed
 from whale_platform.ingest.connections.subscriptions import MAX_MISSES, MessageRateLimit, Subscriptions
 from whale_platform.ingest.errors import FrameTooLargeError
 from whale_platform.ingest.publishing.pipeline import Pipeline
-from whale_platform.ingest.transport.http_status import describe_http_error, retry_after_s
+from whale_platform.ingest.transport.http_status import compute_retry_after_s, describe_http_error
 from whale_platform.ingest.transport.websocket import BufferedWebSocket
 
 PING_S = 20.0
@@ -115,14 +115,15 @@ class Connection:
     def _run(self) -> None:
         ended = ConnectionEnd("its thread failed, see the log")
         try:
-            ended = self._live()
+            ended = self._receive_frames()
         except WebSocketBadStatusException as refused:
             status = int(refused.status_code)
             ended = ConnectionEnd(
-                describe_http_error(self._exchange.name, status), retry_after_s(status, _retry_after(refused))
+                describe_http_error(self._exchange.name, status),
+                compute_retry_after_s(status, _read_retry_after(refused)),
             )
         except FrameTooLargeError as large:
-            self._pipeline.bad_frame(str(large), large.start, self._socket.received_us)
+            self._pipeline.record_bad_frame(str(large), large.start, self._socket.received_us)
             self._shut(CLOSE_TOO_BIG)
             ended = ConnectionEnd(str(large))
         except (WebSocketException, OSError, ValueError) as error:
@@ -136,11 +137,11 @@ class Connection:
             self.life.ended = ended
             self._wake.set()
 
-    def _live(self) -> ConnectionEnd:
+    def _receive_frames(self) -> ConnectionEnd:
         life = self.life
         self._socket.open(self._exchange.connect_url())
         life.looked = life.opened = life.last_trade = heard = time.monotonic()
-        self._ask(heard)
+        self._send_subscription(heard)
         self._wake.set()
         pinged = 0.0
         while not self._closing:
@@ -156,19 +157,19 @@ class Connection:
             else:
                 now = heard = life.looked = time.monotonic()
                 if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
-                    self._take(frame.data, now)
+                    self._handle_frame(frame.data, now)
                 elif opcode == ABNF.OPCODE_CLOSE:
-                    return ConnectionEnd(_closed(frame.data))
-            self._ask(now)
+                    return ConnectionEnd(_describe_close(frame.data))
+            self._send_subscription(now)
             if self._subscriptions.useless:
                 return ConnectionEnd(f"{MAX_MISSES} subscription messages in a row were not answered")
             if now - life.last_trade > self._silence_s:
                 return ConnectionEnd(f"no trade for {self._silence_s:.0f} s", silent=True)
         return ConnectionEnd("closed")
 
-    def _take(self, frame: bytes, now: float) -> None:
+    def _handle_frame(self, frame: bytes, now: float) -> None:
         life = self.life
-        trades, others = self._pipeline.frame(frame, self._socket.received_us)
+        trades, others = self._pipeline.process_frame(frame, self._socket.received_us)
         if trades:
             if not life.trades:
                 self._wake.set()
@@ -177,18 +178,18 @@ class Connection:
             life.last_trade = time.monotonic()
         for event in others:
             if isinstance(event, SubscriptionConfirmed):
-                self._subscriptions.answered(event.number, event.symbols)
+                self._subscriptions.confirm(event.number, event.symbols)
             elif isinstance(event, SymbolRejected):
-                symbol = self._subscriptions.refused(event.symbol, event.number)
+                symbol = self._subscriptions.handle_refusal(event.symbol, event.number)
                 if symbol is not None:
                     self._on_event(self, SymbolRejected(symbol, event.reason))
             else:
                 self._on_event(self, event)
 
-    def _ask(self, now: float) -> None:
+    def _send_subscription(self, now: float) -> None:
         while self._added:
             self._subscriptions.add(self._added.popleft())
-        symbols = self._subscriptions.due(now)
+        symbols = self._subscriptions.take_due_symbols(now)
         if symbols:
             self._socket.send(self._exchange.subscribe(symbols, self._subscriptions.number))
         given_up, self._subscriptions.given_up = self._subscriptions.given_up, []
@@ -206,13 +207,13 @@ class Connection:
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def _closed(data: bytes) -> str:
+def _describe_close(data: bytes) -> str:
     if len(data) < 2:
         return "closed by the exchange"
     reason = "".join(char if char.isprintable() else "?" for char in data[2:].decode(errors="replace"))
     return f"closed by the exchange, code {struct.unpack('!H', data[:2])[0]}{f': {reason}' if reason else ''}"
 
 
-def _retry_after(refused: WebSocketBadStatusException) -> str | None:
+def _read_retry_after(refused: WebSocketBadStatusException) -> str | None:
     headers = refused.resp_headers
     return headers.get("retry-after") if headers else None

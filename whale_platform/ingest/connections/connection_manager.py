@@ -2,7 +2,7 @@
 
 A symbol that is refused (unknown, delisted, or not to be read without the exchange's list) is left out while the others
 go on, and comes back when the lister finds it listed. One that is halted may trade any moment: it is asked for.
-`status` says in a sentence how things stand.
+`describe_status` says in a sentence how things stand.
 """
 
 import random
@@ -39,7 +39,7 @@ class ConnectionManager:
         self._stop = threading.Event()
         self._looked = time.monotonic()
         for symbol in symbols:
-            if (reason := self.reason(symbol)) is not None:
+            if (reason := self.explain_refusal(symbol)) is not None:
                 self.refuse(symbol, reason)
         attempts, pace = ConnectionAttempts(), MessageRateLimit(exchange.messages_per_second)
         needed = -(-len(symbols) // exchange.symbols_per_connection)
@@ -54,7 +54,7 @@ class ConnectionManager:
                 pace,
                 self._wake,
                 self.refuse,
-                self._not_refused,
+                self._exclude_refused,
                 self._log,
             )
             for start in range(needed)
@@ -70,91 +70,96 @@ class ConnectionManager:
         """Begin to close everything; sockets that wait for the broker need `producer.refuse` too."""
         self._stop.set()
         self._wake.set()
-        for connection in self._connections():
+        for connection in self._list_connections():
             connection.close()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for all threads; returns whether they have ended."""
         until = time.monotonic() + timeout_s
         self._thread.join(timeout_s)
-        for connection in self._connections():
+        for connection in self._list_connections():
             connection.close()
             connection.join(max(0.0, until - time.monotonic()))
-        return not self.alive() and not any(connection.alive() for connection in self._connections())
+        return not self.alive() and not any(connection.alive() for connection in self._list_connections())
 
     def alive(self) -> bool:
         """Whether the feed's own thread runs."""
         return self._thread.is_alive()
 
-    def hangs(self) -> bool:
+    def is_hanging(self) -> bool:
         """Whether its thread, or that of an open socket, has not come round for some seconds."""
-        opened = (one.life for one in self._connections() if one.alive() and one.life.opened is not None)
+        opened = (one.life for one in self._list_connections() if one.alive() and one.life.opened is not None)
         return time.monotonic() - min([self._looked, *(life.looked for life in opened)]) > HUNG_S
 
     @property
     def attempted(self) -> bool:
         """Whether each connection that is needed was tried."""
-        return all(strand.attempted or not strand.wanted() for strand in self.strands)
+        return all(strand.attempted or not strand.list_wanted() for strand in self.strands)
 
     @property
     def reconnects(self) -> int:
         """Return how many connections have ended."""
         return sum(strand.reconnects for strand in self.strands)
 
-    def reconnects_of(self, symbol: str) -> int:
+    def count_reconnects(self, symbol: str) -> int:
         """Ends of the connections that bring `symbol`."""
         return self._of[symbol].reconnects
 
-    def up(self) -> bool:
+    def is_up(self) -> bool:
         """Whether every connection that is needed is open."""
-        return bool(self.wanted()) and not any(strand.trouble() for strand in self.strands)
+        return bool(self.list_wanted()) and not any(strand.describe_trouble() for strand in self.strands)
 
-    def up_for_s(self, symbol: str) -> float:
+    def measure_uptime_s(self, symbol: str) -> float:
         """How long the connection that brings `symbol` has been open, seconds; 0 without one."""
-        return self._of[symbol].up_for_s()
+        return self._of[symbol].measure_uptime_s()
 
-    def trouble(self) -> str:
+    def describe_trouble(self) -> str:
         """Why a connection is missing, for a person; empty while none is."""
-        if not self.wanted():
-            return self.unheard() or f"{self.exchange.name} takes none of the symbols asked for"
-        down = [strand for strand in self.strands if strand.trouble()]
+        if not self.list_wanted():
+            return self.describe_silent_symbols() or f"{self.exchange.name} takes none of the symbols asked for"
+        down = [strand for strand in self.strands if strand.describe_trouble()]
         if not down or len(self.strands) == 1:
-            return down[0].trouble() if down else ""
-        return f"{len(down)} of {len(self.strands)} connections: {down[0].trouble()}"
+            return down[0].describe_trouble() if down else ""
+        return f"{len(down)} of {len(self.strands)} connections: {down[0].describe_trouble()}"
 
-    def unheard(self) -> str:
+    def describe_silent_symbols(self) -> str:
         """Which symbols bring no trades although connections are open, for a person; empty while none."""
         name, listed = self.exchange.name, self.exchange.listed
-        silent = [symbol for strand in self.strands for symbol in strand.unsubscribed()]
+        silent = [symbol for strand in self.strands for symbol in strand.list_unconfirmed()]
         blind = [one for one in self.refused if listed.read_at is None and self.exchange.unreadable(one) is not None]
         parts = (
-            [f"{name} does not answer the subscription of {len(silent)} symbols ({_some(silent)})"] if silent else []
+            [f"{name} does not answer the subscription of {len(silent)} symbols ({_format_symbols(silent)})"]
+            if silent
+            else []
         )
         if blind:
-            parts.append(
-                f"{name}'s list of symbols is unavailable, and {len(blind)} of them wait for it ({_some(blind)})"
-            )
+            waiting = f"{len(blind)} of them wait for it ({_format_symbols(blind)})"
+            parts.append(f"{name}'s list of symbols is unavailable, and {waiting}")
         return "; ".join(parts)
 
-    def reason(self, symbol: str) -> str | None:
+    def explain_refusal(self, symbol: str) -> str | None:
         """Why `symbol` is not to be asked for, for a person; None where it is: also one that is halted for now."""
         listed = self.exchange.listed
-        return None if listed.halted(symbol) else listed.refusal(symbol) or self.exchange.unreadable(symbol)
+        return None if listed.is_halted(symbol) else listed.explain_refusal(symbol) or self.exchange.unreadable(symbol)
 
-    def status(self) -> str:
+    def describe_status(self) -> str:
         """How things stand, for a person."""
-        trouble = self.trouble()
+        trouble = self.describe_trouble()
         if not trouble:
-            unheard = self.unheard()
-            parts = [f"connected {len(self.wanted())} symbols", *([unheard] if unheard else []), *self._notes()]
+            unheard = self.describe_silent_symbols()
+            parts = [
+                f"connected {len(self.list_wanted())} symbols",
+                *([unheard] if unheard else []),
+                *self._list_notes(),
+            ]
             return "; ".join(parts)
-        waits = [strand.not_before for strand in self.strands if strand.trouble()]
+        waits = [strand.not_before for strand in self.strands if strand.describe_trouble()]
         wait = min(waits, default=0.0) - time.monotonic()
         return f"{trouble}; next try in {wait:.0f} s" if wait >= 1 else trouble
 
-    def wanted(self) -> list[str]:
+    def list_wanted(self) -> list[str]:
         """The symbols that are not refused."""
-        return self._not_refused(self._symbols)
+        return self._exclude_refused(self._symbols)
 
     def refuse(self, symbol: str, reason: str) -> None:
         """Go on without `symbol`."""
@@ -174,23 +179,23 @@ class ConnectionManager:
         self._of[symbol].subscribe(symbol)
         self._wake.set()
 
-    def _not_refused(self, symbols: Sequence[str]) -> list[str]:
+    def _exclude_refused(self, symbols: Sequence[str]) -> list[str]:
         refused = self.refused
         return [symbol for symbol in symbols if symbol not in refused]
 
-    def _notes(self) -> list[str]:
-        found = [f"{len(self.refused)} refused ({_some(list(self.refused))})"] if self.refused else []
+    def _list_notes(self) -> list[str]:
+        found = [f"{len(self.refused)} refused ({_format_symbols(list(self.refused))})"] if self.refused else []
         blind: dict[str, list[str]] = {}
-        for symbol in self.wanted():
-            if self.exchange.listed.halted(symbol):
+        for symbol in self.list_wanted():
+            if self.exchange.listed.is_halted(symbol):
                 blind.setdefault("not trading now", []).append(symbol)
             pair = self.exchange.listed.get(symbol)
             if pair is not None and (why := explain_whaleless(pair.quote)) is not None:
                 blind.setdefault(why, []).append(symbol)
-        return found + [f"{why} ({_some(names)})" for why, names in blind.items()]
+        return found + [f"{why} ({_format_symbols(names)})" for why, names in blind.items()]
 
-    def _connections(self) -> list[Connection]:
-        return [connection for strand in self.strands for connection in strand.connections()]
+    def _list_connections(self) -> list[Connection]:
+        return [connection for strand in self.strands for connection in strand.list_connections()]
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -201,6 +206,6 @@ class ConnectionManager:
             self._wake.wait(LOOK_S)
 
 
-def _some(symbols: list[str]) -> str:
+def _format_symbols(symbols: list[str]) -> str:
     more = f" and {len(symbols) - NAMED} more" if len(symbols) > NAMED else ""
     return ", ".join(symbols[:NAMED]) + more

@@ -2,7 +2,7 @@
 
 Before the exchange cuts a connection for its age, or when it says that it is going down, a second one is opened, and
 the first is closed only when the second delivers (make before break): the sequencer drops what both bring. In between
-lies a capped, jittered back-off. `trouble` says in a sentence why there is no connection.
+lies a capped, jittered back-off. `describe_trouble` says in a sentence why there is no connection.
 """
 
 import random
@@ -58,33 +58,33 @@ class ConnectionSlot:
         self._trouble: str | None = None
         self._whole_at = time.monotonic()
 
-    def wanted(self) -> list[str]:
+    def list_wanted(self) -> list[str]:
         """Its symbols that are not refused."""
         return self._wanted(self.symbols)
 
-    def connections(self) -> list[Connection]:
+    def list_connections(self) -> list[Connection]:
         """All that are there."""
         alive = (self._current, self._next, *(old for _, old in self._old))
         return [connection for connection in alive if connection is not None]
 
-    def up(self) -> bool:
+    def is_up(self) -> bool:
         """Whether a connection is open."""
         current = self._current
         return current is not None and current.life.opened is not None and current.life.ended is None
 
-    def up_for_s(self) -> float:
+    def measure_uptime_s(self) -> float:
         """How long the present connection has been open, seconds; 0 without one."""
         current = self._current
-        return time.monotonic() - current.life.opened if self.up() and current and current.life.opened else 0.0
+        return time.monotonic() - current.life.opened if self.is_up() and current and current.life.opened else 0.0
 
-    def trouble(self) -> str:
+    def describe_trouble(self) -> str:
         """Why there is no connection, for a person; empty while there is one, or nothing to connect for."""
-        return "" if self.up() or not self.wanted() else self._trouble or "connecting"
+        return "" if self.is_up() or not self.list_wanted() else self._trouble or "connecting"
 
-    def unsubscribed(self) -> tuple[str, ...]:
+    def list_unconfirmed(self) -> tuple[str, ...]:
         """Symbols that the exchange has not confirmed for a while, although there is a connection."""
         current, waited_s = self._current, time.monotonic() - self._whole_at
-        return current.unsubscribed if self.up() and current is not None and waited_s > PATIENCE_S else ()
+        return current.unsubscribed if self.is_up() and current is not None and waited_s > PATIENCE_S else ()
 
     def subscribe(self, symbol: str) -> None:
         """Ask for a symbol that is no longer refused."""
@@ -95,51 +95,51 @@ class ConnectionSlot:
     def step(self, now: float) -> None:
         """Do what is due."""
         self._close_old(now)
-        self._current = self._without_ended(self._current)
-        self._next = self._without_ended(self._next)
+        self._current = self._drop_ended(self._current)
+        self._next = self._drop_ended(self._next)
         if self._current is None:
             self._current, self._next = self._next, None
-        if self._next is not None and self._takes_over(self._next, now):
+        if self._next is not None and self._may_take_over(self._next, now):
             self._log.info("the new connection has taken over")
             if self._current is not None:
                 self._old.append((now + OVERLAP_S, self._current))
             self._current, self._next = self._next, None
         current = self._current
-        if self.up() and current is not None and not current.unsubscribed:
+        if self.is_up() and current is not None and not current.unsubscribed:
             self._whole_at = now
-        if now < self.not_before or not self.wanted():
+        if now < self.not_before or not self.list_wanted():
             return
         if current is None:
-            self._pipeline.connected(self.symbols)
+            self._pipeline.record_connection(self.symbols)
             self._current = self._open(now)
-            self._catch_up(self._current)
+            self._subscribe_late_symbols(self._current)
         elif self._next is None and (now > current.life.renew_at or current.life.going_down) and current.life.opened:
             self._next = self._open(now)
-            self._catch_up(self._next)
+            self._subscribe_late_symbols(self._next)
 
     def _open(self, now: float) -> Connection:
         connection = Connection(
             self._exchange,
-            self.wanted(),
+            self.list_wanted(),
             self._pipeline,
             self._on_event,
             self._wake,
             self._silence.allowed_s,
             self._pace,
         )
-        self._backoff.attempted(now)
+        self._backoff.record_attempt(now)
         if self._exchange.max_life_s is not None:
             connection.life.renew_at = now + self._exchange.max_life_s * random.uniform(0.9, 1.0)
         connection.start()
         return connection
 
-    def _catch_up(self, connection: Connection) -> None:
+    def _subscribe_late_symbols(self, connection: Connection) -> None:
         """Ask for what was accepted while it was being made, when `subscribe` did not see it yet."""
-        late = [symbol for symbol in self.wanted() if symbol not in connection.symbols]
+        late = [symbol for symbol in self.list_wanted() if symbol not in connection.symbols]
         if late:
             connection.subscribe(late)
 
-    def _without_ended(self, connection: Connection | None) -> Connection | None:
+    def _drop_ended(self, connection: Connection | None) -> Connection | None:
         if connection is None:
             return None
         life = connection.life
@@ -148,19 +148,19 @@ class ConnectionSlot:
             return connection
         now = time.monotonic()
         self.reconnects += 1
-        self._backoff.ended(now - (life.opened or now), life.trades)
-        self._silence.ended(life.ended.silent, life.trades, life.longest_pause)
-        self.not_before = now + self._pause(life.ended, now)
+        self._backoff.record_end(now - (life.opened or now), life.trades)
+        self._silence.record_end(life.ended.silent, life.trades, life.longest_pause)
+        self.not_before = now + self._compute_wait_s(life.ended, now)
         self._trouble = life.ended.reason
         self._log.warning(
             "connection ended", reason=life.ended.reason, trades=life.trades, wait_s=round(self.not_before - now, 1)
         )
         return None
 
-    def _pause(self, ended: ConnectionEnd, now: float) -> float:
+    def _compute_wait_s(self, ended: ConnectionEnd, now: float) -> float:
         return max(self._backoff.wait_s(now), ended.wait_s or 0.0)
 
-    def _takes_over(self, connection: Connection, now: float) -> bool:
+    def _may_take_over(self, connection: Connection, now: float) -> bool:
         life = connection.life
         return (life.trades > 0 and not connection.unsubscribed) or (
             life.opened is not None and now - life.opened > QUIET_S

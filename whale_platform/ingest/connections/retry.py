@@ -31,11 +31,11 @@ class ReconnectBackoff:
         self._failures = 0
         self._attempts = ConnectionAttempts() if attempts is None else attempts
 
-    def attempted(self, now: float) -> None:
+    def record_attempt(self, now: float) -> None:
         """A connection is attempted."""
         self._attempts.append(now)
 
-    def ended(self, lived_s: float, trades: int) -> None:
+    def record_end(self, lived_s: float, trades: int) -> None:
         """A connection has ended."""
         self._failures = 0 if lived_s >= HEALTHY_S and trades else self._failures + 1
 
@@ -54,7 +54,7 @@ class SilenceTimeout:
         self._base_s = base_s
         self.allowed_s = base_s
 
-    def ended(self, silent: bool, trades: int, longest_pause_s: float) -> None:
+    def record_end(self, silent: bool, trades: int, longest_pause_s: float) -> None:
         """A connection has ended."""
         quiet = silent and (not trades or longest_pause_s > self._base_s / 2)
         self.allowed_s = min(SILENCE_CAP_S, self.allowed_s * 2) if quiet else self._base_s

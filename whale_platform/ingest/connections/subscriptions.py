@@ -23,7 +23,7 @@ class MessageRateLimit:
         self._sent: deque[float] = deque(maxlen=max(1, int(per_second)))
         self._lock = threading.Lock()
 
-    def take(self, now: float) -> bool:
+    def try_acquire(self, now: float) -> bool:
         """Whether a message may be sent now, which then counts as sent."""
         with self._lock:
             if len(self._sent) == self._sent.maxlen and now - self._sent[0] < 1.0:
@@ -33,7 +33,7 @@ class MessageRateLimit:
 
 
 class Subscriptions:
-    """`due` gives the symbols of the next message; `answered` and `refused` say what came of one.
+    """`take_due_symbols` gives the symbols of the next message; `confirm` and `handle_refusal` say what came of one.
 
     `number`: of the last message; `left`: the symbols that the exchange has not confirmed, readable from any thread;
     `given_up`: symbols to go on without, until the caller takes them.
@@ -61,15 +61,15 @@ class Subscriptions:
         """Ask for these too."""
         for start in range(0, len(symbols), self._per_message):
             self._waiting.append(list(symbols[start : start + self._per_message]))
-        self._count()
+        self._update_left()
 
-    def due(self, now: float) -> list[str]:
+    def take_due_symbols(self, now: float) -> list[str]:
         """The symbols of the message to send now, as `number`; none where it is not time, or nothing is left."""
         if self._asked:
             if now - self._asked_at < RESPONSE_S:
                 return []
-            self._miss()
-        if not self._waiting or not self._pace.take(now):
+            self._record_miss()
+        if not self._waiting or not self._pace.try_acquire(now):
             return []
         self.number += 1
         self._asked, self._asked_at = self._waiting.popleft(), now
@@ -77,15 +77,15 @@ class Subscriptions:
         self._sent.pop(self.number - REMEMBERED, None)
         return list(self._asked)
 
-    def answered(self, number: int | None = None, symbols: Collection[str] | None = None) -> None:
+    def confirm(self, number: int | None = None, symbols: Collection[str] | None = None) -> None:
         """The exchange has taken message `number`, or all of `symbols`; the last message, where it tells neither."""
         number = self.number if number is None else number
         taken = self._sent.get(number, ()) if symbols is None else symbols
-        if self._heard(taken):
+        if self._record_answer(taken):
             self._sent.pop(number, None)
             self._drop(taken)
 
-    def refused(self, symbol: str, number: int | None = None) -> str | None:
+    def handle_refusal(self, symbol: str, number: int | None = None) -> str | None:
         """The exchange has refused a message for `symbol`, empty where it named none; the others go again.
 
         Returns the symbol to go on without, None where that is not known yet.
@@ -94,20 +94,20 @@ class Subscriptions:
             self._drop([symbol])
             return symbol or None
         left, self._asked = self._asked, []
-        self._heard(left)
+        self._record_answer(left)
         if symbol:
-            self._again([one for one in left if one != symbol])
+            self._requeue([one for one in left if one != symbol])
             self._drop([symbol])
             return symbol
         if len(left) < 2:
-            self._count()
+            self._update_left()
             return left[0] if left else None
         half = len(left) // 2
-        self._again(left[half:])
-        self._again(left[:half])
+        self._requeue(left[half:])
+        self._requeue(left[:half])
         return None
 
-    def _miss(self) -> None:
+    def _record_miss(self) -> None:
         missed, self._asked = self._asked, []
         self._misses += 1
         if len(missed) == 1 and self._answers and missed[0] in self._alone:
@@ -119,9 +119,9 @@ class Subscriptions:
         else:
             half = len(missed) // 2
             self._waiting.extend((missed[:half], missed[half:]))
-        self._count()
+        self._update_left()
 
-    def _heard(self, about: Collection[str]) -> bool:
+    def _record_answer(self, about: Collection[str]) -> bool:
         if about:
             self._answers += 1
             self._misses = 0
@@ -133,12 +133,12 @@ class Subscriptions:
         chunks = ([one for one in chunk if one not in gone] for chunk in self._waiting)
         self._waiting = deque(chunk for chunk in chunks if chunk)
         self._alone -= gone
-        self._count()
+        self._update_left()
 
-    def _again(self, symbols: list[str]) -> None:
+    def _requeue(self, symbols: list[str]) -> None:
         if symbols:
             self._waiting.appendleft(symbols)
-        self._count()
+        self._update_left()
 
-    def _count(self) -> None:
+    def _update_left(self) -> None:
         self.left = (*self._asked, *(one for chunk in self._waiting for one in chunk))

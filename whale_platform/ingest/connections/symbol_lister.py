@@ -71,25 +71,25 @@ class SymbolLister:
 
     def step(self, now: float, clock_s: float) -> None:
         """Ask what is due; `now` is monotonic, `clock_s` the epoch's, by which the list ages."""
-        due = self._due(now)
+        due = self._find_due_symbols(now)
         read_at = self._exchange.listed.read_at
         if len(due) > FEW or read_at is None or clock_s - read_at > DAY_S:
             if now >= self._whole.until:
-                self._ask_whole(now, due)
+                self._request_whole_list(now, due)
             return
         for symbol in due:
-            self._ask_one(symbol, now)
+            self._request_symbol(symbol, now)
 
     def _run(self) -> None:
         while not self._stop.wait(IDLE_S):
             self.step(time.monotonic(), time.time())
 
-    def _due(self, now: float) -> list[str]:
+    def _find_due_symbols(self, now: float) -> list[str]:
         refused = self._feed.refused
         self._refused = {symbol: self._refused.get(symbol) or _Wait(FIRST_S, now + FIRST_S) for symbol in refused}
         return [symbol for symbol, wait in self._refused.items() if now >= wait.until]
 
-    def _ask_whole(self, now: float, due: list[str]) -> None:
+    def _request_whole_list(self, now: float, due: list[str]) -> None:
         try:
             read_symbol_list(self._exchange, self._rest, self._home)
         except (HttpUnavailableError, OSError) as trouble:
@@ -97,26 +97,26 @@ class SymbolLister:
                 "the list of symbols is unavailable", reason=str(trouble), kept=len(self._exchange.listed)
             )
             wait_s = trouble.wait_s if isinstance(trouble, HttpUnavailableError) else None
-            self._later(self._whole, now, wait_s)
+            self._postpone(self._whole, now, wait_s)
             if self._exchange.listed.read_at is None:  # symbols may wait for it
                 self._whole.wait_s = min(FIRST_S, self._whole.wait_s)
             return
         self._whole = _Wait(AGAIN_S, 0.0)
         for symbol in due:
-            self._later(self._refused[symbol], now)
+            self._postpone(self._refused[symbol], now)
         self.outdated = self.outdated or not self._fits()
         for symbol, line in self._pipeline.lines.items():
-            reason = self._exchange.listed.refusal(symbol)
+            reason = self._exchange.listed.explain_refusal(symbol)
             if reason is None:
                 self._feed.accept(symbol)
-            elif not line.outlet.sent and (reason := self._feed.reason(symbol)) is not None:
+            elif not line.outlet.sent and (reason := self._feed.explain_refusal(symbol)) is not None:
                 self._feed.refuse(symbol, reason)
 
-    def _ask_one(self, symbol: str, now: float) -> None:
-        self._later(self._refused[symbol], now)
+    def _request_symbol(self, symbol: str, now: float) -> None:
+        self._postpone(self._refused[symbol], now)
         listed = self._exchange.listed
         try:
-            body = self._rest.ask(self._exchange.check_url(symbol)).body
+            body = self._rest.fetch(self._exchange.check_url(symbol)).body
             for pair in self._exchange.parse_listing(body):
                 listed.add(pair)
         except InvalidFrameError as bad:
@@ -126,10 +126,10 @@ class SymbolLister:
             if trouble.status not in NOT_THERE:
                 self._log.warning("a refused symbol can't be checked", symbol=symbol, reason=str(trouble))
             return
-        if listed.get(symbol) is not None and listed.refusal(symbol) is None:
+        if listed.get(symbol) is not None and listed.explain_refusal(symbol) is None:
             self._feed.accept(symbol)
 
-    def _later(self, wait: _Wait, now: float, told_s: float | None = None) -> None:
+    def _postpone(self, wait: _Wait, now: float, told_s: float | None = None) -> None:
         wait.until = now + max(wait.wait_s, told_s or 0.0)
         wait.wait_s = min(CAP_S, wait.wait_s * 2)
 
@@ -141,12 +141,12 @@ def read_symbol_list(exchange: Exchange, rest: RestClient, home: Path) -> None:
 
     An empty list, as the simulator has of an exchange of which nothing is wanted, never replaces one that is known.
     """
-    body = rest.ask(exchange.listing_url()).body
+    body = rest.fetch(exchange.listing_url()).body
     try:
         pairs = exchange.parse_listing(body)
     except InvalidFrameError as bad:
         raise HttpUnavailableError(f"{exchange.name}'s list of symbols can't be read: {bad}") from None
     if not pairs and len(exchange.listed):
         raise HttpUnavailableError(f"{exchange.name}'s list of symbols is empty")
-    exchange.listed.put(pairs, time.time())
-    write_json(catalogue.catalogue_path(home, exchange.name), exchange.listed.to_save())
+    exchange.listed.replace_all(pairs, time.time())
+    write_json(catalogue.catalogue_path(home, exchange.name), exchange.listed.to_json())

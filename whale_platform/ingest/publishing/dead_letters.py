@@ -33,7 +33,7 @@ class DeadLetterSender:
         self._budget = float(BURST_BYTES)
         self._at = clock()
 
-    def put(self, kind: DeadLetterKind, reason: str, frame: bytes, received_time: int) -> None:
+    def send(self, kind: DeadLetterKind, reason: str, frame: bytes, received_time: int) -> None:
         """Send one dead letter."""
         now = self._clock()
         self._budget = min(BURST_BYTES, self._budget + (now - self._at) * BYTES_PER_S)

@@ -21,7 +21,7 @@ class NextOffsets:
     def __init__(self, next_offsets: Mapping[int, int]) -> None:
         self.next_offsets = dict(next_offsets)
 
-    def delivered(self, partition: int, offset: int) -> None:
+    def record_delivery(self, partition: int, offset: int) -> None:
         """One message of ours has arrived."""
         self.next_offsets[partition] = offset + 1
 
@@ -34,20 +34,20 @@ class TradeSender:
     ) -> None:
         self.sent = 0
         self.delivered = 0
-        self._send = producer.channel(topic, key, self._delivered)
+        self._send = producer.channel(topic, key, self._record_delivery)
         self._ends = ends
         self._latency = latency
         self._samples: deque[tuple[int, int]] = deque()
 
     def send(self, trade: Trade) -> None:
         """Publish; blocks while the producer is full. Raises ProducerStoppedError."""
-        if self._latency.due() and trade.source != "repair":
+        if self._latency.is_due() and trade.source != "repair":
             self._samples.append((self.sent + 1, trade.received_time))
         self._send(encode_trade(trade))
         self.sent += 1
 
-    def _delivered(self, partition: int, offset: int) -> None:
-        self._ends.delivered(partition, offset)
+    def _record_delivery(self, partition: int, offset: int) -> None:
+        self._ends.record_delivery(partition, offset)
         self.delivered += 1
         samples = self._samples
         if samples and samples[0][0] <= self.delivered:
@@ -65,8 +65,8 @@ class CountedSender:
 
     def send(self, key: bytes, value: bytes) -> None:
         """Publish one message. Raises ProducerStoppedError."""
-        self._producer.channel(self._topic, key, self._delivered)(value)
+        self._producer.channel(self._topic, key, self._record_delivery)(value)
         self.sent += 1
 
-    def _delivered(self, partition: int, offset: int) -> None:
+    def _record_delivery(self, partition: int, offset: int) -> None:
         self.delivered += 1

@@ -41,15 +41,15 @@ class HistoryIntake:
         self._served = ""
         self._later: dict[str, float] = {}
 
-    def wanted(self, not_now: frozenset[tuple[str, str]]) -> tuple[str, BackfillRange] | None:
+    def find_wanted(self, not_now: frozenset[tuple[str, str]]) -> tuple[str, BackfillRange] | None:
         """The most urgent ids to fetch, leaving out (symbol, mode) in `not_now`: what holds trades back comes first."""
         self._books.wanting.clear()
         best: tuple[SymbolPublisher, BackfillRange] | None = None
         now = time.monotonic()
         with self._work:
             self._later = {symbol: at for symbol, at in self._later.items() if at > now}
-            for line in self._in_turn():
-                id_range = None if line.symbol in self._later else line.sequencer.wanted()
+            for line in self._list_in_turn():
+                id_range = None if line.symbol in self._later else line.sequencer.find_wanted()
                 if (
                     id_range is None
                     or (line.symbol, id_range.mode) in not_now
@@ -63,26 +63,28 @@ class HistoryIntake:
             if best is None:
                 return None
             self._served = best[0].symbol
-            return best[0].symbol, best[1].moved(-best[0].sequencer.base)
+            return best[0].symbol, best[1].move_by(-best[0].sequencer.base)
 
-    def unconfirmed(self, not_now: frozenset[str]) -> str | None:
+    def find_unconfirmed_symbol(self, not_now: frozenset[str]) -> str | None:
         """A symbol that holds trades without a proven position, which history's newest trade may prove."""
         with self._work:
-            lines = (line for line in self._in_turn() if line.sequencer.asks() and line.symbol not in not_now)
+            lines = (
+                line for line in self._list_in_turn() if line.sequencer.needs_history() and line.symbol not in not_now
+            )
             return next((line.symbol for line in lines), None)
 
-    def behind(self, symbol: str) -> int | None:
+    def find_newest_published_id(self, symbol: str) -> int | None:
         """The exchange's id of the newest trade published, where several that are held happened later; else None."""
         with self._work:
             sequencer = self._lines[symbol].sequencer
-            if sequencer.next_id is None or sequencer.unconfirmed.lows(sequencer.next_id) < LOW_TRADES:
+            if sequencer.next_id is None or sequencer.unconfirmed.count_low(sequencer.next_id) < LOW_TRADES:
                 return None
             return sequencer.next_id - 1 - sequencer.base
 
-    def first_ids(self, newest: Trade) -> IdRange | None:
+    def find_first_ids(self, newest: Trade) -> IdRange | None:
         """What history must have for a new symbol to begin with; see `Sequencer.first_ids`."""
         with self._work:
-            return self._lines[newest.symbol].sequencer.first_ids(newest)
+            return self._lines[newest.symbol].sequencer.find_first_ids(newest)
 
     def judge(self, newest: Trade, same_id: Trade | None, first: Mapping[int, Trade] = NO_TRADES) -> int | None:
         """Give a position to what is held of the symbol of `newest`; `same_id` and `first`: see `Sequencer.judge`.
@@ -100,31 +102,31 @@ class HistoryIntake:
             line.publish(sequencer.judge(newest, same_id, now_us, first))
             return None
 
-    def begin_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:
+    def start_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:
         """The ids of `symbol` began again; see `Sequencer.begin_epoch`."""
         with self._work:
             line = self._lines[symbol]
-            line.publish(line.sequencer.begin_epoch(first, newest_id, time.time_ns() // 1000))
+            line.publish(line.sequencer.start_epoch(first, newest_id, time.time_ns() // 1000))
 
-    def goes_on(self, symbol: str) -> None:
+    def continue_epoch(self, symbol: str) -> None:
         """The ids of `symbol` did not begin again; see `Sequencer.goes_on`."""
         with self._work:
             line = self._lines[symbol]
-            line.publish(line.sequencer.goes_on(time.time_ns() // 1000))
+            line.publish(line.sequencer.continue_epoch(time.time_ns() // 1000))
 
-    def continues(self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade]) -> bool:
+    def is_continued_by(self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade]) -> bool:
         """Whether history's answer for `id_range` goes on from the trade of the symbol that was published last."""
         with self._work:
             sequencer = self._lines[symbol].sequencer
             below = page.get(id_range.first_id - 1)
-            return sequencer.next_id == id_range.first_id + sequencer.base and sequencer.continues(below) is True
+            return sequencer.next_id == id_range.first_id + sequencer.base and sequencer.is_continued_by(below) is True
 
     def give_up(self, symbol: str, id_range: BackfillRange, last_id: int, note: str) -> None:
         """Leave what a background gap lacks from the start of `id_range` to the exchange's `last_id`."""
         with self._work:
             line = self._lines[symbol]
             base = line.sequencer.base
-            line.sequencer.background.give_up(id_range.moved(base), last_id + base, note, time.time_ns() // 1000)
+            line.sequencer.background.give_up(id_range.move_by(base), last_id + base, note, time.time_ns() // 1000)
             line.publish(())
 
     def fill(
@@ -147,8 +149,8 @@ class HistoryIntake:
             base = line.sequencer.base
             for number, trade in sorted(trades.items()):
                 if id_range.first_id <= number <= id_range.last_id:
-                    absurd = self._guard.old(trade, monotonic_us)
-                    if absurd is not None and absurd.future and not self._guard.sure:
+                    absurd = self._guard.check_historical(trade, monotonic_us)
+                    if absurd is not None and absurd.future and not self._guard.is_clock_known:
                         self._later[symbol] = time.monotonic() + LATER_S
                         if number == id_range.first_id:
                             return True
@@ -158,14 +160,14 @@ class HistoryIntake:
                         break
                     page[number + base] = None if absurd else move_trade(trade, base)
                     if absurd:
-                        self._books.quarantined(trade, absurd.reason)
+                        self._books.write_quarantined(trade, absurd.reason)
             reach = reach[0] + base, reach[1] + base
             around = {number + base: move_trade(trade, base) for number, trade in trades.items()}
-            line.publish(line.sequencer.fill(id_range.moved(base), page, now_us, reach, around, surely))
-            wanted = line.sequencer.wanted()
+            line.publish(line.sequencer.fill(id_range.move_by(base), page, now_us, reach, around, surely))
+            wanted = line.sequencer.find_wanted()
             return wanted is None or (wanted.first_id, wanted.mode) != (id_range.first_id + base, id_range.mode)
 
-    def _in_turn(self) -> list[SymbolPublisher]:
+    def _list_in_turn(self) -> list[SymbolPublisher]:
         """Every line, beginning after the one that was served last."""
         lines = list(self._lines.values())
         at = next((index for index, line in enumerate(lines, 1) if line.symbol == self._served), 0)

@@ -22,7 +22,7 @@ class LatencySamples:
         self._every = 1
         self._count = 0
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether the present trade is one to sample."""
         self._count += 1
         if self._count < self._every:
@@ -50,10 +50,10 @@ def compute_percentiles(*latencies: LatencySamples) -> tuple[float, float] | Non
     if not samples:
         return None
     trades = sum(weight for _, weight in samples)
-    return _above(samples, trades * 0.5), _above(samples, trades * 0.99)
+    return _find_percentile(samples, trades * 0.5), _find_percentile(samples, trades * 0.99)
 
 
-def _above(samples: Sequence[tuple[float, int]], trades: float) -> float:
+def _find_percentile(samples: Sequence[tuple[float, int]], trades: float) -> float:
     """The value up to which there are more than `trades`; `samples` ascend."""
     passed = 0
     for value, weight in samples:

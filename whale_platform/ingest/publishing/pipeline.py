@@ -5,7 +5,7 @@ What the exchange's history has goes the same way, and comes in by history_intak
 Several threads call (two sockets during a renewal, the repairer, the service's clock), one at a time behind a lock.
 A full producer blocks the caller inside: then nothing is read from the socket, the exchange closes it, and the gap
 is repaired by id later. When the producer stops while trades are on their way, what the sequencers say was published
-is no longer true: `positions` then answers None and the process must end.
+is no longer true: `build_positions` then answers None and the process must end.
 """
 
 import time
@@ -29,7 +29,7 @@ from whale_platform.ingest.transport.exchange_clock import NO_LEAD, ClockLead
 
 
 class Pipeline:
-    """`frame` is the hot path. Every public method takes the lock itself. `delay`: from the exchange to here."""
+    """`process_frame` is the hot path. Every public method takes the lock. `delay`: from the exchange to here."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class Pipeline:
         self.lines: dict[str, SymbolPublisher] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
-            sequencer = begin.sequencer()
+            sequencer = begin.build_sequencer()
             outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:
-                self._books.gap(symbol, gap)
+                self._books.write_gap(symbol, gap)
         self.history = HistoryIntake(exchange, self.lines, self._books, self._guard, self._work)
 
-    def frame(self, frame: bytes, received_us: int) -> tuple[int, Sequence[Event]]:
+    def process_frame(self, frame: bytes, received_us: int) -> tuple[int, Sequence[Event]]:
         """Take one frame; returns how many trades it held and the events that are the connection's business."""
         try:
             events = self.exchange.parse(frame, received_us)
         except InvalidFrameError as bad:
-            self.bad_frame(str(bad), frame, received_us)
+            self.record_bad_frame(str(bad), frame, received_us)
             return 0, ()
         trades = 0
         others: list[Event] = []
@@ -73,34 +73,34 @@ class Pipeline:
             for event in events:
                 if type(event) is Trade:
                     trades += 1
-                    self._trade(event, False)
+                    self._process_trade(event, False)
                 elif type(event) is LastTrade:
-                    self._trade(event.trade, True)
+                    self._process_trade(event.trade, True)
                 elif type(event) is not IgnoredMessage:
                     others.append(event)
         return trades, others
 
-    def bad_frame(self, reason: str, frame: bytes, received_us: int) -> None:
+    def record_bad_frame(self, reason: str, frame: bytes, received_us: int) -> None:
         """Keep a frame that can't be used, with the reason."""
         with self._work:
-            self._books.unparseable(reason, frame, received_us)
+            self._books.write_unparseable(reason, frame, received_us)
 
-    def connected(self, symbols: Sequence[str]) -> None:
+    def record_connection(self, symbols: Sequence[str]) -> None:
         """A connection for these symbols begins that no other one overlaps."""
         with self._work:
             for symbol in symbols:
-                self.lines[symbol].connected()
+                self.lines[symbol].record_connection()
 
-    def quiet(self, now_s: float) -> dict[str, bool]:
+    def find_quiet_symbols(self, now_s: float) -> dict[str, bool]:
         """Each known symbol that has shown nothing on the present connection, or (True) is overdue by `now_s`."""
         with self._work:
             known = [line for line in self.lines.values() if line.sequencer.next_id is not None]
-            return {one.symbol: one.overdue(now_s) for one in known if one.silent() or one.overdue(now_s)}
+            return {one.symbol: one.is_overdue(now_s) for one in known if one.is_silent() or one.is_overdue(now_s)}
 
-    def newest(self, trade: Trade) -> None:
+    def process_newest_trade(self, trade: Trade) -> None:
         """The newest trade that history has of a symbol: like an exchange's last trade, it shows what was missed."""
         with self._work:
-            self._trade(trade, True, True)
+            self._process_trade(trade, True, True)
 
     def tick(self, now_us: int) -> None:
         """Every quarter of a second or so: let go of what a gap has held back too long; write what has gathered."""
@@ -110,8 +110,8 @@ class Pipeline:
             for line in self.lines.values():
                 line.tick(now, now_us)
 
-    def positions(self) -> dict[str, SymbolPosition] | None:
-        """For the positions file: where each symbol is. What this says holds once `delivered` has caught up."""
+    def build_positions(self) -> dict[str, SymbolPosition] | None:
+        """For the positions file: where each symbol is. What this says holds once `count_delivered` has caught up."""
         with self._work:
             if self._work.broken:
                 return None
@@ -120,54 +120,56 @@ class Pipeline:
             return {
                 f"{self.exchange.name}:{line.symbol}": position
                 for line in self.lines.values()
-                if (position := line.position()) is not None
+                if (position := line.build_position()) is not None
             }
 
-    def held(self) -> dict[str, list[str]]:
+    def encode_held_trades(self) -> dict[str, list[str]]:
         """For the positions file: the trades held of each symbol without a position, as the topic would have them."""
         with self._work:
-            lines = [(f"{self.exchange.name}:{line.symbol}", line.held()) for line in self.lines.values()]
+            lines = [(f"{self.exchange.name}:{line.symbol}", line.encode_held_trades()) for line in self.lines.values()]
             return {name: trades for name, trades in lines if trades}
 
-    def sent(self) -> list[int]:
+    def count_sent(self) -> list[int]:
         """Messages sent so far, per door."""
         with self._work:
             return [self._books.ledger.sent, *(line.outlet.sent for line in self.lines.values())]
 
-    def delivered(self) -> list[int]:
-        """Messages delivered so far, in the order of `sent`."""
+    def count_delivered(self) -> list[int]:
+        """Messages delivered so far, in the order of `count_sent`."""
         return [self._books.ledger.delivered, *(line.outlet.delivered for line in self.lines.values())]
 
-    def from_future(self) -> tuple[int, int]:
+    def count_future_trades(self) -> tuple[int, int]:
         """Trades that lie in the future by our clock, which may be slow: (held, too many to be held)."""
         return len(self._guard.held), self._guard.overflown
 
-    def open_gaps(self) -> int:
+    def count_open_gaps(self) -> int:
         """Gaps that are being looked for."""
         lines = list(self.lines.values())
         return sum(len(line.sequencer.background.gaps) + (line.sequencer.blocking_gap is not None) for line in lines)
 
-    def _trade(self, trade: Trade, last: bool, surely: bool = False) -> None:
+    def _process_trade(self, trade: Trade, last: bool, surely: bool = False) -> None:
         line = self.lines.get(trade.symbol)
         if line is None:
             unasked = f"symbol {trade.symbol} was not asked for"
-            self._books.unparseable(unasked, describe_trade(trade), trade.received_time)
+            self._books.write_unparseable(unasked, describe_trade(trade), trade.received_time)
             return
         monotonic_us = time.monotonic_ns() // 1000
-        absurd = self._guard.old(trade, monotonic_us) if last else self._guard.live(trade, monotonic_us)
+        absurd = (
+            self._guard.check_historical(trade, monotonic_us) if last else self._guard.check_live(trade, monotonic_us)
+        )
         if self._guard.held:
             self._release()
         if absurd is None:
-            self._take(line, trade, last, surely)
+            self._sequence_trade(line, trade, last, surely)
         else:
-            self._refuse(line, trade, last, absurd)
+            self._hold_or_quarantine(line, trade, last, absurd)
 
-    def _refuse(self, line: SymbolPublisher, trade: Trade, last: bool, absurd: Implausibility) -> None:
+    def _hold_or_quarantine(self, line: SymbolPublisher, trade: Trade, last: bool, absurd: Implausibility) -> None:
         """Hold or quarantine it. The id of one from the future stays missing, so that history is asked for it."""
-        if absurd.future and not self._guard.sure:
+        if absurd.future and not self._guard.is_clock_known:
             self._guard.hold(trade, last)
             return
-        self._books.quarantined(trade, absurd.reason)
+        self._books.write_quarantined(trade, absurd.reason)
         if absurd.future:
             self.counts.future += 1
         else:
@@ -177,19 +179,19 @@ class Pipeline:
     def _release(self) -> None:
         """Judge what was held because the exchange's clock was not known, in the order in which it came."""
         for trade, last in self._guard.release():
-            line, absurd = self.lines[trade.symbol], self._guard.old(trade, time.monotonic_ns() // 1000)
+            line, absurd = self.lines[trade.symbol], self._guard.check_historical(trade, time.monotonic_ns() // 1000)
             if absurd is None:
-                self._take(line, trade, last)
+                self._sequence_trade(line, trade, last)
             else:
-                self._refuse(line, trade, last, absurd)
+                self._hold_or_quarantine(line, trade, last, absurd)
 
-    def _take(self, line: SymbolPublisher, trade: Trade, last: bool, surely: bool = False) -> None:
+    def _sequence_trade(self, line: SymbolPublisher, trade: Trade, last: bool, surely: bool = False) -> None:
         sequencer = line.sequencer
         if sequencer.base:
             trade = move_trade(trade, sequencer.base)
         if last:
-            line.publish(sequencer.last_trade(trade, surely))
+            line.publish(sequencer.add_last_trade(trade, surely))
             return
-        if self.delay.due():
+        if self.delay.is_due():
             self.delay.add((trade.received_time - trade.event_time) / 1000)
-        line.publish(sequencer.live(trade))
+        line.publish(sequencer.add_live(trade))

@@ -49,13 +49,13 @@ class PlausibilityFilter:
         self._agreed: int | None = None
 
     @property
-    def sure(self) -> bool:
+    def is_clock_known(self) -> bool:
         """Whether it was known how far our clock is from the exchange's when a trade was judged last."""
         return self._agreed is not None or self._measured is not None
 
-    def live(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
+    def check_live(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
         """Why a trade just received is absurd, or None; learns the exchange's clock from it."""
-        absurd = self.old(trade, monotonic_us)
+        absurd = self.check_historical(trade, monotonic_us)
         sample = trade.event_time - monotonic_us
         if len(self._samples) < SAMPLES:
             self._samples.append(sample)
@@ -66,13 +66,18 @@ class PlausibilityFilter:
             self._offset = median_low(self._samples)
         if absurd is None:
             self._believed += 1
-        elif absurd.future and self._believed < ENOUGH and not self.sure and self._agree(trade.symbol, sample):
-            return self.old(trade, monotonic_us)
+        elif (
+            absurd.future
+            and self._believed < ENOUGH
+            and not self.is_clock_known
+            and self._check_agreement(trade.symbol, sample)
+        ):
+            return self.check_historical(trade, monotonic_us)
         return absurd
 
-    def old(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
+    def check_historical(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
         """The same for a trade from history, which tells nothing about the clock."""
-        reason = explain_implausible(trade, self._now(trade.received_time, monotonic_us))
+        reason = explain_implausible(trade, self._estimate_exchange_time(trade.received_time, monotonic_us))
         return None if reason is None else Implausibility(reason, explain_implausible(trade, trade.event_time) is None)
 
     def hold(self, trade: Trade, last: bool) -> None:
@@ -89,7 +94,7 @@ class PlausibilityFilter:
         held, self.held = self.held, []
         return held
 
-    def _agree(self, symbol: str, sample: int) -> bool:
+    def _check_agreement(self, symbol: str, sample: int) -> bool:
         """Whether the newest trades of several symbols, and of most, show the same time."""
         self._by_symbol[symbol] = sample
         middle = median_low(self._by_symbol.values())
@@ -98,7 +103,7 @@ class PlausibilityFilter:
             self._agreed = middle
         return self._agreed is not None
 
-    def _now(self, wall_us: int, monotonic_us: int) -> int:
+    def _estimate_exchange_time(self, wall_us: int, monotonic_us: int) -> int:
         # 1. Our clock, as it was before a step back since it was last measured.
         ahead, lead = wall_us - monotonic_us, self._lead()
         if self._ours is None or ahead > self._ours or lead is not self._measured:

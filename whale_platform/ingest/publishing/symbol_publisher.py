@@ -38,19 +38,19 @@ class ExchangeRecords:
         key = exchange.encode()
         self._letters = DeadLetterSender(exchange, lambda letter: producer.send(DEAD_LETTERS, key, letter))
 
-    def gap(self, symbol: str, gap: SequenceGap) -> None:
+    def write_gap(self, symbol: str, gap: SequenceGap) -> None:
         """Write the gap as it is now. Raises ProducerStoppedError, as all here do."""
         self.ledger.send(encode_gap_key(self._exchange, symbol, gap.first_id), encode_gap(self._exchange, symbol, gap))
 
-    def unparseable(self, reason: str, frame: bytes, received_us: int) -> None:
+    def write_unparseable(self, reason: str, frame: bytes, received_us: int) -> None:
         """Keep a frame that can't be used."""
         self.counts.dead_letters += 1
-        self._letters.put("unparseable", reason, frame, received_us)
+        self._letters.send("unparseable", reason, frame, received_us)
 
-    def quarantined(self, trade: Trade, reason: str) -> None:
+    def write_quarantined(self, trade: Trade, reason: str) -> None:
         """Keep a trade that can't be believed."""
         self.counts.quarantined += 1
-        self._letters.put("quarantined", reason, describe_trade(trade), trade.received_time)
+        self._letters.send("quarantined", reason, describe_trade(trade), trade.received_time)
 
 
 class SymbolPublisher:
@@ -65,24 +65,24 @@ class SymbolPublisher:
     def publish(self, trades: Sequence[Trade]) -> None:
         """What the sequencer has just answered. Raises ProducerStoppedError."""
         if self.sequencer.record.events:
-            self._take_events()
+            self._write_events()
         for trade in trades:
             self.outlet.send(trade)
         self._books.counts.trades += len(trades)
         if self.sequencer.record.corrections:
             for gap in self.sequencer.record.take_corrections():
-                self._write(gap)
+                self._write_gap(gap)
 
-    def connected(self) -> None:
+    def record_connection(self) -> None:
         """A connection begins that no other one overlaps."""
-        self.sequencer.connected()
+        self.sequencer.record_connection()
         self._sent_before = self.outlet.sent
 
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         """Whether nothing was sent since the present connection began."""
         return self.outlet.sent == self._sent_before
 
-    def overdue(self, now_s: float) -> bool:
+    def is_overdue(self, now_s: float) -> bool:
         """Whether it has shown nothing for so long, by the monotonic `now_s`, that history should be asked."""
         mean_s = (self._heard - self._began) / max(1, self._sent_heard)
         return now_s - self._heard > max(SILENT_S, SILENT_TIMES * mean_s)
@@ -97,15 +97,15 @@ class SymbolPublisher:
         elif self._holding is None or self._holding[0] != blocking_gap.first_id:
             self._holding = blocking_gap.first_id, now_s
         elif now_s - self._holding[1] > HOLD_S:
-            self.publish(self.sequencer.to_background(now_us))
+            self.publish(self.sequencer.move_to_background(now_us))
         self.write_quarantine()
 
     def write_quarantine(self) -> None:
         """Record the runs of quarantined ids that have gathered: one row a run, not one an id."""
         for gap in self.sequencer.quarantined.take_rows():
-            self._books.gap(self.symbol, gap)
+            self._books.write_gap(self.symbol, gap)
 
-    def position(self) -> SymbolPosition | None:
+    def build_position(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
         if self.sequencer.next_id is None:
             return None
@@ -119,7 +119,7 @@ class SymbolPublisher:
             self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest
         )
 
-    def held(self) -> list[str]:
+    def encode_held_trades(self) -> list[str]:
         """The trades that it holds before it has a position, as the topic would have them."""
         return (
             []
@@ -127,17 +127,17 @@ class SymbolPublisher:
             else [encode_trade(one).decode() for one in self.sequencer.unconfirmed]
         )
 
-    def _take_events(self) -> None:
+    def _write_events(self) -> None:
         for event in self.sequencer.record.take_events():
             if isinstance(event, TradeConflict):
                 said = replace(event.trade, trade_id=exchange_id(event.trade.trade_id))
-                self._books.quarantined(said, event.reason)
+                self._books.write_quarantined(said, event.reason)
                 continue
-            self._write(event)
+            self._write_gap(event)
 
-    def _write(self, gap: SequenceGap) -> None:
+    def _write_gap(self, gap: SequenceGap) -> None:
         if gap.state == "open":
             self._books.wanting.set()
         elif gap.filled:
             self._books.counts.gaps_repaired += 1
-        self._books.gap(self.symbol, gap)
+        self._books.write_gap(self.symbol, gap)

@@ -77,7 +77,7 @@ def load_positions(path: Path) -> Positions | None:
             {
                 name: SymbolPosition(
                     int(position["last_id"]),
-                    [_gap(gap) for gap in position["gaps"]],
+                    [_parse_gap(gap) for gap in position["gaps"]],
                     int(position.get("last_time", 0)),
                     int(
                         position.get("latest", 0)
@@ -93,7 +93,7 @@ def load_positions(path: Path) -> Positions | None:
         return None
 
 
-def _gap(row: dict[str, Any]) -> SequenceGap:
+def _parse_gap(row: dict[str, Any]) -> SequenceGap:
     row |= {name: parse_ranges(row.get(name, ())) for name in ("absent", "kept", "beyond")}
     row.pop("quarantined", None)  # a count, in files of before
     return SequenceGap(**row)

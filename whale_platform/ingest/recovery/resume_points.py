@@ -36,7 +36,7 @@ class ResumePoint:
     latest: int = 0
     held: list[Trade] = field(default_factory=list)
 
-    def sequencer(self) -> Sequencer:
+    def build_sequencer(self) -> Sequencer:
         """One that goes on there."""
         held = self.held if self.next_id is None else ()
         return Sequencer(
@@ -50,10 +50,12 @@ def find_resume_point(
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
     # 1. The topic says where the symbol has come to; only an empty one leaves that to the ledger.
     if tail.last is None:
-        tail = _by_ledger(ledger)
+        tail = _build_tail_from_ledger(ledger)
     if tail.last is None:
         return ResumePoint()
-    begin = ResumePoint(tail.last + 1, newest_time=tail.newest_time(), floor=-1 if tail.first is None else tail.first)
+    begin = ResumePoint(
+        tail.last + 1, newest_time=tail.read_newest_time(), floor=-1 if tail.first is None else tail.first
+    )
     begin.latest = 0 if begin.newest_time else tail.latest
     # 2. Rows that lack the latest trades of the topic are corrected.
     corrected = {first_id: _count_late(row, tail) for first_id, row in ledger.items()}
@@ -62,30 +64,30 @@ def find_resume_point(
     # 3. Sort the rows: open ones may own a gap of the topic, closed ones account for it, but those that a kill cut off.
     owners = {row.first_id: row for row in ledger.values() if row.state == "open"}
     closed = [row for row in ledger.values() if row.state in ("exchange_gap", "unrepaired")]
-    cut_off = [row for row in closed if _absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
+    cut_off = [row for row in closed if _count_absent(tail, row) > row.last_id - row.first_id + 1 - row.filled]
     accounted = [(row.first_id, row.last_id) for row in closed if row not in cut_off]
     for row in cut_off:
         owners[row.first_id] = replace(row, filled=0, progress_id=row.first_id, absent=[], kept=[], beyond=[])
     owners.update((gap.first_id, gap) for gap in noted)
     # 4. What the topic lacks and no closed row accounts for is open, in its owner's row or in a row of its own.
     for missing in tail.missing:
-        for first, last in _without(missing, accounted):
-            owner = _owner(owners, first)
+        for first, last in _subtract_ranges(missing, accounted):
+            owner = _find_owner(owners, first)
             gap = (
                 SequenceGap(first, last, "restart", now_us, progress_id=first)
                 if owner is None
-                else _go_on(owner, first, last)
+                else _narrow_gap(owner, first, last)
             )
             owners.pop(gap.first_id, None)
             open_gap = replace(gap, mode="background", state="open", closed_time=None)
             if epoch_of(first) == epoch_of(tail.last):
                 begin.gaps.append(open_gap)
             else:
-                begin.changed.append(_of_another_epoch(open_gap, now_us))
+                begin.changed.append(_close_unfillable(open_gap, now_us))
     # 5. An open row that the topic has passed without a gap is repaired, or lies below what was read of the topic.
     for row in owners.values():
         if row.first_id not in ledger or ledger[row.first_id].state == "open":
-            _settle(begin, row, tail, tail.last, now_us)
+            _settle_open_row(begin, row, tail, tail.last, now_us)
     for gap in begin.gaps:
         # Not the row's alone: the trade that ended it then may have been garbled, and another ends it now.
         gap.until = max(gap.until, begin.newest_time) or begin.latest
@@ -93,11 +95,13 @@ def find_resume_point(
     begin.gaps.sort(key=lambda gap: gap.first_id)
     begin.passed = sorted((row for row in closed if row not in cut_off), key=lambda row: row.first_id)
     begin.changed += begin.gaps
-    _ahead(begin, [row for row in ledger.values() if row.state == "open" and row.first_id > tail.last], now_us)
+    _merge_rows_ahead(
+        begin, [row for row in ledger.values() if row.state == "open" and row.first_id > tail.last], now_us
+    )
     return begin
 
 
-def _by_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
+def _build_tail_from_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
     """Where nothing else is left: below a gap, and above one that was closed, is what was published."""
     if not ledger:
         return SymbolTail()
@@ -109,27 +113,27 @@ def _by_ledger(ledger: Mapping[int, SequenceGap]) -> SymbolTail:
 def _count_late(row: SequenceGap, tail: SymbolTail) -> SequenceGap:
     """`row` with the trades counted that it says were not published, and that the topic has."""
     unpublished = (*row.absent, *row.kept, *row.beyond)
-    late = [trade_id for first, last in unpublished for trade_id in tail.published(first, last)]
+    late = [trade_id for first, last in unpublished for trade_id in tail.list_published(first, last)]
     if not late:
         return row
     row = row.copy()
     for trade_id in late:
-        row.arrive(trade_id)
+        row.count_arrival(trade_id)
     if row.closed_time is not None:
         row.close(row.closed_time)
     return row
 
 
-def _absent(tail: SymbolTail, row: SequenceGap) -> int:
+def _count_absent(tail: SymbolTail, row: SequenceGap) -> int:
     """How many ids of the row the topic lacks."""
     return sum(max(0, min(last, row.last_id) - max(first, row.first_id) + 1) for first, last in tail.missing)
 
 
-def _owner(owners: Mapping[int, SequenceGap], trade_id: int) -> SequenceGap | None:
+def _find_owner(owners: Mapping[int, SequenceGap], trade_id: int) -> SequenceGap | None:
     return next((gap for gap in owners.values() if gap.first_id <= trade_id <= gap.last_id), None)
 
 
-def _go_on(gap: SequenceGap, progress: int, last: int) -> SequenceGap:
+def _narrow_gap(gap: SequenceGap, progress: int, last: int) -> SequenceGap:
     """`gap`, of which only `progress` to `last` is still missing."""
     known = max(gap.progress_id, gap.first_id)
     filled, below = gap.filled + max(0, progress - known), progress - gap.first_id
@@ -139,7 +143,7 @@ def _go_on(gap: SequenceGap, progress: int, last: int) -> SequenceGap:
     return replace(gap, last_id=last, progress_id=progress, filled=below, absent=[], kept=[], beyond=[])
 
 
-def _settle(begin: ResumePoint, row: SequenceGap, tail: SymbolTail, last: int, now_us: int) -> None:
+def _settle_open_row(begin: ResumePoint, row: SequenceGap, tail: SymbolTail, last: int, now_us: int) -> None:
     """A row that is open although the topic has no gap of it."""
     if row.first_id > last:
         return
@@ -148,15 +152,15 @@ def _settle(begin: ResumePoint, row: SequenceGap, tail: SymbolTail, last: int, n
         if epoch_of(row.first_id) == epoch_of(last):
             begin.gaps.append(older)
         else:
-            begin.changed.append(_of_another_epoch(older, now_us))
+            begin.changed.append(_close_unfillable(older, now_us))
         return
     ended = replace(row, last_id=min(row.last_id, last))
-    ended.filled = ended.last_id - ended.first_id + 1 - ended.unpublished()
+    ended.filled = ended.last_id - ended.first_id + 1 - ended.count_unpublished()
     ended.close(now_us)
     begin.changed.append(ended)
 
 
-def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
+def _merge_rows_ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
     """Open rows behind the topic's end."""
     next_id = begin.next_id or 0
     same = [row for row in rows if epoch_of(row.last_id) == epoch_of(next_id)]
@@ -173,15 +177,15 @@ def _ahead(begin: ResumePoint, rows: list[SequenceGap], now_us: int) -> None:
             begin.changed.append(row)
 
 
-def _of_another_epoch(gap: SequenceGap, now_us: int) -> SequenceGap:
+def _close_unfillable(gap: SequenceGap, now_us: int) -> SequenceGap:
     """A gap that the exchange can't be asked about any more: its ids mean other trades now, or none."""
-    gap.give_up(gap.progress_id, gap.last_id)
+    gap.add_beyond(gap.progress_id, gap.last_id)
     gap.note = UNFILLED_NOTE
     gap.close(now_us)
     return gap
 
 
-def _without(missing: IdRange, spans: Iterable[IdRange]) -> list[IdRange]:
+def _subtract_ranges(missing: IdRange, spans: Iterable[IdRange]) -> list[IdRange]:
     """The parts of `gap` that none of `spans` covers."""
     parts = [missing]
     for first, last in spans:

@@ -23,7 +23,7 @@ class Share:
     count: int
 
     @classmethod
-    def read(cls, text: str) -> "Share":
+    def parse(cls, text: str) -> "Share":
         """From `index/count`, as the settings have checked it."""
         index, _, count = text.partition("/")
         return cls(int(index), int(count))
@@ -37,7 +37,7 @@ class Share:
         """The name under which the share's one process writes."""
         return f"ingester-{self.index}-of-{self.count}"
 
-    def overlapping(self, writers: Iterable[str]) -> list[str]:
+    def find_overlapping(self, writers: Iterable[str]) -> list[str]:
         """Those of `writers` that are of shares of another count and may write markets of this one."""
         found = []
         for name in writers:
@@ -51,7 +51,7 @@ class Share:
         """Whether `exchange:symbol` is of this share."""
         return crc32(market.encode()) % self.count == self.index - 1
 
-    def of(self, symbols: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    def select_symbols(self, symbols: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """What is of this share of `symbols`, by exchange."""
         return {
             exchange: [name for name in names if self.owns(f"{exchange}:{name}")] for exchange, names in symbols.items()

@@ -21,23 +21,23 @@ class Standby:
 
     def __init__(self, home: Path) -> None:
         self._path = home / "ingest" / "fenced.json"
-        self._at, waits = _read(self._path)
+        self._at, waits = _read_fences(self._path)
         self.wait_s = min(CAP_S, FIRST_S * 2.0 ** (len(self._at) - 1)) if waits else 0.0
 
-    def fenced(self) -> None:
+    def record_fence(self) -> None:
         """Note that the broker refuses this process. Raises OSError."""
         now = time.time()
         self._at = [at for at in self._at if now - DAY_S < at <= now] + [now]
         write_json(self._path, {"at": self._at, "waits": True})
 
-    def claimed(self) -> None:
+    def record_claim(self) -> None:
         """Note that the share is this process's again. Raises OSError."""
         if self.wait_s:
             self.wait_s = 0.0
             write_json(self._path, {"at": self._at, "waits": False})
 
 
-def _read(path: Path) -> tuple[list[float], bool]:
+def _read_fences(path: Path) -> tuple[list[float], bool]:
     try:
         row = json.loads(path.read_text())
         at = [float(moment) for moment in row["at"]]

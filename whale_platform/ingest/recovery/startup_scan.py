@@ -73,7 +73,7 @@ class _TailScan:
             self.newest[key] = value
         return True
 
-    def kinds(self) -> set[str]:
+    def find_sources(self) -> set[str]:
         """The sources of each symbol's newest message."""
         return {peek_source(value) for value in self.newest.values()}
 
@@ -103,7 +103,7 @@ def scan_topic(
         edges = {partition: reader.bounds(RAW_TRADES, partition) for partition in range(topic.partitions)}
         lows = {partition: low for partition, (low, _) in edges.items()}
         file = files.load_positions(files.positions_path(home))
-        known = _usable(file, share, bool(silence_s), edges, cluster, topic.topic_id, log)
+        known = _validate_positions(file, share, bool(silence_s), edges, cluster, topic.topic_id, log)
         fold = _TailScan(share)
         noted = {name: position for name, position in known.places.items() if share.owns(name)} if known else {}
         offsets = {part: max(low, known.offsets[part]) for part, low in lows.items()} if known else lows
@@ -112,7 +112,7 @@ def scan_topic(
         if not passed:
             fold.tails = {name: build_tail(position) for name, position in noted.items()}
         offsets = _read_to_end(reader, RAW_TRADES, offsets, fold.add, stop, log, silence_s)
-        if others := fold.kinds() - {source, "repair"}:
+        if others := fold.find_sources() - {source, "repair"}:
             raise MixedSourcesError(
                 f"Topic {add_prefix(RAW_TRADES)} of this broker holds {' and '.join(sorted(others))} trades, this "
                 f"home's are {source}: their ids would mix. Give this home topics of its own by WHALE_KAFKA_PREFIX, or "
@@ -125,7 +125,7 @@ def scan_topic(
             fold.tails |= {name: build_tail(position) for name, position in noted.items()}
         if fold.unreadable:
             log.warning("messages without a readable trade id", topic=RAW_TRADES, messages=fold.unreadable)
-        ledger = _ledger(reader, stop, log)
+        ledger = _read_ledger(reader, stop, log)
     finally:
         reader.close()
     now = time.time_ns() // 1000
@@ -145,7 +145,7 @@ def build_tail(position: SymbolPosition) -> SymbolTail:
     return SymbolTail(position.last_id, missing, -1, time=position.last_time, latest=position.latest)
 
 
-def _usable(
+def _validate_positions(
     known: Positions | None,
     share: Share,
     fenced: bool,
@@ -206,7 +206,7 @@ def _read_to_end(
                 progress.messages += 1
             if stop.is_set():
                 raise ScanStoppedError
-            progress.tell(sum(ends[part] - at[part] for part in at if ends[part] > at[part]))
+            progress.log_progress(sum(ends[part] - at[part] for part in at if ends[part] > at[part]))
         at.update({partition: max(at[partition], ends[partition]) for _, partition in behind})
         if not silence_s or looked - ours_at >= silence_s:
             return at
@@ -230,13 +230,13 @@ class _Progress:
         self.messages = 0
         self._topic, self._log, self._logged_at = topic, log, time.monotonic()
 
-    def tell(self, left: int) -> None:
+    def log_progress(self, left: int) -> None:
         if time.monotonic() - self._logged_at > LOG_EVERY_S:
             self._logged_at = time.monotonic()
             self._log.info("reading", topic=self._topic, messages=self.messages, left=left)
 
 
-def _ledger(reader: TopicReader, stop: threading.Event, log: Any) -> dict[str, dict[int, SequenceGap]]:
+def _read_ledger(reader: TopicReader, stop: threading.Event, log: Any) -> dict[str, dict[int, SequenceGap]]:
     rows: dict[str, dict[int, SequenceGap]] = {}
 
     def add(_key: bytes | None, value: bytes | None) -> bool:
@@ -248,6 +248,6 @@ def _ledger(reader: TopicReader, stop: threading.Event, log: Any) -> dict[str, d
         rows.setdefault(name, {})[gap.first_id] = gap
         return False
 
-    lows = {partition: reader.bounds(INGEST_GAPS, partition)[0] for partition in reader.partitions(INGEST_GAPS)}
+    lows = {partition: reader.bounds(INGEST_GAPS, partition)[0] for partition in reader.list_partitions(INGEST_GAPS)}
     _read_to_end(reader, INGEST_GAPS, lows, add, stop, log)
     return rows

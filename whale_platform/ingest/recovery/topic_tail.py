@@ -37,9 +37,9 @@ class SymbolTail:
                 self.missing.append((self.last + 1, trade_id - 1))
             self.last, self.newest = trade_id, message
         else:
-            self._repaired(trade_id)
+            self._remove_missing(trade_id)
 
-    def published(self, first: int, last: int) -> list[int]:
+    def list_published(self, first: int, last: int) -> list[int]:
         """Return the ids from `first` to `last` that are known to be in the topic.
 
         Where the topic was not read from its beginning, these are the late ones.
@@ -53,11 +53,11 @@ class SymbolTail:
             number = max(number, high + 1)
         return found
 
-    def newest_time(self) -> int:
+    def read_newest_time(self) -> int:
         """Event time of the highest id, microseconds UTC; 0 where it is not known."""
         return (peek_event_time(self.newest) if self.newest is not None else None) or self.time
 
-    def _repaired(self, trade_id: int) -> None:
+    def _remove_missing(self, trade_id: int) -> None:
         index = bisect_right(self.missing, trade_id, key=lambda id_range: id_range[0]) - 1
         if index >= 0 and trade_id <= self.missing[index][1]:
             first, last = self.missing[index]

@@ -26,6 +26,6 @@ class BackfillRange:
     end: int = field(default=-1, compare=False)
     until: int = field(default=0, compare=False)
 
-    def moved(self, by: int) -> "BackfillRange":
+    def move_by(self, by: int) -> "BackfillRange":
         """Return the same range with ids of another epoch."""
         return BackfillRange(self.first_id + by, self.last_id + by, self.mode, self.end + by, self.until)

@@ -25,9 +25,9 @@ class BackgroundGaps:
     def add(self, gap: SequenceGap) -> None:
         """Take a gap above all others."""
         self.gaps.append(gap)
-        self._record.gap(gap)
+        self._record.add_gap(gap)
 
-    def wanted(self) -> BackfillRange | None:
+    def find_wanted(self) -> BackfillRange | None:
         """Return the ids to fetch next."""
         if not self.gaps:
             return None
@@ -50,36 +50,36 @@ class BackgroundGaps:
             if trade is not None:
                 out.append(trade)
             elif number in page:
-                gap.keep(number)
+                gap.add_quarantined(number)
             else:
-                gap.lack(number, reach)
+                gap.add_missing(number, reach)
         gap.filled += len(out)
-        self._go_on(gap, last_id + 1, now_us)
+        self._advance_progress(gap, last_id + 1, now_us)
         return out
 
-    def take_out(self, trade: Trade, gap: SequenceGap) -> None:
+    def split_at_trade(self, trade: Trade, gap: SequenceGap) -> None:
         """Count `trade`, which came before `gap` was filled up to it: what lies above is a gap of its own."""
         number = trade.trade_id
         if number == gap.progress_id:
             gap.filled += 1
-            self._go_on(gap, number + 1, trade.received_time)
+            self._advance_progress(gap, number + 1, trade.received_time)
             return
         if number < gap.last_id:
-            rest = gap.above(number)
+            rest = gap.split_above(number)
             self.gaps.insert(self.gaps.index(gap) + 1, rest)
-            self._record.gap(rest)
+            self._record.add_gap(rest)
         gap.last_id = number - 1
-        self._record.gap(gap)
+        self._record.add_gap(gap)
 
     def give_up(self, id_range: BackfillRange, last_id: int, note: str, now_us: int) -> None:
         """Leave what a gap lacks up to `last_id`, for the reason `note`; the rest is a gap of its own."""
         for index, gap in enumerate(self.gaps):
             if gap.progress_id == id_range.first_id and last_id < gap.last_id:
-                rest = gap.above(last_id)
+                rest = gap.split_above(last_id)
                 gap.last_id = last_id
                 self._closed.abandon(gap, note, now_us)
                 self.gaps[index] = rest
-                self._record.gap(rest)
+                self._record.add_gap(rest)
                 return
 
     def abandon(self, note: str, now_us: int) -> None:
@@ -88,11 +88,11 @@ class BackgroundGaps:
             self._closed.abandon(gap, note, now_us)
         self.gaps = []
 
-    def _go_on(self, gap: SequenceGap, progress_id: int, now_us: int) -> None:
+    def _advance_progress(self, gap: SequenceGap, progress_id: int, now_us: int) -> None:
         """Note that `gap` has been dealt with up to `progress_id`."""
         gap.progress_id = progress_id
         if progress_id > gap.last_id:
             self.gaps.remove(gap)
             self._closed.close(gap, now_us)
         else:
-            self._record.gap(gap)
+            self._record.add_gap(gap)

@@ -25,27 +25,27 @@ class ClosedGaps:
     def close(self, gap: SequenceGap, now_us: int) -> None:
         """Settle the state of `gap`, report it, and keep it where not all of its ids were published."""
         gap.close(now_us)
-        self._record.gap(gap)
+        self._record.add_gap(gap)
         if gap.state != "repaired":
             self._gaps.append(gap)
 
     def abandon(self, gap: SequenceGap, note: str, now_us: int) -> None:
         """Close `gap` without looking for what it still lacks, for the reason `note`."""
-        gap.give_up(gap.progress_id, gap.last_id)
+        gap.add_beyond(gap.progress_id, gap.last_id)
         gap.note = "; ".join(part for part in (gap.note, note) if part)
         self.close(gap, now_us)
 
-    def keep(self, gap: SequenceGap) -> None:
+    def add_closed(self, gap: SequenceGap) -> None:
         """Keep a row that was closed, and is reported, elsewhere."""
         self._gaps.append(gap)
 
-    def covering(self, trade_id: int, unclosed: Iterable[SequenceGap]) -> list[SequenceGap]:
+    def find_covering(self, trade_id: int, unclosed: Iterable[SequenceGap]) -> list[SequenceGap]:
         """Return the gaps that `trade_id` lies in: those of `unclosed` first, then the newest closed ones."""
         return [gap for gap in (*unclosed, *reversed(self._gaps)) if gap.first_id <= trade_id <= gap.last_id]
 
-    def count(self, gap: SequenceGap, trade: Trade) -> bool:
+    def count_late_trade(self, gap: SequenceGap, trade: Trade) -> bool:
         """Count `trade` in the row of `gap` as published after all; False where its id was none that was passed."""
-        if not gap.arrive(trade.trade_id):
+        if not gap.count_arrival(trade.trade_id):
             return False
         if gap.state != "open":
             gap.close(trade.received_time)

@@ -32,7 +32,7 @@ class EndedEpoch:
         new = self.successor
         return trade.trade_id >= new.trade_id and trade.event_time < new.event_time - DISORDER_US
 
-    def jump(self, now_us: int) -> SequenceGap:
+    def build_jump_gap(self, now_us: int) -> SequenceGap:
         """Return the row of the ids that lie between the two spaces, which no trade has."""
         first, last = self.next_id, self.successor.trade_id - 1
         return SequenceGap(

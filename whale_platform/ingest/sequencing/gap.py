@@ -43,33 +43,33 @@ class SequenceGap:
     note: str = ""
     until: int = 0
 
-    def miss(self, trade_id: int) -> None:
+    def add_absent(self, trade_id: int) -> None:
         """The exchange's history has no `trade_id`."""
-        _add(self.absent, trade_id, trade_id)
+        _append_range(self.absent, trade_id, trade_id)
 
-    def keep(self, trade_id: int) -> None:
+    def add_quarantined(self, trade_id: int) -> None:
         """`trade_id` was seen and is quarantined."""
-        _add(self.kept, trade_id, trade_id)
+        _append_range(self.kept, trade_id, trade_id)
 
-    def give_up(self, first_id: int, last_id: int) -> None:
+    def add_beyond(self, first_id: int, last_id: int) -> None:
         """Nobody can tell of these ids any more."""
-        _add(self.beyond, first_id, last_id)
+        _append_range(self.beyond, first_id, last_id)
 
-    def lack(self, trade_id: int, reach: IdRange) -> None:
+    def add_missing(self, trade_id: int, reach: IdRange) -> None:
         """Note that history lacks `trade_id`: absent within its `reach`, else given up."""
         if reach[0] <= trade_id <= reach[1]:
-            self.miss(trade_id)
+            self.add_absent(trade_id)
         else:
-            self.give_up(trade_id, trade_id)
+            self.add_beyond(trade_id, trade_id)
 
-    def arrive(self, trade_id: int) -> bool:
+    def count_arrival(self, trade_id: int) -> bool:
         """Count an id that was not published as published; False where it is none of those."""
-        if not any(_remove(ranges, trade_id) for ranges in (self.absent, self.kept, self.beyond)):
+        if not any(_remove_id(ranges, trade_id) for ranges in (self.absent, self.kept, self.beyond)):
             return False
         self.filled += 1
         return True
 
-    def unpublished(self) -> int:
+    def count_unpublished(self) -> int:
         """How many ids are known not to be published."""
         return sum(last - first + 1 for ranges in (self.absent, self.kept, self.beyond) for first, last in ranges)
 
@@ -80,7 +80,7 @@ class SequenceGap:
         self.closed_time = now_us
         self.progress_id = self.last_id + 1
 
-    def above(self, trade_id: int) -> "SequenceGap":
+    def split_above(self, trade_id: int) -> "SequenceGap":
         """What of it lies above `trade_id`, as a gap of its own of which nothing was looked for yet."""
         first = trade_id + 1
         return SequenceGap(
@@ -93,7 +93,7 @@ class SequenceGap:
         copied.absent, copied.kept, copied.beyond = list(self.absent), list(self.kept), list(self.beyond)
         return copied
 
-    def detail(self) -> str:
+    def describe(self) -> str:
         """For a person: what is still missing and why."""
         parts = [self.note] if self.note else []
         if self.absent:
@@ -105,14 +105,14 @@ class SequenceGap:
         return "; ".join(parts)
 
 
-def _add(ranges: list[IdRange], first: int, last: int) -> None:
+def _append_range(ranges: list[IdRange], first: int, last: int) -> None:
     if ranges and ranges[-1][1] == first - 1:
         ranges[-1] = (ranges[-1][0], last)
     else:
         ranges.append((first, last))
 
 
-def _remove(ranges: list[IdRange], trade_id: int) -> bool:
+def _remove_id(ranges: list[IdRange], trade_id: int) -> bool:
     for index, (first, last) in enumerate(ranges):
         if first <= trade_id <= last:
             parts = (first, trade_id - 1), (trade_id + 1, last)
@@ -142,7 +142,7 @@ def encode_gap(exchange: str, symbol: str, gap: SequenceGap) -> bytes:
             closed_time=gap.closed_time,
             filled=gap.filled,
             progress_id=gap.progress_id or gap.first_id,
-            detail=gap.detail(),
+            detail=gap.describe(),
             absent=gap.absent[:MAX_RANGES],
             kept=gap.kept[:MAX_RANGES],
             beyond=gap.beyond[:MAX_RANGES],

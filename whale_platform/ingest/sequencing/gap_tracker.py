@@ -65,19 +65,19 @@ class GapTracker:
             return self._advance(now_us)
         return ()
 
-    def connected(self) -> None:
+    def record_connection(self) -> None:
         """Another connection delivers from here on: a gap that begins here is its cause."""
         if self._mark != (self.next_id, "restart"):
             self._mark = (self.next_id, "reconnect")
 
-    def wanted(self) -> BackfillRange | None:
+    def find_wanted(self) -> BackfillRange | None:
         """The ids to fetch next: of the gap that holds trades back, else of the newest background gap."""
         if self.blocking_gap is not None and self.next_id is not None:
-            last, until = self.blocking_gap.last_id, max(self.blocking_gap.until, self._pending.latest_us())
+            last, until = self.blocking_gap.last_id, max(self.blocking_gap.until, self._pending.find_latest_us())
             return BackfillRange(
                 self.next_id, min(last, self.next_id + backfill_range.BACKFILL_IDS - 1), "inline", last, until
             )
-        return self.background.wanted()
+        return self.background.find_wanted()
 
     def fill(
         self,
@@ -103,25 +103,25 @@ class GapTracker:
         ):
             return ()
         # 2. History refutes what waits under a wrong id; so the gap may end elsewhere.
-        refuted = self._pending.refuted_by(around, surely)
+        refuted = self._pending.refute_by_history(around, surely)
         if refuted and not self._pending:  # what history has is all there is
             out = self._advance(now_us, page, min(id_range.last_id, self.blocking_gap.last_id, max(around)), reach)
-            self._wrong(refuted, now_us)
+            self._refuse_wrong_ids(refuted, now_us)
             return out
-        self._wrong(refuted, now_us)
+        self._refuse_wrong_ids(refuted, now_us)
         # 3. Where history reaches the end of the range, the range is proven up to there.
-        sure_until = min(id_range.last_id, self._end())
+        sure_until = min(id_range.last_id, self._get_gap_end())
         if reach[1] >= sure_until:
             return self._advance(now_us, page, sure_until, reach)
         # 4. Above its newest trade history proves nothing: what waits there is published if others vouch for it. One
         #    trade alone may have a wrong id, also where ids began again and history has nothing of it any more.
         out = self._advance(now_us, page, reach[1], reach)
         if self._pending:
-            return [*out, *self.to_background(now_us)]
-        self._end_blocking_gap(now_us)  # a row of before a restart, which a wrong id may have made
+            return [*out, *self.move_to_background(now_us)]
+        self._close_blocking_gap(now_us)  # a row of before a restart, which a wrong id may have made
         return out
 
-    def to_background(self, now_us: int) -> Sequence[Trade]:
+    def move_to_background(self, now_us: int) -> Sequence[Trade]:
         """Stop waiting for the present gap: what it held back goes on, up to the next gap if there is one.
 
         It does from the first trade on that is vouched for. What waits below may have a wrong id: it counts as missing,
@@ -130,58 +130,58 @@ class GapTracker:
         if self.blocking_gap is None or not self._pending:
             return ()
         # 1. Look for a trade that others, or history, vouch for; without one nothing is published on a guess.
-        first = self._pending.first_vouched()
+        first = self._pending.find_first_proven()
         if first is None:
             return ()
         # 2. What waits below it is refused.
         unproven = [self._pending.pop(one.trade_id) for one in self._pending if one.trade_id < first]
-        self._wrong(unproven, now_us, "neither history nor the trade of the id before proves its id")
+        self._refuse_wrong_ids(unproven, now_us, "neither history nor the trade of the id before proves its id")
         # 3. The gap now ends below it, and no longer blocks.
         if self.blocking_gap is not None:
-            self._set_aside(self.blocking_gap)
+            self._move_gap_to_background(self.blocking_gap)
         return self._advance(now_us)
 
-    def _hold(self, trade: Trade) -> None:
+    def _hold_pending(self, trade: Trade) -> None:
         known = self._pending.get(trade.trade_id)
         if known is None:
-            self._wrong(self._pending.add(trade), trade.received_time)
+            self._refuse_wrong_ids(self._pending.add(trade), trade.received_time)
         elif is_copy(known, trade):
             self.record.duplicates += 1
-        elif trade.trade_id == self.next_id or self._pending.differ(trade.trade_id):
+        elif trade.trade_id == self.next_id or self._pending.strike_differing(trade.trade_id):
             if trade.trade_id in self._pending:
                 self._pending.pop(trade.trade_id)
-            self._wrong([known], trade.received_time)
-            self._wrong(self._pending.add(trade), trade.received_time)
+            self._refuse_wrong_ids([known], trade.received_time)
+            self._refuse_wrong_ids(self._pending.add(trade), trade.received_time)
         else:
             self.record.compare(known, trade)
         self._top = self._pending.highest()
 
-    def _wrong(self, trades: Iterable[Trade], now_us: int, reason: str = CONTRADICTED) -> None:
+    def _refuse_wrong_ids(self, trades: Iterable[Trade], now_us: int, reason: str = CONTRADICTED) -> None:
         """These, which no longer wait, have a wrong id: the gap ends where others tell that it does."""
         for one in trades:
-            self.record.conflict(one, reason)
+            self.record.add_conflict(one, reason)
         if not trades or self.blocking_gap is None or self.next_id is None:
             return
         self._top = self._pending.highest()
-        above = self._pending.above(self.blocking_gap.last_id)
+        above = self._pending.find_above(self.blocking_gap.last_id)
         if self.blocking_gap.last_id + 1 in self._pending:
             return
         if above is None and self._pending:
             above = self._top
         if above is None:
-            self._end_blocking_gap(now_us)
+            self._close_blocking_gap(now_us)
             return
         self.blocking_gap.last_id = above - 1
         self.blocking_gap.until = max(
-            self.blocking_gap.until, self._pending.latest_us()
+            self.blocking_gap.until, self._pending.find_latest_us()
         )  # what is missing now may have happened later
-        self.record.gap(self.blocking_gap)
+        self.record.add_gap(self.blocking_gap)
 
-    def _end(self) -> int:
+    def _get_gap_end(self) -> int:
         """The last id of the gap, -1 without one."""
         return -1 if self.blocking_gap is None else self.blocking_gap.last_id
 
-    def _end_blocking_gap(self, now_us: int) -> None:
+    def _close_blocking_gap(self, now_us: int) -> None:
         """Nothing more is missing. A row covers an id at least: the next one, which comes or opens a gap again."""
         if self.blocking_gap is None or self.next_id is None:
             return
@@ -213,7 +213,7 @@ class GapTracker:
                 and len(self._pending) <= PENDING_MAX
             ):
                 break
-            self._set_aside(self.blocking_gap)
+            self._move_gap_to_background(self.blocking_gap)
         return out
 
     def _pass_known(self, out: list[Trade], now_us: int, page: HistoryPage, sure_until: int, reach: IdRange) -> None:
@@ -223,11 +223,11 @@ class GapTracker:
             sure = number <= sure_until
             # 1. The trade that waits under this id counts, but for one that is disputed and that history lacks.
             trade = self._pending.get(number)
-            disputed = self._pending.disputed(number)
+            disputed = self._pending.is_disputed(number)
             if trade is not None and (sure or not disputed):
                 self._pending.pop(number)
                 if disputed:
-                    self.record.conflict(trade, "history does not have it, and other trades speak against it")
+                    self.record.add_conflict(trade, "history does not have it, and other trades speak against it")
                     trade = None
             else:
                 trade = None
@@ -243,9 +243,9 @@ class GapTracker:
             elif number in self.quarantined or (sure and number in page):
                 if self._blank[1] != number:
                     self._blank_times.clear()
-                self._blank_times[number] = self.quarantined.pass_by(number, now_us, blocking_gap)
+                self._blank_times[number] = self.quarantined.record_passed(number, now_us, blocking_gap)
             elif sure and blocking_gap is not None:
-                blocking_gap.lack(number, reach)
+                blocking_gap.add_missing(number, reach)
             else:
                 return
             # 3. Ids passed without a trade, up to here, may yet come in turn: nothing above them is published.
@@ -262,17 +262,17 @@ class GapTracker:
     def _open_blocking_gap(self, now_us: int) -> None:
         assert self.next_id is not None
         lowest = self._pending.lowest()
-        above = lowest.trade_id if lowest.trade_id > self.next_id else self._pending.above(self.next_id)
-        last = min(self._top + 1 if above is None else above, self.quarantined.lowest(self._top + 1)) - 1
+        above = lowest.trade_id if lowest.trade_id > self.next_id else self._pending.find_above(self.next_id)
+        last = min(self._top + 1 if above is None else above, self.quarantined.find_lowest(self._top + 1)) - 1
         cause: GapCause = self._mark[1] if self._mark[0] == self.next_id else "stream"
         until = lowest.event_time
         self.blocking_gap = SequenceGap(self.next_id, last, cause, now_us, progress_id=self.next_id, until=until)
-        self.record.gap(self.blocking_gap)
+        self.record.add_gap(self.blocking_gap)
 
-    def _set_aside(self, blocking_gap: SequenceGap) -> None:
+    def _move_gap_to_background(self, blocking_gap: SequenceGap) -> None:
         assert self.next_id is not None
-        known = min(self._pending.lowest().trade_id, self.quarantined.lowest(self._top))
-        blocking_gap.until = max(blocking_gap.until, self._pending.latest_us())
+        known = min(self._pending.lowest().trade_id, self.quarantined.find_lowest(self._top))
+        blocking_gap.until = max(blocking_gap.until, self._pending.find_latest_us())
         blocking_gap.last_id = min(blocking_gap.last_id, known - 1)
         blocking_gap.mode, blocking_gap.progress_id = "background", self.next_id
         self.next_id = blocking_gap.last_id + 1

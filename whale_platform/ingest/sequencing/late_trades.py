@@ -24,33 +24,33 @@ class LateTrades:
         self._background = background
         self._closed = closed
 
-    def take(self, trade: Trade, blocking_gap: SequenceGap | None) -> Sequence[Trade]:
+    def accept_late(self, trade: Trade, blocking_gap: SequenceGap | None) -> Sequence[Trade]:
         """Return `trade` where it is to be published after all; else it is counted, and nothing returned."""
         number = trade.trade_id
         # 1. A background gap that has not been filled up to it is divided.
         for gap in self._background.gaps:
             if gap.progress_id <= number <= gap.last_id:
-                if self._too_late(trade, gap.until):
+                if self._refuse_if_too_late(trade, gap.until):
                     return ()
-                self._background.take_out(trade, gap)
+                self._background.split_at_trade(trade, gap)
                 return (trade,)
         # 2. A row that passed it, open or closed, is corrected.
         unclosed = (*self._background.gaps, *((blocking_gap,) if blocking_gap else ()))
-        for gap in self._closed.covering(number, unclosed):
-            if self._too_late(trade, gap.until):
+        for gap in self._closed.find_covering(number, unclosed):
+            if self._refuse_if_too_late(trade, gap.until):
                 return ()
-            if self._closed.count(gap, trade):
+            if self._closed.count_late_trade(gap, trade):
                 return (trade,)
         # 3. No gap accounts for it: it was published, or lies below all that this symbol began with.
         if number < self.floor and epoch_of(number) == epoch_of(self.floor):
-            self._record.conflict(trade, f"trade id {self.floor - number} below the first that was taken")
+            self._record.add_conflict(trade, f"trade id {self.floor - number} below the first that was taken")
         else:
             self._record.duplicates += 1
         return ()
 
-    def _too_late(self, trade: Trade, until: int) -> bool:
+    def _refuse_if_too_late(self, trade: Trade, until: int) -> bool:
         """Whether it happened after a trade with a higher id, of time `until`; history knows the one of its id."""
         if not 0 < until < trade.event_time:
             return False
-        self._record.conflict(trade, "it happened after trades with higher ids")
+        self._record.add_conflict(trade, "it happened after trades with higher ids")
         return True

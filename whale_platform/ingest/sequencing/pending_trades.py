@@ -1,8 +1,8 @@
 """Trades that wait behind a gap, by id, and what speaks against each of them.
 
 Ids and event times ascend together. Where two trades contradict that, or two of one id differ, one of them is garbled:
-both are `disputed` until the exchange's history decides. The stream itself refutes a trade that `REFUTING_TRADES` later
-ones contradict, as those that follow a garbled id go on below it.
+both are `is_disputed` until the exchange's history decides. The stream itself refutes a trade that `REFUTING_TRADES`
+later ones contradict, as those that follow a garbled id go on below it.
 
 The lowest trade above a gap is the one that the stream can't prove: its true id may be any of the gap, and what follows
 agrees with either. The one with the very next id is proven by it, as no id lies between them.
@@ -48,41 +48,41 @@ class PendingTrades:
         """The highest id, -1 without one."""
         return self._ids[-1] if self._ids else -1
 
-    def above(self, trade_id: int) -> int | None:
+    def find_above(self, trade_id: int) -> int | None:
         """The lowest id above `trade_id`."""
         index = bisect_right(self._ids, trade_id)
         return self._ids[index] if index < len(self._ids) else None
 
-    def disputed(self, trade_id: int) -> bool:
+    def is_disputed(self, trade_id: int) -> bool:
         """Whether another trade speaks against the one of that id."""
         return trade_id in self._rivals
 
     def add(self, trade: Trade) -> list[Trade]:
         """Hold a trade of an id that is free; returns the refuted, which are gone: those, or one that many refute."""
-        if len(self.earlier(trade)) == MANY:
+        if len(self.find_earlier(trade)) == MANY:
             return [trade]
-        refuted = self.contradict(trade, trade.trade_id)
+        refuted = self.strike_contradicted(trade, trade.trade_id)
         index = bisect_left(self._ids, trade.trade_id)
         below = self._trades[self._ids[index - 1]] if index else None
         self._trades[trade.trade_id] = trade
         insort(self._ids, trade.trade_id)
-        for number in self.earlier(trade):
-            self._oppose(trade.trade_id, number)
+        for number in self.find_earlier(trade):
+            self._add_rivals(trade.trade_id, number)
         if below is not None and below.event_time > trade.event_time:
-            self._oppose(trade.trade_id, below.trade_id)
+            self._add_rivals(trade.trade_id, below.trade_id)
         return refuted
 
-    def contradict(self, trade: Trade, trade_id: int) -> list[Trade]:
+    def strike_contradicted(self, trade: Trade, trade_id: int) -> list[Trade]:
         """A live trade came: those above it that happened before it are struck; returns the refuted, which are gone."""
         refuted = []
-        for number in self.earlier(trade):
+        for number in self.find_earlier(trade):
             self._struck[number] = self._struck.get(number, 0) + 1
             self._rivals.setdefault(number, set()).add(trade_id)
             if self._struck[number] >= REFUTING_TRADES:
                 refuted.append(self.pop(number))
         return refuted
 
-    def differ(self, trade_id: int) -> bool:
+    def strike_differing(self, trade_id: int) -> bool:
         """Another trade came under the id of one that waits; whether that is refuted, and gone."""
         self._struck[trade_id] = self._struck.get(trade_id, 0) + 1
         self._rivals.setdefault(trade_id, set()).add(-1)
@@ -112,7 +112,7 @@ class PendingTrades:
                     del self._rivals[rival]
         return trade
 
-    def refuted_by(self, page: Mapping[int, Trade], surely: bool) -> list[Trade]:
+    def refute_by_history(self, page: Mapping[int, Trade], surely: bool) -> list[Trade]:
         """What history's trades say of those that wait: returns the refuted, which are gone; the others it confirms.
 
         `surely`: history is known to speak of these ids, and not of such as began again. A trade that history has under
@@ -131,7 +131,7 @@ class PendingTrades:
             number, known = trade.trade_id, page.get(trade.trade_id)
             if known is not None and is_copy(known, trade):
                 self.confirm(number)
-                self.vouch(number)
+                self.mark_proven(number)
                 continue
             index = bisect_left(latest, (number, -1))
             passed = index > 0 and latest[index - 1][1] > trade.event_time // 1000
@@ -140,13 +140,13 @@ class PendingTrades:
                 refuted.append(self.pop(number))
         return refuted
 
-    def vouch(self, trade_id: int) -> None:
+    def mark_proven(self, trade_id: int) -> None:
         """Note that history has the trade of that id, which waits here or is about to."""
         if len(self._proven) > len(self._trades):  # one that never waited: it was published at once
             self._proven.intersection_update(self._trades)
         self._proven.add(trade_id)
 
-    def first_vouched(self) -> int | None:
+    def find_first_proven(self) -> int | None:
         """Return the lowest id that history, or the trade with the id before it, vouches for; None without one."""
         before = -2
         for number in self._ids:
@@ -157,7 +157,7 @@ class PendingTrades:
             before = number
         return None
 
-    def earlier(self, trade: Trade) -> list[int]:
+    def find_earlier(self, trade: Trade) -> list[int]:
         """Return ids above that of `trade` which happened before it: the first `MANY` that follow each other."""
         earlier = []
         for index in range(bisect_right(self._ids, trade.trade_id), len(self._ids)):
@@ -168,10 +168,10 @@ class PendingTrades:
                 break
         return earlier
 
-    def latest_us(self) -> int:
+    def find_latest_us(self) -> int:
         """Event time of the latest one, 0 without one."""
         return max((one.event_time for one in self._trades.values()), default=0)
 
-    def _oppose(self, one: int, other: int) -> None:
+    def _add_rivals(self, one: int, other: int) -> None:
         self._rivals.setdefault(one, set()).add(other)
         self._rivals.setdefault(other, set()).add(one)

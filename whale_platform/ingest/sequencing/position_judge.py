@@ -2,7 +2,8 @@
 
 A trade is held where its id alone does not show what was missed: the first ones of a new symbol, ids far ahead, and ids
 below the next one that happened later than all that was published. They are believed when another trade or history's
-newest one agrees with them, requested while `asks`, and refused as `TradeConflict` when others go on without them.
+newest one agrees with them, requested while `needs_history`, and refused as `TradeConflict` when others go on without
+them.
 This extends GapTracker, and is no part beside it: what is believed changes the next id and what waits behind a gap.
 """
 
@@ -48,7 +49,7 @@ class PositionJudge(GapTracker):
         self._late = LateTrades(self.record, self.background, self._closed, floor)
         self._before = -1
 
-    def continues(self, same_id: Trade | None) -> bool | None:
+    def is_continued_by(self, same_id: Trade | None) -> bool | None:
         """Whether `same_id`, which history has under the id published last, is that trade; None where nobody knows."""
         if same_id is None or self.next_id is None:
             return None
@@ -61,15 +62,15 @@ class PositionJudge(GapTracker):
             return same_id.event_time // 1000 == self.newest_time // 1000
         return None if not self.latest else same_id.event_time <= self.latest
 
-    def asks(self) -> bool:
+    def needs_history(self) -> bool:
         """Whether history's newest trade may give a position to what is held."""
         if not self.unconfirmed or self.next_id is None:
             return bool(self.unconfirmed)
         return self.unconfirmed.highest() >= self.next_id or len(self.unconfirmed.held) >= LOW_TRADES
 
-    def first_ids(self, newest: Trade) -> IdRange | None:
+    def find_first_ids(self, newest: Trade) -> IdRange | None:
         """Return the ids that history must have for a new symbol to begin with, close to its `newest` trade."""
-        near = [] if self.next_id is not None else self.unconfirmed.near(newest.trade_id, CLOSE_IDS)
+        near = [] if self.next_id is not None else self.unconfirmed.list_near(newest.trade_id, CLOSE_IDS)
         return (near[0].trade_id, near[-1].trade_id) if near else None
 
     def judge(
@@ -77,55 +78,55 @@ class PositionJudge(GapTracker):
     ) -> Sequence[Trade]:
         """Give a position to what is held, by the `newest` trade of history; `same_id`: see `may_have_restarted`.
 
-        `first`: what history has of `first_ids`. A new symbol begins with what is held and history has too.
+        `first`: what history has of `find_first_ids`. A new symbol begins with what is held and history has too.
         """
         if self.next_id is None:
             known = [one for one in self.unconfirmed if (same := first.get(one.trade_id)) and is_copy(one, same)]
-            return self._begin(known) if known else ()
-        low = self.unconfirmed.low(self.next_id)
+            return self._start_sequence(known) if known else ()
+        low = self.unconfirmed.list_low(self.next_id)
         if len(low) >= LOW_TRADES:
-            if not self.continues(same_id):
+            if not self.is_continued_by(same_id):
                 return ()
-            self.unconfirmed.take(low)
-            self._refute(low)
+            self.unconfirmed.remove(low)
+            self._refuse_trades(low)
         ahead = [one for one in self.unconfirmed if self.next_id <= one.trade_id <= newest.trade_id + NEAR_IDS]
-        return self._believe(ahead) if ahead else self._advance(now_us)
+        return self._accept_trades(ahead) if ahead else self._advance(now_us)
 
-    def _begin(self, trades: Sequence[Trade]) -> Sequence[Trade]:
+    def _start_sequence(self, trades: Sequence[Trade]) -> Sequence[Trade]:
         """The first ids of a new symbol, near each other or near history's newest."""
         first = min(one.trade_id for one in trades)
         if any(one.trade_id == self._before for one in trades):
             first = self._before + 1
         self.next_id, self._late.floor = first, min(first, *(one.trade_id for one in trades))
         self._mark = (first, "stream")
-        self.unconfirmed.take(trades)
-        self._refute(self.unconfirmed.drain())
+        self.unconfirmed.remove(trades)
+        self._refuse_trades(self.unconfirmed.drain())
         for one in trades:
             if one.trade_id >= first:
-                self._hold(one)
+                self._hold_pending(one)
             else:
                 self.newest_time = max(self.newest_time, one.event_time)
                 self._recent.add(one)
         return self._advance(trades[-1].received_time)
 
-    def _later(self, trade: Trade) -> bool:
+    def _is_later(self, trade: Trade) -> bool:
         """Whether it happened after the trade that was published last; without that one's time nobody knows."""
         return 0 < (self.newest_time or self.latest) < trade.event_time
 
-    def _believe(self, trades: Sequence[Trade]) -> Sequence[Trade]:
-        self.unconfirmed.take(trades)
+    def _accept_trades(self, trades: Sequence[Trade]) -> Sequence[Trade]:
+        self.unconfirmed.remove(trades)
         for one in trades:
-            self._hold(one)
+            self._hold_pending(one)
         return self._advance(trades[-1].received_time)
 
     def _hold_unconfirmed(self, trade: Trade) -> Sequence[Trade]:
         if not self.unconfirmed.add(trade):
             self.record.compare(self.unconfirmed.held[trade.trade_id], trade)
         elif len(self.unconfirmed.held) > MAX_UNCONFIRMED:
-            self._refute(self.unconfirmed.drain())
+            self._refuse_trades(self.unconfirmed.drain())
         return ()
 
-    def _refute(self, trades: Iterable[Trade]) -> None:
+    def _refuse_trades(self, trades: Iterable[Trade]) -> None:
         for one in trades:
             ahead = one.trade_id - (self.next_id or 0)
-            self.record.conflict(one, f"trade id {abs(ahead)} {'ahead of' if ahead >= 0 else 'behind'} its turn")
+            self.record.add_conflict(one, f"trade id {abs(ahead)} {'ahead of' if ahead >= 0 else 'behind'} its turn")

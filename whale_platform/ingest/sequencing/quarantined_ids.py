@@ -34,24 +34,24 @@ class QuarantinedIds:
         """Forget the ids that the sequence has not reached."""
         self._seen = {}
 
-    def lowest(self, default: int) -> int:
+    def find_lowest(self, default: int) -> int:
         """Return the lowest id that the sequence has not reached."""
         return min(self._seen, default=default)
 
-    def pass_by(self, trade_id: int, now_us: int, blocking_gap: SequenceGap | None) -> int:
+    def record_passed(self, trade_id: int, now_us: int, blocking_gap: SequenceGap | None) -> int:
         """Note in `blocking_gap`, or in a row, that the sequence goes on behind `trade_id`; returns its event time."""
         seen, event_time = self._seen.pop(trade_id, (now_us, 0))
         if blocking_gap is not None:
-            blocking_gap.keep(trade_id)
+            blocking_gap.add_quarantined(trade_id)
         elif self.rows and self.rows[-1].last_id == trade_id - 1:
             self.rows[-1].last_id = trade_id
-            self.rows[-1].keep(trade_id)
+            self.rows[-1].add_quarantined(trade_id)
             self.rows[-1].close(seen)
         else:
             gap = SequenceGap(trade_id, trade_id, "stream", seen)
-            gap.keep(trade_id)
+            gap.add_quarantined(trade_id)
             gap.close(seen)
-            self._closed.keep(gap)
+            self._closed.add_closed(gap)
             self.rows.append(gap)
         return event_time
 

@@ -41,11 +41,11 @@ class SequenceRecord:
         corrections, self.corrections = self.corrections, []
         return corrections
 
-    def gap(self, gap: SequenceGap) -> None:
+    def add_gap(self, gap: SequenceGap) -> None:
         """Note that the row of `gap` is to be written again."""
         self.events.append(gap)
 
-    def conflict(self, trade: Trade, reason: str) -> None:
+    def add_conflict(self, trade: Trade, reason: str) -> None:
         """Note that `trade` is not published, and why."""
         self.unproven += 1
         self.events.append(TradeConflict(trade, reason))
@@ -55,4 +55,4 @@ class SequenceRecord:
         if is_copy(known, trade):
             self.duplicates += 1
         else:
-            self.conflict(trade, f"trade {trade.trade_id} came with {known.quantity} at {known.price} before")
+            self.add_conflict(trade, f"trade {trade.trade_id} came with {known.quantity} at {known.price} before")

@@ -65,31 +65,31 @@ class UnconfirmedTrades:
         """The highest id held, -1 without one."""
         return self._ids[-1] if self._ids else -1
 
-    def lows(self, next_id: int) -> int:
+    def count_low(self, next_id: int) -> int:
         """How many are below `next_id`."""
         return bisect_left(self._ids, next_id)
 
-    def low(self, next_id: int) -> list[Trade]:
+    def list_low(self, next_id: int) -> list[Trade]:
         """Those below `next_id`, by id."""
-        return [self.held[one] for one in self._ids[: self.lows(next_id)]]
+        return [self.held[one] for one in self._ids[: self.count_low(next_id)]]
 
-    def before(self, trade_id: int) -> int | None:
+    def find_below(self, trade_id: int) -> int | None:
         """The highest id held below `trade_id`."""
         index = bisect_left(self._ids, trade_id)
         return self._ids[index - 1] if index else None
 
-    def first_near(self, trade_id: int, within: int, above: int) -> int | None:
+    def find_first_near(self, trade_id: int, within: int, above: int) -> int | None:
         """The lowest id held within so many ids of `trade_id`, from `above` on."""
         index = bisect_left(self._ids, max(above, trade_id - within))
         lowest = self._ids[index] if index < len(self._ids) else None
         return lowest if lowest is not None and lowest <= trade_id + within else None
 
-    def near(self, trade_id: int, within: int, above: int = -1) -> list[Trade]:
+    def list_near(self, trade_id: int, within: int, above: int = -1) -> list[Trade]:
         """Those within so many ids of `trade_id`, from `above` on, by id."""
         low, high = bisect_left(self._ids, max(above, trade_id - within)), bisect_right(self._ids, trade_id + within)
         return [self.held[one] for one in self._ids[low:high]]
 
-    def begin_with(self, trade: Trade) -> list[Trade] | None:
+    def find_first_trades(self, trade: Trade) -> list[Trade] | None:
         """Return the first trades of a new symbol, `trade` among them; None where they do not prove each other.
 
         The lowest must have the next id beside it, as its own may be garbled upwards. Fewer than `FIRST_TRADES` wait
@@ -99,7 +99,7 @@ class UnconfirmedTrades:
             return None
         near = [
             one
-            for one in self.near(trade.trade_id, CLOSE_IDS)
+            for one in self.list_near(trade.trade_id, CLOSE_IDS)
             if is_in_order(one, trade) and one.trade_id not in self._disputed
         ]
         near = sorted([*near, trade], key=lambda one: one.trade_id)
@@ -107,26 +107,26 @@ class UnconfirmedTrades:
             del near[0]
         return near if len(near) >= FIRST_TRADES else None
 
-    def ahead_with(self, trade: Trade, next_id: int, top: int, newest_time: int) -> list[Trade] | None:
+    def find_trades_ahead(self, trade: Trade, next_id: int, top: int, newest_time: int) -> list[Trade] | None:
         """Return the trades far ahead that `trade` is the second one of; None where it may be garbled like the first.
 
         They are believed where a symbol can have had as many trades as they skip, since `newest_time`.
         """
-        first = self.first_near(trade.trade_id, NEAR_IDS, next_id)
-        if first is None or self.lows(next_id):
+        first = self.find_first_near(trade.trade_id, NEAR_IDS, next_id)
+        if first is None or self.count_low(next_id):
             return None
         skipped = min(first, trade.trade_id) - max(next_id, top)
         seconds = (trade.event_time - newest_time) / 1e6
         if newest_time and skipped > NEAR_IDS + MAX_RATE * seconds:
             return None
-        return [*self.near(trade.trade_id, NEAR_IDS, next_id), trade]
+        return [*self.list_near(trade.trade_id, NEAR_IDS, next_id), trade]
 
-    def climb_to(self, trade_id: int, next_id: int) -> bool:
+    def is_climbing_to(self, trade_id: int, next_id: int) -> bool:
         """Whether `trade_id` goes on where ids that began below `next_id` have come to."""
-        below = self.before(trade_id)
-        return below is not None and self.lows(next_id) >= LOW_TRADES and trade_id - below <= CLOSE_IDS
+        below = self.find_below(trade_id)
+        return below is not None and self.count_low(next_id) >= LOW_TRADES and trade_id - below <= CLOSE_IDS
 
-    def take(self, trades: Iterable[Trade]) -> None:
+    def remove(self, trades: Iterable[Trade]) -> None:
         """Those have a position now."""
         for one in trades:
             self.held.pop(one.trade_id, None)

@@ -15,7 +15,7 @@ class Deadline:
     def __init__(self, after_s: float, sock: Callable[[], socket.socket | None]) -> None:
         self.over = False
         self._sock = sock
-        self._timer = threading.Timer(after_s, self._end)
+        self._timer = threading.Timer(after_s, self._shut_down_socket)
         self._timer.daemon = True
 
     def __enter__(self) -> "Deadline":
@@ -25,7 +25,7 @@ class Deadline:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
-    def _end(self) -> None:
+    def _shut_down_socket(self) -> None:
         self.over = True
         sock = self._sock()
         if sock is not None:

@@ -81,12 +81,12 @@ class ExchangeClocks:
         """Wait for the end."""
         self._thread.join(timeout_s)
 
-    def offset_ms(self, name: str) -> float | None:
+    def get_offset_ms(self, name: str) -> float | None:
         """The exchange's clock minus ours; None where it is not known, or no longer."""
         found = self._offsets.get(name)
         return found.ms if found is not None and self._now() - found.at <= FORGET_S else None
 
-    def lead(self) -> ClockLead | None:
+    def get_lead(self) -> ClockLead | None:
         """How far our clock is behind the middle one of all exchanges' and ours; None before any was measured.
 
         So one exchange of several can't move it; of one alone, the REST side has to agree with the feed. What was
@@ -94,9 +94,9 @@ class ExchangeClocks:
         """
         return self._lead
 
-    def warning(self) -> str:
+    def describe_warning(self) -> str:
         """What to do about a wrong clock, for a person; empty while none is known to be wrong."""
-        return "; ".join(text for name, text in list(self._wrong.items()) if self.offset_ms(name) is not None)
+        return "; ".join(text for name, text in list(self._wrong.items()) if self.get_offset_ms(name) is not None)
 
     def measure(self) -> None:
         """Ask every exchange a few times; one in trouble is left alone until the next round."""
@@ -110,7 +110,7 @@ class ExchangeClocks:
                 if name in troubles or self._now() < self._not_before.get(name, 0.0):
                     continue
                 try:
-                    answer = rest.ask(exchange.time_url(), SLOWEST_S)
+                    answer = rest.fetch(exchange.time_url(), SLOWEST_S)
                     found = measure_offset(answer, exchange.parse_time(answer.body), self._now())
                 except (HttpUnavailableError, InvalidFrameError) as trouble:
                     troubles[name] = str(trouble)
@@ -119,30 +119,30 @@ class ExchangeClocks:
                     continue
                 if found.round_trip_ms <= SLOWEST_S * 1000:
                     best[name] = min(found, best.get(name, found), key=lambda one: one.round_trip_ms)
-                    if self.offset_ms(name) is None:
-                        self._take(name, found)
-                        self._measured()
+                    if self.get_offset_ms(name) is None:
+                        self._set_offset(name, found)
+                        self._update_lead()
         for exchange, _ in self._exchanges:
             name = exchange.name
             if name in best:
-                self._take(name, best[name])
+                self._set_offset(name, best[name])
             elif name not in self._silent:
                 self._silent.add(name)
                 reason = troubles.get(name, f"no answer within {SLOWEST_S:g} s")
                 self._log.info("the exchange does not tell its time", exchange=name, reason=reason)
         if best:
-            self._measured()
+            self._update_lead()
 
     def _run(self) -> None:
         self.measure()
         while not self._stop.wait(EVERY_S):
             self.measure()
 
-    def _measured(self) -> None:
-        known = (offset for exchange, _ in self._exchanges if (offset := self.offset_ms(exchange.name)) is not None)
+    def _update_lead(self) -> None:
+        known = (offset for exchange, _ in self._exchanges if (offset := self.get_offset_ms(exchange.name)) is not None)
         self._lead = ClockLead(max(0, round(median_high([0.0, *known]) * 1000)))
 
-    def _take(self, name: str, found: ClockOffset) -> None:
+    def _set_offset(self, name: str, found: ClockOffset) -> None:
         self._silent.discard(name)
         self._offsets[name] = found
         if abs(found.ms) <= WRONG_MS:

@@ -34,16 +34,16 @@ def describe_http_error(exchange: str, status: int) -> str:
     return f"{exchange} answers HTTP {status}"
 
 
-def retry_after_s(status: int, retry_after: str | None) -> float | None:
+def compute_retry_after_s(status: int, retry_after: str | None) -> float | None:
     """Seconds that must pass before the next try; None where the usual back-off will do."""
     if status in (403, 451):
         return ELSEWHERE_S if status == 451 else TOO_MANY_S
     least = ASKED_TO_WAIT.get(status)
-    wait_s = _seconds(retry_after) if least is not None or status == 503 else None
+    wait_s = _parse_seconds(retry_after) if least is not None or status == 503 else None
     return wait_s if wait_s is not None else least
 
 
-def _seconds(text: str | None) -> float | None:
+def _parse_seconds(text: str | None) -> float | None:
     if not text:
         return None
     try:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from whale_platform import __version__, host_headers
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.transport.deadline import Deadline
-from whale_platform.ingest.transport.http_status import describe_http_error, retry_after_s
+from whale_platform.ingest.transport.http_status import compute_retry_after_s, describe_http_error
 
 TIMEOUT_S = 10.0
 MAX_BYTES = 32 * 1024 * 1024  # an exchange's list of all symbols is the longest answer, several MB
@@ -47,7 +47,7 @@ class TimedResponse:
 
 
 class RestClient:
-    """`ask` from any thread."""
+    """`fetch` from any thread."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class RestClient:
         self._now = now
         self._wait = 0.0, ""
 
-    def ask(self, url: str, timeout_s: float = TIMEOUT_S) -> TimedResponse:
+    def fetch(self, url: str, timeout_s: float = TIMEOUT_S) -> TimedResponse:
         """Answer of `url`. Raises HttpUnavailableError; without asking, while the exchange has told anybody to wait."""
         until, reason = self._wait
         left = until - self._now()
@@ -130,20 +130,20 @@ def _fetch(name: str, simulated: bool, url: str, timeout_s: float) -> TimedRespo
             body: bytes = answer.read(MAX_BYTES + 1)
     except urllib.error.HTTPError as refused:
         with refused:
-            wait = retry_after_s(refused.code, refused.headers.get("Retry-After"))
+            wait = compute_retry_after_s(refused.code, refused.headers.get("Retry-After"))
             raise HttpUnavailableError(describe_http_error(name, refused.code), refused.code, wait) from None
     except (OSError, HTTPException, ValueError) as error:
         if deadline.over:
-            raise HttpUnavailableError(_late(name, timeout_s)) from None
+            raise HttpUnavailableError(_describe_timeout(name, timeout_s)) from None
         raise HttpUnavailableError(
             f"{name}'s REST address can't be reached: {getattr(error, 'reason', error)}"
         ) from None
     if deadline.over:
-        raise HttpUnavailableError(_late(name, timeout_s))
+        raise HttpUnavailableError(_describe_timeout(name, timeout_s))
     if len(body) > MAX_BYTES:
         raise HttpUnavailableError(f"{name} sent an answer of more than {MAX_BYTES} bytes")
     return TimedResponse(body, _line.clock_us, round_trip_us)
 
 
-def _late(name: str, timeout_s: float) -> str:
+def _describe_timeout(name: str, timeout_s: float) -> str:
     return f"{name}'s REST address did not answer whole within {timeout_s:g} s"

@@ -52,7 +52,7 @@ class BufferedWebSocket(WebSocket):  # type: ignore[misc]
     def recv_frame(self) -> Any:
         """The next frame as websocket-client's ABNF."""
         while True:
-            frame = self._take()
+            frame = self._parse_frame()
             if frame is not None:
                 return frame
             if self._at:
@@ -61,7 +61,7 @@ class BufferedWebSocket(WebSocket):  # type: ignore[misc]
             self._buffer += self._recv(READ_BYTES)
             self.received_us = time.time_ns() // 1000
 
-    def _take(self) -> Any:
+    def _parse_frame(self) -> Any:
         buffer, at = self._buffer, self._at
         have = len(buffer) - at
         if have < 2:

@@ -21,7 +21,7 @@ WHERE EXISTS (SELECT 1 FROM {rows} AS held WHERE held.fills > 1 AND held.exchang
 """
 
 
-def find_covered(
+def find_within_aggregates(
     connection: duckdb.DuckDBPyConnection, root: Folder, paths: Iterable[str], trades: Collection[TradeKey]
 ) -> set[TradeKey]:
     """Those of `trades` whose id lies within a row of several fills in these files."""

@@ -104,9 +104,9 @@ class HourValues:
             rows = f"(SELECT *, {engine.NOTIONAL_SQL} AS notional FROM ({unique}))"
         query = _MINUTES.format(rows=rows, minute=MINUTE_US)
         found = {}
-        for exchange, symbol, minute, *rest in self._connection.execute(query, self._until(end)).fetchall():
+        for exchange, symbol, minute, *rest in self._connection.execute(query, self._build_time_values(end)).fetchall():
             at = datetime.fromtimestamp(minute * 60, UTC)
-            detail = WindowDetail(rest[12], _time(rest[13]), rest[14], rest[15], usd_via(rest[15]))
+            detail = WindowDetail(rest[12], _to_datetime(rest[13]), rest[14], rest[15], usd_via(rest[15]))
             found[exchange, symbol, at] = LakeMinute(WindowSums(*rest[:10]), rest[10], rest[11], detail)
         return found
 
@@ -119,7 +119,7 @@ class HourValues:
         """
         query = _LARGE.format(rows=engine.select_trades(self._root, self._files.get(hour, ())))
         asked = {
-            **self._until(end),
+            **self._build_time_values(end),
             "exchanges": [exchange for exchange, _ in floors],
             "symbols": [symbol for _, symbol in floors],
             "floors": [f"{min(floor, MAX_THRESHOLD):f}" for floor in floors.values()],
@@ -130,21 +130,21 @@ class HourValues:
         while rows := answer.fetchmany(FETCH_ROWS):
             for row in rows:
                 if before != row[:3]:  # a trade that is there twice is one whale
-                    received = None if row[10] is None else _time(row[10])
-                    yield LargeTrade(*row)._replace(event_time=_time(row[7]), received_time=received)
+                    received = None if row[10] is None else _to_datetime(row[10])
+                    yield LargeTrade(*row)._replace(event_time=_to_datetime(row[7]), received_time=received)
                 before = row[:3]
 
-    def find_covered(
+    def find_within_aggregates(
         self, hour: datetime, trades: Collection[aggregate_fills.TradeKey]
     ) -> set[aggregate_fills.TradeKey]:
         """Those of `trades` that the hour has only within an aggregate."""
-        return aggregate_fills.find_covered(self._connection, self._root, self._files.get(hour, ()), trades)
+        return aggregate_fills.find_within_aggregates(self._connection, self._root, self._files.get(hour, ()), trades)
 
-    def _until(self, end: datetime) -> dict[str, object]:
+    def _build_time_values(self, end: datetime) -> dict[str, object]:
         return {"end": end.astimezone(UTC), "settled": self._settled.astimezone(UTC)}
 
 
-def _time(microseconds: int) -> datetime:
+def _to_datetime(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 

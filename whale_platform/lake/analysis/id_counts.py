@@ -114,7 +114,7 @@ def _count_hour(
         for exchange, symbol, imported, first, last, trades, dense in runs:
             held = found.setdefault((exchange, symbol, hour), HeldIds())
             if imported:
-                for alone in held.ids.holes(first, last):
+                for alone in held.ids.find_gaps(first, last):
                     held.alone.add(*alone)
             there = held.ids.add(first, last)
             held.doubled += trades - (last - first + 1) + there

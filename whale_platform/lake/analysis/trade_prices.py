@@ -69,11 +69,11 @@ def find_prices(root: Folder, trades: Iterable[TimedTradeKey]) -> dict[tuple[str
     files = table.list_files(table.open_table(root)) if asked else []
     with engine.connect(root) as connection:
         for _, some in groupby(asked, lambda one: one[3].replace(minute=0, second=0, microsecond=0)):
-            _look(connection, root, files, list(some), found)
+            _find_prices_of_hour(connection, root, files, list(some), found)
     return found
 
 
-def _look(
+def _find_prices_of_hour(
     connection: duckdb.DuckDBPyConnection,
     root: Folder,
     files: Sequence[LakeFile],
@@ -85,7 +85,7 @@ def _look(
     near = [file.path for file in files if first - table.HOUR < file.start <= last]
     if not near:
         return
-    reached = _reached(connection, root, files, {Market(*one[:2]) for one in asked}, last)
+    reached = _find_newest_times(connection, root, files, {Market(*one[:2]) for one in asked}, last)
     exchanges, symbols, ids, times = (list(column) for column in zip(*asked, strict=True))
     values = {"exchanges": exchanges, "symbols": symbols, "ids": ids, "times": times, "minutes": [0, *MINUTES_AFTER]}
     at = {one[:3]: one[3] for one in asked}
@@ -99,7 +99,7 @@ def _look(
             prices.after[minutes] = price
 
 
-def _reached(
+def _find_newest_times(
     connection: duckdb.DuckDBPyConnection,
     root: Folder,
     files: Sequence[LakeFile],

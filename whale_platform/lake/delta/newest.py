@@ -52,57 +52,57 @@ class NewestHours:
             del self.hours[hour]
             self.since = hour + 3600
 
-    def hours_with_files(self) -> list[HourFiles]:
+    def list_hours_with_files(self) -> list[HourFiles]:
         """Of the hours that have any trades, the oldest first."""
         return [files for _, files in sorted(self.hours.items()) if files]
 
     def has_enough_hours(self) -> bool:
         """Whether it has all but one of the hours it keeps, or all there are: files of the others may have gone."""
-        return not self.since or len(self.hours_with_files()) >= KEPT_HOURS - 1
+        return not self.since or len(self.list_hours_with_files()) >= KEPT_HOURS - 1
 
-    def files(self, hours: int = 1) -> list[str]:
+    def list_files(self, hours: int = 1) -> list[str]:
         """Paths of the newest hours that have any trades; `hours` less than `KEPT_HOURS`."""
-        return [path for files in self.hours_with_files()[-hours:] for path in files]
+        return [path for files in self.list_hours_with_files()[-hours:] for path in files]
 
 
 def read_index(root: Folder) -> NewestHours:
     """As of the newest commit. Raises LakeError as `table.open_table` does."""
-    newest = _written(root)
+    newest = _read_written_index(root)
     if (
         newest is None or read_commit(root, newest.version) is None
     ):  # torn, or never written: the table has not what it had
-        newest = _from_table(root)
+        newest = _build_from_table(root)
     while (actions := read_commit(root, newest.version + 1)) is not None:
         newest.apply_commit(iter(actions))
-    return newest if newest.has_enough_hours() and newest.hours_with_files() else _from_table(root)
+    return newest if newest.has_enough_hours() and newest.list_hours_with_files() else _build_from_table(root)
 
 
 def advance_index(root: Folder) -> int:
     """Write the file again, as of the newest commit; returns that version."""
     newest = read_index(root)
-    folders.write_json(_path(root), asdict(newest))
+    folders.write_json(_get_index_path(root), asdict(newest))
     return newest.version
 
 
 def delete_index(root: Folder) -> None:
     """Delete the file: it may tell of a version that is no more."""
-    _path(root).unlink(missing_ok=True)
+    _get_index_path(root).unlink(missing_ok=True)
 
 
-def _path(root: Folder) -> Folder:
+def _get_index_path(root: Folder) -> Folder:
     return root.parent / f"{root.name}.newest.json"
 
 
-def _written(root: Folder) -> NewestHours | None:
+def _read_written_index(root: Folder) -> NewestHours | None:
     try:
-        value = json.loads(_path(root).read_text())
+        value = json.loads(_get_index_path(root).read_text())
         hours = {int(hour): dict(files) for hour, files in value["hours"].items()}
         return NewestHours(int(value["version"]), int(value["since"]), hours)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _from_table(root: Folder) -> NewestHours:
+def _build_from_table(root: Folder) -> NewestHours:
     from whale_platform.lake.delta import table  # the library takes longer to load than the newest hour to read
 
     opened = table.open_table(root)

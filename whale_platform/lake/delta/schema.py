@@ -86,6 +86,6 @@ def _names(folder: Folder) -> list[str]:
         raise LakeError(f"the lake can't be reached: {error}") from None
 
 
-def fits_narrow(number: str) -> str:
+def build_narrow_check(number: str) -> str:
     """SQL (DuckDB and Spark alike): whether decimal(18,8) holds this decimal(38,18) exactly."""
     return f"coalesce(try_cast({number} AS {NARROW_DECIMAL}) = {number}, false)"

@@ -120,7 +120,7 @@ def read_position(table: DeltaTable, topic_id: str, partition: int) -> int:
     return table.transaction_version(kafka_app_id(topic_id, partition)) or 0
 
 
-def last_marker(table: DeltaTable, name: str) -> int | None:
+def read_marker(table: DeltaTable, name: str) -> int | None:
     """The number last recorded with a rewrite under this name."""
     return table.transaction_version(name)
 

@@ -54,8 +54,8 @@ def export_trades(
     opened = table.open_table(root, wanted.version)
     files = table.list_files(opened, wanted.start, wanted.end)
     hours = len({file.start for file in files})
-    sql = _select(root, [file.path for file in files], wanted, kind)
-    with _beside(out) as path, query.explain_errors(root, wanted.version), engine.connect(root) as connection:
+    sql = _build_select(root, [file.path for file in files], wanted, kind)
+    with _write_beside(out) as path, query.explain_errors(root, wanted.version), engine.connect(root) as connection:
         connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
         statement = f"COPY ({sql}) TO {quote_literal(str(path))} ({COPY_OPTIONS[kind]}, USE_TMP_FILE false)"
         query.run_interruptible(connection, statement, lambda share: progress(share * hours, hours))
@@ -65,7 +65,7 @@ def export_trades(
 
 
 @contextmanager
-def _beside(out: Path) -> Iterator[Path]:
+def _write_beside(out: Path) -> Iterator[Path]:
     """A name beside `out` that becomes `out` at the end, and is gone where there is none."""
     path = out.with_name(f".{out.name}.{os.getpid()}.part")
     path.touch()
@@ -78,11 +78,11 @@ def _beside(out: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _select(root: Folder, paths: Sequence[str], wanted: ExportSelection, kind: ExportFormat) -> str:
+def _build_select(root: Folder, paths: Sequence[str], wanted: ExportSelection, kind: ExportFormat) -> str:
     columns = ", ".join(
-        _text(column.name, column.duck) if kind == "csv" else column.name for column in EXPORTED_COLUMNS
+        _format_column(column.name, column.duck) if kind == "csv" else column.name for column in EXPORTED_COLUMNS
     )
-    conditions = [f"event_time >= {_moment(wanted.start)}", f"event_time < {_moment(wanted.end)}"]
+    conditions = [f"event_time >= {_format_moment(wanted.start)}", f"event_time < {_format_moment(wanted.end)}"]
     if wanted.symbols:
         conditions.append(f"symbol IN ({', '.join(quote_literal(symbol) for symbol in wanted.symbols)})")
     if wanted.exchange is not None:
@@ -90,7 +90,7 @@ def _select(root: Folder, paths: Sequence[str], wanted: ExportSelection, kind: E
     return f"SELECT {columns} FROM {engine.select_trades(root, paths)} WHERE {' AND '.join(conditions)}"
 
 
-def _text(name: str, kind: str) -> str:
+def _format_column(name: str, kind: str) -> str:
     if kind.startswith("DECIMAL"):
         return f"rtrim(rtrim({name}::VARCHAR, '0'), '.') AS {name}"
     if kind == "TIMESTAMPTZ":
@@ -98,5 +98,5 @@ def _text(name: str, kind: str) -> str:
     return name
 
 
-def _moment(time: datetime) -> str:
+def _format_moment(time: datetime) -> str:
     return f"TIMESTAMPTZ {quote_literal(time.isoformat())}"

@@ -44,11 +44,11 @@ def write_sorted(connection: duckdb.DuckDBPyConnection, rows: str, root: Folder,
     assert found is not None
     values = dict(zip(STATISTICS_COLUMNS, zip(found[1::2], found[2::2], strict=True), strict=True))
     stats = {
-        "minValues": {name: _said(low) for name, (low, _) in values.items() if low is not None},
-        "maxValues": {name: _said(high) for name, (_, high) in values.items() if high is not None},
+        "minValues": {name: _format_statistic(low) for name, (low, _) in values.items() if low is not None},
+        "maxValues": {name: _format_statistic(high) for name, (_, high) in values.items() if high is not None},
     }
     return NewFile(path, start, int(found[0]), full.stat().st_size, stats)
 
 
-def _said(value: object) -> object:
+def _format_statistic(value: object) -> object:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value

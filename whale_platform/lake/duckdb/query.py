@@ -66,19 +66,19 @@ def run_query(root: Folder, sql: str, version: int | None, copy: CopyTable) -> I
             raise InvalidStatementError(
                 f"version {version} is one of the lake, and the statement does not name `{TRADES}`"
             )
-        paths = _view(connection, root, version) if TRADES in names else []
+        paths = _create_trades_view(connection, root, version) if TRADES in names else []
         if NEWEST in names:
-            paths += _view_newest(connection, root)
+            paths += _create_newest_view(connection, root)
         connection.execute("CREATE SCHEMA public; SET search_path = 'main,public'")
         with TemporaryDirectory(prefix="whale-query-") as folder:
             if not folders.scratch_folder(root).is_dir():
                 connection.execute(f"SET temp_directory = {quote_literal(folder)}")
-            for name in sorted(names - {TRADES, NEWEST} - _known(connection)):
-                _load(connection, name, Path(folder) / "table.csv", copy)
-            _lock(connection, paths)
+            for name in sorted(names - {TRADES, NEWEST} - _list_internal_views(connection)):
+                _load_postgres_table(connection, name, Path(folder) / "table.csv", copy)
+            _lock_connection(connection, paths)
             run_interruptible(connection, sql, lambda share: None)
             columns = tuple(column[0] for column in connection.description or ())
-            yield LakeQueryResult(columns, _rows(connection))
+            yield LakeQueryResult(columns, _fetch_rows(connection))
 
 
 @contextmanager
@@ -114,23 +114,23 @@ def run_interruptible(connection: duckdb.DuckDBPyConnection, statement: str, pro
         running.result()
 
 
-def _view(connection: duckdb.DuckDBPyConnection, root: Folder, version: int | None) -> list[str]:
+def _create_trades_view(connection: duckdb.DuckDBPyConnection, root: Folder, version: int | None) -> list[str]:
     paths = [file.path for file in table.list_files(table.open_table(root, version))]
     connection.execute(f"CREATE VIEW {TRADES} AS {engine.select_trades(root, paths)[1:-1]}")
     return [str(root / path) for path in paths]
 
 
-def _view_newest(connection: duckdb.DuckDBPyConnection, root: Folder) -> list[str]:
-    paths = newest.read_index(root).files(1)
+def _create_newest_view(connection: duckdb.DuckDBPyConnection, root: Folder) -> list[str]:
+    paths = newest.read_index(root).list_files(1)
     connection.execute(f"CREATE VIEW {NEWEST} AS {engine.select_trades(root, paths)[1:-1]}")
     return [str(root / path) for path in paths]
 
 
-def _known(connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _list_internal_views(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()}
 
 
-def _load(connection: duckdb.DuckDBPyConnection, name: str, path: Path, copy: CopyTable) -> None:
+def _load_postgres_table(connection: duckdb.DuckDBPyConnection, name: str, path: Path, copy: CopyTable) -> None:
     columns = copy(name, path)
     if columns:
         kinds = ", ".join(f"{quote_literal(column)}: {quote_literal(kind)}" for column, kind in columns)
@@ -140,13 +140,13 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, path: Path, copy: Co
         path.unlink()
 
 
-def _lock(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
+def _lock_connection(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
     """From here on no file but these, no Python variable, no other setting."""
     listed = ", ".join(quote_literal(path) for path in paths)
     connection.execute(f"SET allowed_paths = [{listed}]::VARCHAR[]; SET python_enable_replacements = false")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
-def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+def _fetch_rows(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     while chunk := connection.fetchmany(FETCH_ROWS):
         yield from chunk

@@ -38,7 +38,7 @@ def validate_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> set[s
     while nodes:
         node, hidden = nodes.pop()
         if isinstance(node, dict):
-            name = _named(node)
+            name = _check_node(node)
             if name is not None and name not in hidden:
                 names.add(name)
             if node.get("type") == "RECURSIVE_CTE_NODE":
@@ -53,7 +53,7 @@ def validate_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> set[s
     return names
 
 
-def _named(node: dict[str, Any]) -> str | None:
+def _check_node(node: dict[str, Any]) -> str | None:
     kind = node.get("type")
     if isinstance(kind, str) and kind.endswith("_NODE") and kind not in ALLOWED_NODES:
         raise InvalidStatementError(ALLOWED_STATEMENTS)

@@ -70,8 +70,8 @@ def load_dump(dump: DumpFile, folder: Path, tell: ImportProgress) -> LoadedDump:
         reject_dump(dump.path, "holds no trades: download it again")
     tell("checking", 0, 1)
     with engine.connect(folder) as connection:
-        _read(connection, dump, lines, head, rows)
-        unit = _check(connection, dump, lines, head, count)
+        _read_csv(connection, dump, lines, head, rows)
+        unit = _check_rows(connection, dump, lines, head, count)
         once = folder / "once.parquet"
         if kept := _check_ids(connection, dump, once):
             rows.unlink()
@@ -86,21 +86,21 @@ def load_dump(dump: DumpFile, folder: Path, tell: ImportProgress) -> LoadedDump:
     return LoadedDump(rows, kept, count - head - kept, by_hour, unit, sha256, checked)
 
 
-def notional_wide() -> str:
-    """SQL: the exact product of a row's price and quantity where it goes into `notional_wide`, else null."""
+def build_notional_wide() -> str:
+    """SQL: the exact product of a row's price and quantity where it goes into `build_notional_wide`, else null."""
     digits = [f"rtrim({name}::VARCHAR, '0')" for name in ("price", "quantity")]
     whole = " * ".join(f"replace({text}, '.', '')::HUGEINT" for text in digits)
-    scale = f"(10 ^ ({plausibility.MAX_DECIMALS} - {_decimals()}))::HUGEINT"
+    scale = f"(10 ^ ({plausibility.MAX_DECIMALS} - {_build_decimals_count()}))::HUGEINT"
     exact = f"({whole} * {scale})::DECIMAL(31,0) * 0.000000000000000001"
     return f"CASE WHEN narrow THEN NULL ELSE ({exact})::{WIDE_DECIMAL} END"
 
 
-def _decimals() -> str:
+def _build_decimals_count() -> str:
     digits = [f"rtrim({name}::VARCHAR, '0')" for name in ("price", "quantity")]
     return "(" + " + ".join(f"strlen({text}) - strpos({text}, '.')" for text in digits) + ")"
 
 
-def _read(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, head: int, out: Path) -> None:
+def _read_csv(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, head: int, out: Path) -> None:
     """The CSV as Parquet (`loaded`) with exact types; null where a field is not written as it should be."""
     columns = DUMP_COLUMNS[dump.kind].split(",")
     first, last = ("firstTradeId", "lastTradeId") if dump.kind == "aggTrades" else (columns[0], columns[0])
@@ -129,7 +129,7 @@ def _read(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, he
     connection.execute(f"CREATE VIEW loaded AS SELECT *, file_row_number + {1 + head} AS line FROM {parquet}")
 
 
-def _check(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, head: int, count: int) -> int:
+def _check_rows(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, head: int, count: int) -> int:
     """Every row by itself; returns how many microseconds 1 in `time` is."""
     found = connection.execute(f'SELECT count(*), max("time") >= {MICROS_FROM} FROM loaded').fetchone()
     assert found is not None
@@ -138,7 +138,9 @@ def _check(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, h
             blank = next((number for number, line in enumerate(file, 1) if not line.strip()), None)
         reject_dump(dump.path, "is empty: download it again", blank)
     unit = 1 if found[1] else 1000
-    worst = connection.execute(f"SELECT min(line), arg_min(why, line) FROM ({_reasons(dump, unit)}) WHERE why <> ''")
+    worst = connection.execute(
+        f"SELECT min(line), arg_min(why, line) FROM ({_build_reasons_query(dump, unit)}) WHERE why <> ''"
+    )
     line, why = worst.fetchone() or (None, None)
     if line is not None:
         with lines.open("rb") as file:
@@ -149,11 +151,11 @@ def _check(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, h
 
 def _check_ids(connection: duckdb.DuckDBPyConnection, dump: DumpFile, out: Path) -> int | None:
     """No id has two contents. Returns how many rows are left in `out`, and in `loaded`, where lines are repeated."""
-    if _again(connection, "()", "id <= id_before OR first <= last_before") is None:
+    if _find_repeated_lines(connection, "()", "id <= id_before OR first <= last_before") is None:
         return None
     # not in the order of ids, as Binance writes them, or with lines that are repeated: so look again, in that order
     kept = None
-    if _again(connection, "(ORDER BY id)", "id = id_before") is not None:
+    if _find_repeated_lines(connection, "(ORDER BY id)", "id = id_before") is not None:
         content = 'id, first, last, price, quantity, "time", maker, narrow'
         connection.execute(
             f"COPY (SELECT {content}, min(line) AS line FROM loaded GROUP BY ALL ORDER BY line) "
@@ -162,8 +164,8 @@ def _check_ids(connection: duckdb.DuckDBPyConnection, dump: DumpFile, out: Path)
         connection.execute(f"CREATE OR REPLACE VIEW loaded AS SELECT * FROM read_parquet({quote_literal(str(out))})")
         found = connection.execute("SELECT count(*) FROM loaded").fetchone()
         kept = int(found[0]) if found else 0
-    again = _again(connection, "(ORDER BY id)", "id = id_before")
-    again = again or _again(connection, "(ORDER BY first)", "first <= last_before")
+    again = _find_repeated_lines(connection, "(ORDER BY id)", "id = id_before")
+    again = again or _find_repeated_lines(connection, "(ORDER BY first)", "first <= last_before")
     if again is not None:
         reject_dump(
             dump.path, f"has an id that line {again[1]:,} has too, with another content: download it again", again[0]
@@ -171,7 +173,7 @@ def _check_ids(connection: duckdb.DuckDBPyConnection, dump: DumpFile, out: Path)
     return kept
 
 
-def _reasons(dump: DumpFile, unit: int) -> str:
+def _build_reasons_query(dump: DumpFile, unit: int) -> str:
     """SQL: each line with what is wrong with it; the first reason that holds, null where there is none."""
     low, high = (int(moment.timestamp()) * 1_000_000 // unit for moment in (dump.start, dump.end))
     names = ("id", "first", "last", "price", "quantity", '"time"', "maker")
@@ -183,7 +185,7 @@ def _reasons(dump: DumpFile, unit: int) -> str:
         f"quantity <= 0 OR quantity > {plausibility.MAX_QUANTITY:f}": "has a quantity that can't be",
         # doubles are near enough here: what the columns can hold is a hundred million times as much
         f"price::DOUBLE * quantity::DOUBLE > {plausibility.MAX_NOTIONAL:f}": "has an amount that can't be",
-        f"CASE WHEN NOT narrow THEN {_decimals()} > {plausibility.MAX_DECIMALS} END": (
+        f"CASE WHEN NOT narrow THEN {_build_decimals_count()} > {plausibility.MAX_DECIMALS} END": (
             "has more decimals than add up exactly"
         ),
         f"last < first OR last - first >= {MOST_FILLS}": "has trade ids that can't be",
@@ -192,7 +194,7 @@ def _reasons(dump: DumpFile, unit: int) -> str:
     return f"SELECT line, CASE {cases} END AS why FROM loaded"
 
 
-def _again(connection: duckdb.DuckDBPyConnection, order: str, condition: str) -> tuple[int, int] | None:
+def _find_repeated_lines(connection: duckdb.DuckDBPyConnection, order: str, condition: str) -> tuple[int, int] | None:
     """Lines of two rows, one after the other in this order, for which `condition` holds: (later, earlier)."""
     before = ", ".join(f"lag({name}) OVER {order} AS {name}_before" for name in ("id", "last", "line"))
     found = connection.execute(

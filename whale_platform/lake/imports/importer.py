@@ -53,16 +53,16 @@ def import_dump(root: Folder, dump: DumpFile, about: Mapping[str, Any], tell: Im
 
     Raises InvalidDumpError (nothing was changed) and other LakeErrors.
     """
-    with _work(root) as folder:
+    with _open_work_folder(root) as folder:
         loaded = dump_loader.load_dump(dump, folder, tell)
         table.create_table(root)
         name = f"import/{loaded.sha256}"
-        marked = table.last_marker(table.open_table(root), name) or 0
-        there = _still_there(root, dump, loaded, marked)
+        marked = table.read_marker(table.open_table(root), name) or 0
+        there = _find_imported_hours(root, dump, loaded, marked)
         new = 0
         for number, (start, _) in enumerate(loaded.hours, 1):
             if start not in there:
-                rows, mark = _rows(dump, loaded, start), (name, max(number, marked))
+                rows, mark = _build_hour_query(dump, loaded, start), (name, max(number, marked))
                 done = rewrite.rewrite_hour(root, start, {**about, "file": dump.path.name}, rows, mark, distinct=True)
                 new += done.rows_after - done.rows_before if done else 0
             tell("importing", number, len(loaded.hours))
@@ -71,7 +71,7 @@ def import_dump(root: Folder, dump: DumpFile, about: Mapping[str, Any], tell: Im
 
 
 @contextmanager
-def _work(root: Folder) -> Iterator[Path]:
+def _open_work_folder(root: Folder) -> Iterator[Path]:
     """An empty folder for this import alone, deleted afterwards. Raises ConcurrentCommitError where another import is
     under way."""
     folder = folders.scratch_folder(root) / WORK_FOLDER
@@ -91,7 +91,7 @@ def _work(root: Folder) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _still_there(root: Folder, dump: DumpFile, loaded: LoadedDump, marked: int) -> set[datetime]:
+def _find_imported_hours(root: Folder, dump: DumpFile, loaded: LoadedDump, marked: int) -> set[datetime]:
     """Of the first `marked` hours those that have as many trades of the symbol as the dump: they need no import."""
     if not marked:
         return set()
@@ -111,13 +111,15 @@ def _still_there(root: Folder, dump: DumpFile, loaded: LoadedDump, marked: int) 
     return there
 
 
-def _rows(dump: DumpFile, loaded: LoadedDump, start: datetime) -> Callable[[duckdb.DuckDBPyConnection], str]:
+def _build_hour_query(
+    dump: DumpFile, loaded: LoadedDump, start: datetime
+) -> Callable[[duckdb.DuckDBPyConnection], str]:
     """SQL of the dump's rows of one hour in the lake's columns."""
     low, high = (int(moment.timestamp()) * 1_000_000 // loaded.unit for moment in (start, start + HOUR))
     names = {"exchange": EXCHANGE, "symbol": dump.symbol, "base": dump.base, "quote": dump.quote, "source": "import"}
     sql = f"""SELECT {", ".join(f"{quote_literal(text)} AS {name}" for name, text in names.items())},
         first AS trade_id, (last - first + 1)::INTEGER AS fills, true AS dense, price, quantity,
-        {dump_loader.notional_wide()} AS notional_wide, CASE WHEN maker THEN 'sell' ELSE 'buy' END AS side,
+        {dump_loader.build_notional_wide()} AS notional_wide, CASE WHEN maker THEN 'sell' ELSE 'buy' END AS side,
         make_timestamp("time" * {loaded.unit})::TIMESTAMPTZ AS event_time, NULL::TIMESTAMPTZ AS received_time,
         NULL::VARCHAR AS taker_order_id, NULL::INTEGER AS topic_partition, NULL::BIGINT AS topic_offset
         FROM read_parquet({quote_literal(str(loaded.file))}) WHERE "time" >= {low} AND "time" < {high}"""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from whale_platform.contracts import raw_trade
 from whale_platform.contracts.raw_trade import read_fill
-from whale_platform.lake.delta.schema import WIDE_DECIMAL, fits_narrow
+from whale_platform.lake.delta.schema import WIDE_DECIMAL, build_narrow_check
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb.engine import quote_literal
 
@@ -37,7 +37,7 @@ def select_spooled(path: Path) -> str:
     return f"""
     (SELECT exchange, symbol, base, quote, trade_id, 1::INTEGER AS fills, coalesce(dense, true) AS dense,
         price_exact AS price, quantity_exact AS quantity,
-        CASE WHEN NOT ({fits_narrow("price_exact")} AND {fits_narrow("quantity_exact")})
+        CASE WHEN NOT ({build_narrow_check("price_exact")} AND {build_narrow_check("quantity_exact")})
             THEN notional_exact END AS notional_wide,
         side, make_timestamptz(event_time) AS event_time, make_timestamptz(received_time) AS received_time, source,
         taker_order_id, p AS topic_partition, o AS topic_offset

@@ -81,7 +81,7 @@ def rewrite_hour(
             root, sum(file.size for file in found), f"to rewrite the hour of {start:%Y-%m-%d %H:%M}"
         )
         with engine.connect(root) as connection:
-            good = [file for file in found if not (without_damaged and _broken(connection, root, file))]
+            good = [file for file in found if not (without_damaged and _is_unreadable(connection, root, file))]
             rows = f"SELECT {', '.join(COLUMN_NAMES)} FROM {engine.select_rows(root, [file.path for file in good])}"
             if more is not None:
                 rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(COLUMN_NAMES)} FROM ({more(connection)})"
@@ -129,7 +129,7 @@ def is_sorted(file: LakeFile) -> bool:
     return Path(file.path).name.startswith(parquet_writer.SORTED_PREFIX)
 
 
-def hours_to_compact(root: Folder, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
+def find_hours_to_compact(root: Folder, start: datetime | None = None, end: datetime | None = None) -> list[datetime]:
     """Hours in [start, end), aware UTC, that are not one sorted file."""
     hours: dict[datetime, list[LakeFile]] = {}
     for file in table.list_files(table.open_table(root), start, end):
@@ -167,7 +167,7 @@ def select_distinct(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
     """
 
 
-def _broken(connection: duckdb.DuckDBPyConnection, root: Folder, file: LakeFile) -> bool:
+def _is_unreadable(connection: duckdb.DuckDBPyConnection, root: Folder, file: LakeFile) -> bool:
     try:
         with engine.translate_duckdb_errors():
             every = ", ".join(f"max({name})" for name in COLUMN_NAMES)

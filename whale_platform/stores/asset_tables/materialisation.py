@@ -55,7 +55,7 @@ class HourRange:
 
 
 @contextmanager
-def exclusive_materialisation(dsn: str, table: str) -> Iterator[Cursor]:
+def open_exclusive_transaction(dsn: str, table: str) -> Iterator[Cursor]:
     """A transaction in which nobody else makes rows of `table`. Raises as `open_transaction` does."""
     with (
         open_transaction(dsn, "whale-assets", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,

@@ -43,7 +43,7 @@ class StreamRowSnapshot:
     windows: Mapping[MarketHour, tuple[int, int, int]]  # by exchange, symbol, minute
     whales: Mapping[WhaleKey, datetime]
 
-    def without_whales_of(self, trades: Collection[tuple[str, str, int]]) -> "StreamRowSnapshot":
+    def exclude_whales_of(self, trades: Collection[tuple[str, str, int]]) -> "StreamRowSnapshot":
         """These rows but for the whales of `trades` (exchange, symbol, id)."""
         whales = {key: at for key, at in self.whales.items() if (key[0], key[1], key[3]) not in trades}
         return StreamRowSnapshot(self.windows, whales)
@@ -106,7 +106,7 @@ def read_row_snapshot(dsn: str, hours: HourRange) -> StreamRowSnapshot:
         open_transaction(dsn, "whale-recompute", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
         conn.cursor() as cursor,
     ):
-        return StreamRowSnapshot(_windows(cursor, hours), _whales(cursor, hours))
+        return StreamRowSnapshot(_read_window_extents(cursor, hours), _read_whale_times(cursor, hours))
 
 
 def store_recomputed(
@@ -159,7 +159,7 @@ def _store_windows(
     whole: Collection[MarketHour],
     before: StreamRowSnapshot,
 ) -> tuple[int, int]:
-    there = _windows(cursor, hours)
+    there = _read_window_extents(cursor, hours)
     new = {row.key: row for row in windows}
     overruled = {
         key
@@ -174,7 +174,7 @@ def _store_windows(
     for what, some in groupby(sorted({*new, *overruled}), kind):
         keys = list(some)
         if what == "gone":
-            deleted += _in_pages(cursor, _DELETE_WINDOWS, [(*key, there[key][0]) for key in keys])
+            deleted += _execute_in_pages(cursor, _DELETE_WINDOWS, [(*key, there[key][0]) for key in keys])
         elif what == "whole":
             changed += upserts.overrule_windows(cursor, [new[key] for key in keys])
         else:
@@ -193,10 +193,12 @@ def _store_whales(
     rows = {row.key: row for row in whales}
     gone = {
         key
-        for key, at in _whales(cursor, hours).items()
+        for key, at in _read_whale_times(cursor, hours).items()
         if key in before.whales and key not in rows and to_market_hour(key[0], key[1], at) in whole
     }
-    statement = _TAKE_BACK.format(reason=_quoted(cursor, TAKEN_BACK_REASON), by=_quoted(cursor, maker.run_id))
+    statement = _TAKE_BACK.format(
+        reason=_quote_literal(cursor, TAKEN_BACK_REASON), by=_quote_literal(cursor, maker.run_id)
+    )
     new = back = 0
 
     def kind(key: WhaleKey) -> str:
@@ -211,9 +213,9 @@ def _store_whales(
     for what, some in groupby(sorted({*rows, *gone}), kind):
         keys = list(some)
         if what == "gone":
-            back += _in_pages(cursor, statement, keys)
+            back += _execute_in_pages(cursor, statement, keys)
             continue
-        _in_pages(cursor, _RECOGNISE, keys)
+        _execute_in_pages(cursor, _RECOGNISE, keys)
         if what == "whole":
             new += upserts.overrule_whales(cursor, [rows[key] for key in keys])
         else:
@@ -221,12 +223,12 @@ def _store_whales(
     return new, back
 
 
-def _windows(cursor: Cursor, hours: HourRange) -> dict[MarketHour, tuple[int, int, int]]:
+def _read_window_extents(cursor: Cursor, hours: HourRange) -> dict[MarketHour, tuple[int, int, int]]:
     cursor.execute(_WINDOWS, (hours.start, hours.end))
     return {(exchange, symbol, minute): (*extent,) for exchange, symbol, minute, *extent in cursor.fetchall()}
 
 
-def _whales(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, datetime]:
+def _read_whale_times(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, datetime]:
     cursor.execute(_WHALES, (hours.start, hours.end))
     return {(exchange, symbol, kind, number): at for exchange, symbol, kind, number, at in cursor.fetchall()}
 
@@ -236,7 +238,7 @@ def to_market_hour(exchange: str, symbol: str, time: datetime) -> MarketHour:
     return exchange, symbol, time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _in_pages(cursor: Cursor, statement: str, keys: Sequence[tuple[object, ...]]) -> int:
+def _execute_in_pages(cursor: Cursor, statement: str, keys: Sequence[tuple[object, ...]]) -> int:
     count = 0
     for start in range(0, len(keys), upserts.PAGE):
         execute_values(cursor, statement, keys[start : start + upserts.PAGE], page_size=upserts.PAGE)
@@ -244,5 +246,5 @@ def _in_pages(cursor: Cursor, statement: str, keys: Sequence[tuple[object, ...]]
     return count
 
 
-def _quoted(cursor: Cursor, text: str) -> str:
+def _quote_literal(cursor: Cursor, text: str) -> str:
     return cursor.mogrify("%s", (text,)).decode().replace("%", "%%")

@@ -67,7 +67,7 @@ def plan_retention(
         "imported": imported,
     }
     found = fetch_rows(dsn, _DAYS, values)
-    return [StreamTableDay(day, windows, whales, _why_kept(dsn, day)) for day, windows, whales in found]
+    return [StreamTableDay(day, windows, whales, _explain_kept(dsn, day)) for day, windows, whales in found]
 
 
 def apply_retention(dsn: str, days: list[StreamTableDay], sure: bool = False) -> int:
@@ -87,7 +87,7 @@ def apply_retention(dsn: str, days: list[StreamTableDay], sure: bool = False) ->
     return gone
 
 
-def _why_kept(dsn: str, day: date) -> str:
+def _explain_kept(dsn: str, day: date) -> str:
     start = _midnight(day)
     hours = HourRange(start, start + timedelta(days=1))
     stale = sorted({*rollups.find_stale_rollup_hours(dsn, hours), *whale_reports.find_stale_report_hours(dsn, hours)})
@@ -102,8 +102,8 @@ def _drop(dsn: str, planned: StreamTableDay) -> None:
         open_transaction(dsn, "whale-retention", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
         conn.cursor() as cursor,
     ):
-        judged = _state(cursor, day)
-    if why := _why_kept(dsn, day):
+        judged = _read_day_state(cursor, day)
+    if why := _explain_kept(dsn, day):
         raise DayChangedError(f"{day} has changed since it was planned: {why}")
     with (
         open_transaction(dsn, "whale-retention", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
@@ -111,7 +111,7 @@ def _drop(dsn: str, planned: StreamTableDay) -> None:
     ):
         cursor.execute("SET LOCAL lock_timeout = '5s'")
         cursor.execute("LOCK TABLE ONLY trade_windows IN ACCESS EXCLUSIVE MODE")  # first, as who writes takes it first
-        if _state(cursor, day) != judged:
+        if _read_day_state(cursor, day) != judged:
             raise DayChangedError(f"{day} has changed since it was planned: windows were written meanwhile")
         if planned.whales:
             cursor.execute(_DELETE_PRICES, (day,))
@@ -121,7 +121,7 @@ def _drop(dsn: str, planned: StreamTableDay) -> None:
         drop_day(cursor, day)
 
 
-def _state(cursor: Cursor, day: date) -> object:
+def _read_day_state(cursor: Cursor, day: date) -> object:
     """Differs once a window of the day has been written or deleted; None where there is no partition of it."""
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (partition_name(day),))
     if cursor.fetchone() != (True,):

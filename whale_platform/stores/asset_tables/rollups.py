@@ -17,8 +17,8 @@ from whale_platform.stores.asset_tables.materialisation import (
     build_upsert_clause,
     build_whole_hour_values,
     build_windowless_delete,
-    exclusive_materialisation,
     fetch_rows,
+    open_exclusive_transaction,
 )
 
 
@@ -100,7 +100,7 @@ ORDER BY hour
 
 def materialise_rollups(dsn: str, hours: HourRange, maker: Provenance) -> int:
     """Materialise these hours again from the stream table; returns the rows written. Repeatable."""
-    with exclusive_materialisation(dsn, "hourly_rollups") as cursor:
+    with open_exclusive_transaction(dsn, "hourly_rollups") as cursor:
         return write_rollups(cursor, hours, maker, ())
 
 

@@ -21,8 +21,8 @@ from whale_platform.stores.asset_tables.materialisation import (
     build_upsert_clause,
     build_whole_hour_values,
     build_windowless_delete,
-    exclusive_materialisation,
     fetch_rows,
+    open_exclusive_transaction,
 )
 from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
 
@@ -145,7 +145,7 @@ def materialise_reports(dsn: str, hours: HourRange, maker: Provenance, prices: S
 
     `prices` around whales, as the lake has them now, are stored first.
     """
-    with exclusive_materialisation(dsn, "whale_reports") as cursor:
+    with open_exclusive_transaction(dsn, "whale_reports") as cursor:
         whale_prices.write_prices(cursor, prices, maker)
         return write_reports(cursor, hours, maker, ())
 
@@ -157,7 +157,7 @@ def write_reports(
     also away."""
     values = build_whole_hour_values(whole) | {"start": hours.start, "end": hours.end}
     cursor.execute(build_windowless_delete("whale_reports"), values)
-    return cursor.rowcount + _make(cursor, maker, values, "", _LESS)
+    return cursor.rowcount + _upsert_reports(cursor, maker, values, "", _LESS)
 
 
 def rewrite_neighbours(cursor: Cursor, maker: Provenance, whole: Collection[tuple[str, str, datetime]]) -> int:
@@ -171,10 +171,10 @@ def rewrite_neighbours(cursor: Cursor, maker: Provenance, whole: Collection[tupl
     hours = sorted(hour for *_, hour in near)
     values = build_whole_hour_values(()) | {"start": hours[0], "end": hours[-1] + HOUR}
     values |= {f"near_{name}": keys for name, keys in build_whole_hour_values(near).items()}
-    return _make(cursor, maker, values, _NEAR, _LESS_OF_ITS_OWN)
+    return _upsert_reports(cursor, maker, values, _NEAR, _LESS_OF_ITS_OWN)
 
 
-def _make(cursor: Cursor, maker: Provenance, values: dict[str, object], only: str, less: str) -> int:
+def _upsert_reports(cursor: Cursor, maker: Provenance, values: dict[str, object], only: str, less: str) -> int:
     parts = {"stream": _STREAM, "columns": _COLUMNS, "only": only, "replacing": build_upsert_clause(_COLUMNS, less)}
     made_by = {"run": maker.run_id, "code": maker.code_version, "largest": LARGEST}
     cursor.execute(_MAKE.format(**parts), values | made_by)

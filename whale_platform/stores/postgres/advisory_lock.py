@@ -34,7 +34,7 @@ def hold_advisory_lock(dsn: str, what: str, who: str, waits: Callable[[str], Non
     try:
         while True:
             with translate_errors(), conn.cursor() as cursor:
-                if (why := _taken(cursor, what)) is None:
+                if (why := _try_lock(cursor, what)) is None:
                     break
                 conn.rollback()
             if waits is None:
@@ -46,7 +46,7 @@ def hold_advisory_lock(dsn: str, what: str, who: str, waits: Callable[[str], Non
         conn.close()
 
 
-def _taken(cursor: Cursor, what: str) -> str | None:
+def _try_lock(cursor: Cursor, what: str) -> str | None:
     """None where the lock is ours now, else who has it."""
     cursor.execute(_TAKE, (what,))
     if (cursor.fetchone() or (False,))[0]:

@@ -66,7 +66,7 @@ def connect(
             "WHALE_POSTGRES_DSN is not a connection string that Postgres's client library understands"
         ) from None
     except psycopg2.OperationalError as error:
-        raise StoreUnavailableError(_explained(_without_secrets(_one_line(error), dsn))) from None
+        raise StoreUnavailableError(_explain_tls_refusal(_mask_secrets(_shorten_error(error), dsn))) from None
     values = {"statement_timeout": str(int(statement_timeout_s * 1000)), "timezone": "UTC", **more}
     settings = "".join(f"SET {'' if own_session else 'LOCAL '}{name} = '{value}';" for name, value in values.items())
     try:
@@ -108,19 +108,19 @@ def translate_errors() -> Iterator[None]:
 def to_store_error(error: psycopg2.Error) -> Exception:
     """Return the PostgresError that says what `error` says, or `error` itself where none does."""
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | psycopg2.InternalError):
-        return StoreUnavailableError(_one_line(error))
+        return StoreUnavailableError(_shorten_error(error))
     if isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):
         return RowRejectedError(error.diag.constraint_name or type(error).__name__)
     if isinstance(error, psycopg2.ProgrammingError | psycopg2.NotSupportedError):
-        return SchemaMismatchError(_one_line(error))
+        return SchemaMismatchError(_shorten_error(error))
     return error
 
 
-def _one_line(error: Exception) -> str:
+def _shorten_error(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _explained(message: str) -> str:
+def _explain_tls_refusal(message: str) -> str:
     """A refusal of TLS, with what to set."""
     if re.search("certificate verify failed|signature failure|does not match host name", message):
         return f"{message}: give the DSN sslrootcert=FILE with the authority that signed for that host name"
@@ -133,7 +133,7 @@ def _explained(message: str) -> str:
     return message
 
 
-def _without_secrets(message: str, dsn: str) -> str:
+def _mask_secrets(message: str, dsn: str) -> str:
     """libpq quotes the part of a string that it could not resolve, which may be a piece of an unescaped password."""
     userinfo, at, _ = dsn.rpartition("@")
     for part in re.split(r"[:/@]", userinfo.partition("://")[2].partition(":")[2]) if at else ():

@@ -53,7 +53,7 @@ class ConnectionPool:
         finally:
             self._free.release()
 
-    def rows(self, statement: Any, values: tuple[object, ...] | dict[str, object] = ()) -> list[tuple[Any, ...]]:
+    def fetch_rows(self, statement: Any, values: tuple[object, ...] | dict[str, object] = ()) -> list[tuple[Any, ...]]:
         """All rows of one statement; text, or composed by psycopg2.sql. Raises as `read`."""
 
         def ask(cursor: Cursor) -> list[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ SELECT pg_is_in_recovery(), pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_la
 def describe_replica_lag(pool: ConnectionPool) -> str:
     """Why what the replica gives is old; empty where it is not, or it is no replica. Raises what `ConnectionPool.read`
     raises."""
-    replica, all_replayed, receives, age_s = pool.rows(_STATE)[0]
+    replica, all_replayed, receives, age_s = pool.fetch_rows(_STATE)[0]
     since = "" if age_s is None else f"; its newest change is {age_s:.0f} s old"
     if not replica:
         return ""

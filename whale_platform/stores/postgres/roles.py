@@ -48,13 +48,13 @@ def ensure_roles(settings: Settings) -> list[Role]:
 
     Raises PostgresUnusableError; OSError where a password can't be written down.
     """
-    passwords = {} if settings.postgres_dsn is not None else {role: _password(settings, role) for role in ROLES}
+    passwords = {} if settings.postgres_dsn is not None else {role: _ensure_password(settings, role) for role in ROLES}
     conn = connect(settings.dsn(direct=True), "whale-migrate", statement_timeout_s=60.0)
     try:
         with translate_errors(), conn, conn.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            _make(cursor, passwords)
-            granted = [role for role in ROLES if _there(cursor, role)]
+            _create_roles(cursor, passwords)
+            granted = [role for role in ROLES if _role_exists(cursor, role)]
             for role in granted:
                 _grant(cursor, role)
         return granted
@@ -90,7 +90,7 @@ def transfer_ownership(dsn: str, role: Role) -> int:
         conn.close()
 
 
-def _password(settings: Settings, role: Role) -> str:
+def _ensure_password(settings: Settings, role: Role) -> str:
     path: Path = settings.role_password_file(role)
     if not path.exists():
         fresh = path.with_name(f"{path.name}.new")
@@ -101,17 +101,17 @@ def _password(settings: Settings, role: Role) -> str:
     return path.read_text().strip()
 
 
-def _make(cursor: Cursor, passwords: Mapping[Role, str]) -> None:
+def _create_roles(cursor: Cursor, passwords: Mapping[Role, str]) -> None:
     """The hash alone is sent, so that no log of statements can hold a password."""
     for role, password in passwords.items():
         name = sql.Identifier(role_name(role))
-        if not _there(cursor, role):
+        if not _role_exists(cursor, role):
             cursor.execute(sql.SQL("CREATE ROLE {}").format(name))
         hashed = encrypt_password(password, role_name(role), cursor.connection, "scram-sha-256")
         cursor.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(hashed)))
 
 
-def _there(cursor: Cursor, role: Role) -> bool:
+def _role_exists(cursor: Cursor, role: Role) -> bool:
     cursor.execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", (role_name(role),))
     return bool((cursor.fetchone() or (False,))[0])
 

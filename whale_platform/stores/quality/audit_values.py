@@ -87,7 +87,7 @@ def find_whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
     return {hour for (hour,) in fetch_rows(dsn, _HOURS, {"start": start, "end": end, "kind": SINGLE_TRADE})}
 
 
-def stream_alerts(dsn: str, start: datetime, end: datetime) -> Iterator[StoredAlert]:
+def read_alerts(dsn: str, start: datetime, end: datetime) -> Iterator[StoredAlert]:
     """The whales of [start, end) by exchange, symbol (by code point) and trade id."""
     with open_transaction(dsn, "whale-audit", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn:
         with conn.cursor() as first:

@@ -48,13 +48,15 @@ def copy_table(dsn: str, name: str, path: Path) -> list[tuple[str, str]]:
     if name not in list_tables(dsn):
         return []
     found = read_columns(dsn, quote_table(name))
-    kinds = [(column.name, _kind(column)) for column in found]
+    kinds = [(column.name, _to_duckdb_type(column)) for column in found]
     with open_transaction(dsn, "whale-query", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn, conn.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         table = sql.Identifier("public", name)
         numbers = [sql.Identifier(column) for column, kind in kinds if kind == DECIMAL]
         if numbers:
-            checks = sql.SQL(", ").join(sql.SQL("coalesce(bool_or({}), false)").format(_wide(one)) for one in numbers)
+            checks = sql.SQL(", ").join(
+                sql.SQL("coalesce(bool_or({}), false)").format(_build_overflow_check(one)) for one in numbers
+            )
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(checks, table))
             for one, wide in zip(numbers, cursor.fetchone() or (), strict=True):
                 if wide:
@@ -75,10 +77,10 @@ def quote_table(name: str) -> str:
     return 'public."' + name.replace('"', '""') + '"'
 
 
-def _kind(column: PostgresColumn) -> str:
+def _to_duckdb_type(column: PostgresColumn) -> str:
     return DUCKDB_TYPES.get(re.sub(r"\(.*\)", "", column.kind), "VARCHAR")
 
 
-def _wide(number: sql.Identifier) -> sql.Composed:
+def _build_overflow_check(number: sql.Identifier) -> sql.Composed:
     """NaN and infinity count as wide: they are above every number or below."""
     return sql.SQL("abs({0}) >= 1e20 OR scale(trim_scale({0})) > 18").format(number)

@@ -60,7 +60,7 @@ class WhaleBreakdown:
 
 def read_closes(pool: ConnectionPool, since: datetime) -> list[tuple[str, str, list[int], list[str]]]:
     """(exchange, symbol, [epoch seconds of the minutes], [closes]) of every symbol, oldest first."""
-    return [(row[0], row[1], row[2], row[3]) for row in pool.rows(_CLOSES, (since,))]
+    return [(row[0], row[1], row[2], row[3]) for row in pool.fetch_rows(_CLOSES, (since,))]
 
 
 def summarise_whales(pool: ConnectionPool, conditions: Sequence[ColumnCondition]) -> WhaleBreakdown:
@@ -68,9 +68,9 @@ def summarise_whales(pool: ConnectionPool, conditions: Sequence[ColumnCondition]
     text, values = build_where(WHALES, conditions)
     columns = sql.SQL(", ").join(map(sql.Identifier, WHALES.columns))
     return WhaleBreakdown(
-        pool.rows(_HOURS.format(text), values),
-        {row[0]: (row[1], row[2]) for row in pool.rows(_BINS.format(text), (list(SIZES_USD), *values))},
-        pool.rows(_TOP.format(columns, text), (*values, TOP_COUNT)),
+        pool.fetch_rows(_HOURS.format(text), values),
+        {row[0]: (row[1], row[2]) for row in pool.fetch_rows(_BINS.format(text), (list(SIZES_USD), *values))},
+        pool.fetch_rows(_TOP.format(columns, text), (*values, TOP_COUNT)),
     )
 
 
@@ -81,7 +81,7 @@ def read_whale(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) 
         ColumnCondition("symbol", "=", symbol),
         ColumnCondition("trade_id", "=", trade_id),
     ]
-    return next(iter(_dicts(WHALES, read_page(pool, WHALES, keys, None, 1))), None)
+    return next(iter(_to_dicts(WHALES, read_page(pool, WHALES, keys, None, 1))), None)
 
 
 def read_taken_back(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
@@ -91,28 +91,34 @@ def read_taken_back(pool: ConnectionPool, exchange: str, symbol: str, trade_id: 
         ColumnCondition("symbol", "=", symbol),
         ColumnCondition("trade_id", "=", trade_id),
     ]
-    return next(iter(_dicts(TAKEN_BACK, read_page(pool, TAKEN_BACK, keys, None, 1))), None)
+    return next(iter(_to_dicts(TAKEN_BACK, read_page(pool, TAKEN_BACK, keys, None, 1))), None)
 
 
 def read_prices(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
     """The prices around a whale, as reports have them; None until its hour has been reported."""
-    found = pool.rows(_PRICES, (exchange, symbol, trade_id))
+    found = pool.fetch_rows(_PRICES, (exchange, symbol, trade_id))
     return dict(zip(("before", "after_1", "after_5", "after_15"), found[0], strict=True)) if found else None
 
 
 def read_minutes_around(pool: ConnectionPool, exchange: str, symbol: str, time: datetime) -> list[dict[str, Any]]:
     """The windows from a quarter of an hour before the minute `time` to one after, both included, oldest first."""
-    found = read_page(pool, WINDOWS, _of(WINDOWS, exchange, symbol, time - AROUND, time + AROUND + MINUTE), None, 100)
-    return _dicts(WINDOWS, reversed(found))
+    found = read_page(
+        pool, WINDOWS, _build_conditions(WINDOWS, exchange, symbol, time - AROUND, time + AROUND + MINUTE), None, 100
+    )
+    return _to_dicts(WINDOWS, reversed(found))
 
 
 def read_report(pool: ConnectionPool, exchange: str, symbol: str, hour: datetime) -> dict[str, Any] | None:
     """The row of that hour; None where it is not made yet."""
-    found = read_page(pool, REPORTS, _of(REPORTS, exchange, symbol, hour, hour + timedelta(hours=1)), None, 1)
-    return next(iter(_dicts(REPORTS, found)), None)
+    found = read_page(
+        pool, REPORTS, _build_conditions(REPORTS, exchange, symbol, hour, hour + timedelta(hours=1)), None, 1
+    )
+    return next(iter(_to_dicts(REPORTS, found)), None)
 
 
-def _of(listing: Listing, exchange: str, symbol: str, start: datetime, end: datetime) -> list[ColumnCondition]:
+def _build_conditions(
+    listing: Listing, exchange: str, symbol: str, start: datetime, end: datetime
+) -> list[ColumnCondition]:
     return [
         ColumnCondition("exchange", "=", exchange),
         ColumnCondition("symbol", "=", symbol),
@@ -121,5 +127,5 @@ def _of(listing: Listing, exchange: str, symbol: str, start: datetime, end: date
     ]
 
 
-def _dicts(listing: Listing, rows: Any) -> list[dict[str, Any]]:
+def _to_dicts(listing: Listing, rows: Any) -> list[dict[str, Any]]:
     return [dict(zip(listing.columns, row, strict=True)) for row in rows]

@@ -91,13 +91,14 @@ _THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
 def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[Market]:
     """Every (exchange, symbol) with a row in `table`, whose key must begin with the two; in order."""
     return [
-        Market(str(exchange), str(symbol)) for exchange, symbol in pool.rows(_SYMBOLS.format(sql.Identifier(table)))
+        Market(str(exchange), str(symbol))
+        for exchange, symbol in pool.fetch_rows(_SYMBOLS.format(sql.Identifier(table)))
     ]
 
 
 def read_newest_windows(pool: ConnectionPool, wanted: Iterable[Market]) -> list[WindowState]:
     """The newest window of each, as far as it has one."""
-    return [WindowState(*row) for one in wanted for row in pool.rows(_NEWEST_WINDOW, one)]
+    return [WindowState(*row) for one in wanted for row in pool.fetch_rows(_NEWEST_WINDOW, one)]
 
 
 def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[WindowState]:
@@ -112,14 +113,14 @@ def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[Window
         "first": min(starts),
         "last": max(starts),
     }
-    return [WindowState(*row) for row in pool.rows(_THESE_WINDOWS, asked)]
+    return [WindowState(*row) for row in pool.fetch_rows(_THESE_WINDOWS, asked)]
 
 
 def read_newest_whales(pool: ConnectionPool, wanted: Iterable[Market]) -> list[WhaleState]:
     """The newest whale of each that ever had one."""
-    return [WhaleState(*row) for one in wanted for row in pool.rows(_NEWEST_WHALE, one)]
+    return [WhaleState(*row) for one in wanted for row in pool.fetch_rows(_NEWEST_WHALE, one)]
 
 
 def read_current_thresholds(pool: ConnectionPool) -> dict[tuple[str, str], Decimal]:
     """US dollars by (exchange, symbol), `*` for any."""
-    return {(str(exchange), str(symbol)): usd for exchange, symbol, usd in pool.rows(_THRESHOLDS)}
+    return {(str(exchange), str(symbol)): usd for exchange, symbol, usd in pool.fetch_rows(_THRESHOLDS)}

@@ -38,14 +38,14 @@ class Listing:
         return self.key[0]
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
 WINDOWS = Listing(
     "trade_windows",
     ("window_start", "exchange", "symbol"),
-    _words(
+    _split_names(
         "exchange symbol window_start open high low close average_price vwap volume notional buy_volume sell_volume "
         "trade_count first_trade_id last_trade_id last_event_time source run_id updated_at made_from topic_partition "
         "topic_offset base quote usd_via"
@@ -54,7 +54,7 @@ WINDOWS = Listing(
 ROLLUPS = Listing(
     "hourly_rollups",
     ("hour", "exchange", "symbol"),
-    _words(
+    _split_names(
         "exchange symbol hour open high low close vwap volume notional buy_volume sell_volume buy_share "
         "realised_volatility trade_count minutes first_trade_id last_trade_id run_id materialised_at code_version base "
         "quote usd_via"
@@ -63,7 +63,7 @@ ROLLUPS = Listing(
 WHALES = Listing(
     "whale_alerts",
     ("event_time", "exchange", "symbol", "kind", "trade_id"),
-    _words(
+    _split_names(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
         "detected_time source run_id made_from topic_partition topic_offset base quote usd_via"
     ),
@@ -71,7 +71,7 @@ WHALES = Listing(
 TAKEN_BACK = Listing(
     "whales_taken_back",
     ("taken_back_time", "exchange", "symbol", "kind", "trade_id"),
-    _words(
+    _split_names(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time detected_time run_id "
         "reason taken_back_by taken_back_time"
     ),
@@ -79,7 +79,7 @@ TAKEN_BACK = Listing(
 REPORTS = Listing(
     "whale_reports",
     ("hour", "exchange", "symbol"),
-    _words(
+    _split_names(
         "exchange symbol hour whales notional_usd buy_usd sell_usd net_flow_usd market_notional share complete "
         "largest run_id materialised_at code_version"
     ),
@@ -87,7 +87,7 @@ REPORTS = Listing(
 GAPS = Listing(
     "ingest_gaps",
     ("found_time", "exchange", "symbol", "first_id"),
-    _words(
+    _split_names(
         "exchange symbol first_id last_id cause mode state found_time closed_time filled progress_id detail updated_at"
     ),
 )
@@ -103,27 +103,27 @@ def read_page(
     """Up to `limit` rows in `listing.columns`, newest first, that come after the key `after`."""
     text, values = build_where(listing, conditions, after)
     statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT %s").format(
-        _listed(listing.columns),
+        _join_identifiers(listing.columns),
         sql.Identifier(listing.table),
         text,
         sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in listing.key),
     )
-    return pool.rows(statement, (*values, limit))
+    return pool.fetch_rows(statement, (*values, limit))
 
 
 def build_where(
     listing: Listing, conditions: Sequence[ColumnCondition], after: Sequence[object] | None = None
 ) -> tuple[sql.Composable, tuple[object, ...]]:
     """(the clause, empty where nothing is asked; its values)."""
-    conditions = [_plainest(one) for one in conditions]
-    wanted = [_condition(listing, one) for one in conditions]
+    conditions = [_simplify_condition(one) for one in conditions]
+    wanted = [_build_condition(listing, one) for one in conditions]
     values: list[object] = [one.value for one in conditions]
     if after is not None:
         # the first column alone as well: partitions are left out by it, and by a row comparison they are not
         wanted.append(
             sql.SQL("{} <= %s AND ({}) < ({})").format(
                 sql.Identifier(listing.time),
-                _listed(listing.key),
+                _join_identifiers(listing.key),
                 sql.SQL(", ").join(sql.Placeholder() for _ in listing.key),
             )
         )
@@ -133,18 +133,18 @@ def build_where(
     return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)), tuple(values)
 
 
-def _plainest(one: ColumnCondition) -> ColumnCondition:
+def _simplify_condition(one: ColumnCondition) -> ColumnCondition:
     """A list of one as `=`: only by that an index on the column gives the rows in the order of the next one."""
     if one.operator == "in" and isinstance(one.value, list) and len(one.value) == 1:
         return ColumnCondition(one.column, "=", one.value[0])
     return one
 
 
-def _condition(listing: Listing, one: ColumnCondition) -> sql.Composed:
+def _build_condition(listing: Listing, one: ColumnCondition) -> sql.Composed:
     if one.column not in listing.columns:
         raise ValueError(f"{listing.table} gives out no column {one.column!a}")
     return sql.SQL(_OPERATORS[one.operator]).format(sql.Identifier(one.column))
 
 
-def _listed(names: Sequence[str]) -> sql.Composed:
+def _join_identifiers(names: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(name) for name in names)

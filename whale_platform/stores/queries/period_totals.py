@@ -64,21 +64,22 @@ def read_period_totals(
 ) -> tuple[dict[Market, PeriodTotals], dict[Market, PeriodTotals]]:
     """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
     end = edge + MINUTE
-    day = _minutes(pool, end - 24 * HOUR, _hour_from(end - 24 * HOUR))
-    first, last = _hour_from(end - 24 * HOUR), _hour_of(end) - HOUR
-    for exchange, symbol, hour, *rest in pool.rows(_HOURS, (first, last)):
+    day = _sum_minutes(pool, end - 24 * HOUR, _ceil_to_hour(end - 24 * HOUR))
+    first, last = _ceil_to_hour(end - 24 * HOUR), _floor_to_hour(end) - HOUR
+    for exchange, symbol, hour, *rest in pool.fetch_rows(_HOURS, (first, last)):
         _add(day, Market(exchange, symbol), PeriodTotals(hour, *rest))
-    for exchange, symbol, *rest in pool.rows(_NOT_MADE, (first, last)):
+    for exchange, symbol, *rest in pool.fetch_rows(_NOT_MADE, (first, last)):
         _add(day, Market(exchange, symbol), PeriodTotals(*rest))
-    _merge(day, _minutes(pool, last, end))
-    return _minutes(pool, end - HOUR, end), day
+    _merge(day, _sum_minutes(pool, last, end))
+    return _sum_minutes(pool, end - HOUR, end), day
 
 
-def _minutes(pool: ConnectionPool, start: datetime, end: datetime) -> dict[Market, PeriodTotals]:
+def _sum_minutes(pool: ConnectionPool, start: datetime, end: datetime) -> dict[Market, PeriodTotals]:
     if start >= end:
         return {}
     return {
-        Market(exchange, symbol): PeriodTotals(*rest) for exchange, symbol, *rest in pool.rows(_MINUTES, (start, end))
+        Market(exchange, symbol): PeriodTotals(*rest)
+        for exchange, symbol, *rest in pool.fetch_rows(_MINUTES, (start, end))
     }
 
 
@@ -91,10 +92,10 @@ def _add(into: dict[Market, PeriodTotals], symbol: Market, span: PeriodTotals) -
     into[symbol] = into[symbol] + span if symbol in into else span
 
 
-def _hour_of(time: datetime) -> datetime:
+def _floor_to_hour(time: datetime) -> datetime:
     return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _hour_from(time: datetime) -> datetime:
-    hour = _hour_of(time)
+def _ceil_to_hour(time: datetime) -> datetime:
+    hour = _floor_to_hour(time)
     return hour if hour == time else hour + HOUR

@@ -34,7 +34,7 @@ class ChangeListener:
             self._conn.close()
             raise
 
-    def wait(self, timeout_s: float) -> list[str]:
+    def wait_for_notices(self, timeout_s: float) -> list[str]:
         """What has been said, at the latest after `timeout_s`; empty if nothing. Raises StoreUnavailableError."""
         with translate_errors():
             if not self._conn.notifies:
@@ -46,7 +46,7 @@ class ChangeListener:
             self._conn.notifies.clear()
         return said
 
-    def newest_trades(self) -> dict[tuple[str, str], int]:
+    def read_newest_trade_ids(self) -> dict[tuple[str, str], int]:
         """{(exchange, symbol): newest trade id in the last minutes' windows}, as visible now. Raises
         StoreUnavailableError."""
         with translate_errors(), self._conn.cursor() as cursor:

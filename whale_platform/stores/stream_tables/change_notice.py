@@ -23,15 +23,15 @@ def build_batch_notice(batch: SinkBatch, changed: dict[str, int]) -> str:
         WHALE_ALERTS: list(batch.whales),
         INGEST_GAPS: list(batch.gaps),
     }
-    text = _payload(changed, {topic: found for topic, found in keys.items() if len(found) <= MAX_KEYS})
-    return text if len(text) <= MAX_BYTES else _payload(changed, {})
+    text = _encode_payload(changed, {topic: found for topic, found in keys.items() if len(found) <= MAX_KEYS})
+    return text if len(text) <= MAX_BYTES else _encode_payload(changed, {})
 
 
-def _payload(changed: dict[str, int], keys: dict[str, Sequence[tuple[object, ...]]]) -> str:
+def _encode_payload(changed: dict[str, int], keys: dict[str, Sequence[tuple[object, ...]]]) -> str:
     said = {topic: {"rows": rows, "keys": keys.get(topic, [])} for topic, rows in changed.items() if rows}
     return json.dumps(said, separators=(",", ":"))
 
 
 def build_recompute_notice(windows: int, whales: int, taken_back: int) -> str:
     """The payload for rows that a recomputation changed, of any time: no keys, so a listener looks at all again."""
-    return _payload({TRADE_WINDOWS: windows, WHALE_ALERTS: whales, TAKEN_BACK: taken_back}, {})
+    return _encode_payload({TRADE_WINDOWS: windows, WHALE_ALERTS: whales, TAKEN_BACK: taken_back}, {})

@@ -27,7 +27,7 @@ def fill_currencies(dsn: str, home: Path) -> int:
             cursor.execute(_LACKING.format(table))
             for exchange, symbol in cursor.fetchall():
                 try:
-                    base, quote = _currencies(home, exchange, symbol)
+                    base, quote = _find_currencies(home, exchange, symbol)
                 except ValueError:
                     continue
                 cursor.execute(_FILL.format(table), (base, quote, usd_via(quote), exchange, symbol))
@@ -35,7 +35,7 @@ def fill_currencies(dsn: str, home: Path) -> int:
     return filled
 
 
-def _currencies(home: Path, exchange: str, symbol: str) -> tuple[str, str]:
+def _find_currencies(home: Path, exchange: str, symbol: str) -> tuple[str, str]:
     if "-" in symbol:
         return catalogue.split_dashed(symbol)
     return catalogue.find_currencies(catalogue.load_catalogue(home, exchange), symbol)

@@ -18,7 +18,7 @@ def partition_name(day: date) -> str:
     return f"trade_windows_{day:%Y%m%d}"
 
 
-def coming_days(today: date | None = None) -> list[date]:
+def list_coming_days(today: date | None = None) -> list[date]:
     """Today (UTC) and the days ahead."""
     first = today or datetime.now(UTC).date()
     return [first + timedelta(days=n) for n in range(DAYS_AHEAD + 1)]

@@ -58,7 +58,7 @@ class SinkStore:
         """Hang up; an open transaction is rolled back by the server."""
         self._conn.close()
 
-    def stored_offsets(self) -> dict[tuple[str, int], StoredOffset]:
+    def read_offsets(self) -> dict[tuple[str, int], StoredOffset]:
         """The stored places by (topic, partition)."""
         with translate_errors(), self._conn, self._conn.cursor() as cursor:
             cursor.execute("SELECT topic, partition, next_offset, topic_id, cluster_id FROM sink_offsets")
@@ -85,16 +85,16 @@ class SinkStore:
         Raises OffsetConflictError; then, as after StoreUnavailableError, nothing of the batch is stored.
         """
         try:
-            return self._write(batch, _at_once)
+            return self._write(batch, _upsert_at_once)
         except RowRejectedError:
             self._days.clear()  # a day's partition may have been dropped behind our back
-            return self._write(batch, _one_by_one)
+            return self._write(batch, _upsert_one_by_one)
 
     def _write(self, batch: SinkBatch, put: "Put") -> dict[str, int]:
         with translate_errors():
             self._make_days(batch)
             with self._conn, self._conn.cursor() as cursor:
-                _advance(cursor, batch)
+                _advance_offsets(cursor, batch)
                 changed = {
                     TRADE_WINDOWS: put(cursor, batch, upserts.upsert_windows, batch.windows.values()),
                     WHALE_ALERTS: put(cursor, batch, upserts.insert_whales, batch.whales.values()),
@@ -120,20 +120,22 @@ Upsert = Callable[[Cursor, Any], int]
 Put = Callable[[Cursor, SinkBatch, Upsert, Any], int]
 
 
-def _advance(cursor: Cursor, batch: SinkBatch) -> None:
+def _advance_offsets(cursor: Cursor, batch: SinkBatch) -> None:
     moves = [(topic, partition, *move) for (topic, partition), move in batch.offset_moves.items()]
     execute_values(cursor, _ADVANCE, moves, page_size=len(moves) + 1)
     if cursor.rowcount != len(moves):
         raise OffsetConflictError("another sink moved the offsets of this database")
 
 
-def _at_once(cursor: Cursor, batch: SinkBatch, upsert: Upsert, entries: Sequence[tuple[Any, MessageRef]]) -> int:
-    return upsert(cursor, [row for row, _ in _by_key(entries)]) if entries else 0
+def _upsert_at_once(cursor: Cursor, batch: SinkBatch, upsert: Upsert, entries: Sequence[tuple[Any, MessageRef]]) -> int:
+    return upsert(cursor, [row for row, _ in _sort_by_key(entries)]) if entries else 0
 
 
-def _one_by_one(cursor: Cursor, batch: SinkBatch, upsert: Upsert, entries: Sequence[tuple[Any, MessageRef]]) -> int:
+def _upsert_one_by_one(
+    cursor: Cursor, batch: SinkBatch, upsert: Upsert, entries: Sequence[tuple[Any, MessageRef]]
+) -> int:
     changed = 0
-    for row, origin in _by_key(entries):
+    for row, origin in _sort_by_key(entries):
         cursor.execute("SAVEPOINT row")
         try:
             with translate_errors():
@@ -145,5 +147,5 @@ def _one_by_one(cursor: Cursor, batch: SinkBatch, upsert: Upsert, entries: Seque
     return changed
 
 
-def _by_key(entries: Iterable[tuple[Any, MessageRef]]) -> list[tuple[Any, MessageRef]]:
+def _sort_by_key(entries: Iterable[tuple[Any, MessageRef]]) -> list[tuple[Any, MessageRef]]:
     return sorted(entries, key=lambda entry: entry[0].key)

@@ -114,12 +114,12 @@ ON CONFLICT (topic, partition, reason) DO UPDATE SET
 
 def upsert_windows(cursor: Cursor, rows: Sequence[WindowRow]) -> int:
     """Insert or grow windows; their days' partitions must exist."""
-    return _in_pages(cursor, _WINDOWS, rows)
+    return _execute_in_pages(cursor, _WINDOWS, rows)
 
 
 def overrule_windows(cursor: Cursor, rows: Sequence[WindowRow]) -> int:
     """Insert windows, or put them in the place of those that differ, whichever has more trades."""
-    return _in_pages(cursor, _OVERRULED, rows)
+    return _execute_in_pages(cursor, _OVERRULED, rows)
 
 
 def insert_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
@@ -128,36 +128,36 @@ def insert_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
         return 0
     gone = execute_values(cursor, _TAKEN_BACK, [row.key for row in rows], page_size=len(rows), fetch=True)
     wanted = [row for row in rows if row.key not in set(gone)] if gone else rows
-    return _in_pages(cursor, _WHALES.format(conflict="NOTHING"), wanted)
+    return _execute_in_pages(cursor, _WHALES.format(conflict="NOTHING"), wanted)
 
 
 def overrule_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
     """Insert whales, or correct those whose trade differs; the first detection's times stay."""
-    return _in_pages(cursor, _WHALES.format(conflict=_CORRECTED), rows)
+    return _execute_in_pages(cursor, _WHALES.format(conflict=_CORRECTED), rows)
 
 
 def upsert_gaps(cursor: Cursor, rows: Sequence[GapRow]) -> int:
     """Insert gaps or bring them up to date."""
-    return _in_pages(cursor, _GAPS, rows)
+    return _execute_in_pages(cursor, _GAPS, rows)
 
 
 def insert_losses(cursor: Cursor, rows: Sequence[LossRow]) -> int:
     """Insert losses that are not known yet."""
-    return _in_pages(cursor, _LOSSES, rows)
+    return _execute_in_pages(cursor, _LOSSES, rows)
 
 
 def count_dead_letters(cursor: Cursor, rows: Sequence[DeadLetterRow]) -> int:
     """Add to the counts. Not repeatable by itself: the offsets in the same transaction make it so."""
-    return _in_pages(cursor, _DEAD_LETTERS, rows)
+    return _execute_in_pages(cursor, _DEAD_LETTERS, rows)
 
 
 def count_rejects(cursor: Cursor, rejects: Sequence[RejectedMessage]) -> int:
     """Add to the counts by topic, partition and reason, with the first and newest offset, as `count_dead_letters`."""
     rows = []
-    for (topic, partition, reason), group in groupby(sorted(rejects, key=_place), key=_place):
+    for (topic, partition, reason), group in groupby(sorted(rejects, key=_get_reject_key), key=_get_reject_key):
         offsets = [reject.origin.offset for reject in group]
         rows.append(_RejectRow(topic, partition, reason, len(offsets), min(offsets), max(offsets)))
-    return _in_pages(cursor, _REJECTS, rows)
+    return _execute_in_pages(cursor, _REJECTS, rows)
 
 
 class _RejectRow(NamedTuple):
@@ -169,12 +169,12 @@ class _RejectRow(NamedTuple):
     last_offset: int
 
 
-def _place(reject: RejectedMessage) -> tuple[str, int, str]:
+def _get_reject_key(reject: RejectedMessage) -> tuple[str, int, str]:
     origin: MessageRef = reject.origin
     return origin.topic, origin.partition, reject.reason
 
 
-def _in_pages(cursor: Cursor, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
+def _execute_in_pages(cursor: Cursor, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
     changed = 0
     for start in range(0, len(rows), PAGE):
         execute_values(cursor, statement, rows[start : start + PAGE], page_size=PAGE)

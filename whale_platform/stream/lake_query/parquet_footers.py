@@ -18,7 +18,7 @@ def describe_file(session: SparkSession, root: Folder, path: Folder) -> NewFile:
     """The file at `…/date=D/hour=H/name` as it is to be in the table at `root`, under a name of its own."""
     day, hour = path.parent.parent.name.partition("=")[2], int(path.parent.name.partition("=")[2])
     start = datetime.fromisoformat(f"{day}T{hour:02}:00:00+00:00")
-    rows, ranges = _footer(session, path)
+    rows, ranges = _read_footer(session, path)
     stats = {
         "minValues": {name: low for name, (low, _) in ranges.items()},
         "maxValues": {name: high for name, (_, high) in ranges.items()},
@@ -26,7 +26,7 @@ def describe_file(session: SparkSession, root: Folder, path: Folder) -> NewFile:
     return NewFile(f"{hour_folder(start)}/part-{uuid.uuid4()}.parquet", start, rows, path.stat().st_size, stats)
 
 
-def _footer(session: SparkSession, path: Folder) -> tuple[int, dict[str, tuple[Any, Any]]]:
+def _read_footer(session: SparkSession, path: Folder) -> tuple[int, dict[str, tuple[Any, Any]]]:
     jvm: Any = session._jvm
     place = jvm.org.apache.hadoop.fs.Path(folders.spark_path(path))
     source = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(
@@ -42,19 +42,22 @@ def _footer(session: SparkSession, path: Folder) -> tuple[int, dict[str, tuple[A
             for column in block.getColumns():
                 name, found = str(column.getPath().toDotString()), column.getStatistics()
                 if name in STATISTICS_COLUMNS and found.hasNonNullValue():
-                    low, high = _value(name, found.genericGetMin()), _value(name, found.genericGetMax())
+                    low, high = (
+                        _decode_statistic(name, found.genericGetMin()),
+                        _decode_statistic(name, found.genericGetMax()),
+                    )
                     before = ranges.get(name, (low, high))
                     ranges[name] = (min(before[0], low), max(before[1], high))
     finally:
         reader.close()
-    return rows, {name: (_said(low), _said(high)) for name, (low, high) in ranges.items()}
+    return rows, {name: (_format_statistic(low), _format_statistic(high)) for name, (low, high) in ranges.items()}
 
 
-def _value(name: str, value: Any) -> Any:
+def _decode_statistic(name: str, value: Any) -> Any:
     if isinstance(value, int):
         return EPOCH + timedelta(microseconds=value) if name == "event_time" else value
     return str(value.toStringUsingUTF8())
 
 
-def _said(value: Any) -> Any:
+def _format_statistic(value: Any) -> Any:
     return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value

@@ -45,7 +45,7 @@ def restore_hour(
     since = 0 if whole_topic else int((start.timestamp() - EARLIER_S) * 1000)
     records = recent_messages.read_recent_records(bootstrap, RAW_TRADES, since)
     table.create_table(root)
-    place = _places(root, bootstrap)
+    place = _build_offset_lookup(root, bootstrap)
 
     def told() -> Iterator[tuple[int, int, bytes]]:
         for number, record in enumerate(records):
@@ -74,7 +74,7 @@ def restore_hour(
         )
 
 
-def _places(root: Folder, bootstrap: KafkaCluster) -> Callable[[int], int]:
+def _build_offset_lookup(root: Folder, bootstrap: KafkaCluster) -> Callable[[int], int]:
     """Partition -> the first offset that the table does not have."""
     found = topics.describe_topics(bootstrap, [RAW_TRADES]).get(RAW_TRADES)
     return cache(partial(table.read_position, table.open_table(root), found.topic_id if found else ""))

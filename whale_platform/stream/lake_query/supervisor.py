@@ -80,10 +80,10 @@ class LakeQuerySupervisor:
             self._query = None
         self._slow = behind
         if self._query is None:
-            if not self._runs or now >= self._runs[-1].ended + RESTART_BACKOFF.delay(self._runs):
+            if not self._runs or now >= self._runs[-1].ended + RESTART_BACKOFF.compute_delay_s(self._runs):
                 self._start(now)
         elif not self._query.isActive:
-            self._failed(now, str(self._query.exception()), read_java_trace(self._query))
+            self._record_failure(now, str(self._query.exception()), read_java_trace(self._query))
         elif self._writer.numbers:
             self.trouble = ""
             self._healer.clear_failure(LAKE_QUERY)
@@ -99,27 +99,27 @@ class LakeQuerySupervisor:
         self._writer.numbers.clear()
         try:
             table.create_table(self._writer.root)
-            self._query = self._begin()
+            self._query = self._start_query()
         except PySparkException as error:
-            self._failed(now, str(error), str(error))
+            self._record_failure(now, str(error), str(error))
         except (LakeError, BrokerError, OSError) as error:
-            self._failed(now, str(error))
+            self._record_failure(now, str(error))
         except (
             ForeignCheckpointError
         ) as foreign:  # the other queries' are not: this one was left behind by a change of the cluster
             self._healer.restart_fresh(self._label, self._place, str(foreign))
 
-    def _begin(self) -> StreamingQuery:
+    def _start_query(self) -> StreamingQuery:
         settings, place = self._context.settings, self._healer.inspect_source()
         if place is None or place.topic_id != self._place.topic_id:
             self.outdated = True
             raise LakeError(f"topic {self._label.topic} is not the one that the stream began with")
         self._place = place
         self._healer.prepare([self._label], place)
-        if lacking := self._lacking():
-            self._healer.restart_fresh(self._label, place, lacking, self._has())
+        if lacking := self._explain_missing_rows():
+            self._healer.restart_fresh(self._label, place, lacking, self._read_table_offsets())
             self._healer.prepare([self._label], place)
-        self._go_back()
+        self._rewind_table_offsets()
         kafka = queries.read_source(self._session, settings, LAKE_QUERY, MODE)
         return (
             kafka.load()
@@ -133,7 +133,7 @@ class LakeQuerySupervisor:
     def _trigger_s(self) -> float:
         return self._context.settings.lake_trigger_s * (SLOWER if self._slow else 1)
 
-    def _lacking(self) -> str:
+    def _explain_missing_rows(self) -> str:
         """What the checkpoint takes for done and the table does not have: it is another table, or an older one."""
         done = checkpoints.inspect_checkpoint(self._folder).batch
         if done is None:
@@ -144,7 +144,7 @@ class LakeQuerySupervisor:
             raise
         except (OSError, ValueError, IndexError):  # as after a loss of power
             return f"the offsets of batch {done}, the last that was done, can't be read"
-        has = self._has()
+        has = self._read_table_offsets()
         for part, end in ends:
             if has.get(part, 0) < end:
                 return (
@@ -153,35 +153,35 @@ class LakeQuerySupervisor:
                 )
         return ""
 
-    def _has(self) -> dict[int, int]:
+    def _read_table_offsets(self) -> dict[int, int]:
         """{partition: next offset} as the table itself says, of this topic."""
         opened = table.open_table(self._writer.root)
         return {part: table.read_position(opened, self._place.topic_id, part) for part in self._place.earliest}
 
-    def _go_back(self) -> None:
+    def _rewind_table_offsets(self) -> None:
         """Where the broker has lost the end of its log, let the table's position be that end.
 
         The offsets beyond are used again, for trades that the lake may not have. Those that it has come twice, until
         compaction leaves one of each.
         """
         ends = self._place.ends
-        lost = {part: has for part, has in self._has().items() if has > ends[part]}
+        lost = {part: has for part, has in self._read_table_offsets().items() if has > ends[part]}
         if lost:
             back = {part: ends[part] for part in lost}
             self._context.log.error("the topic has lost its end, which the lake has", had=lost, ends=back)
             about = {"topic_lost_its_end": {str(part): has for part, has in lost.items()}}
             commits.append_files(self._writer.root, [], self._place.topic_id, back, {**self._writer.about, **about})
 
-    def _failed(self, now: float, error: str, java: str = "") -> None:
+    def _record_failure(self, now: float, error: str, java: str = "") -> None:
         self._query = None
         self._runs = [*self._runs[-20:], ServiceLifetime(self._started, now, None)]
-        self.trouble = f"the lake's query failed, trying again: {_told(error)}"
+        self.trouble = f"the lake's query failed, trying again: {_summarise_error(error)}"
         self._context.log.error("lake query failed", error=error)
         if java and not re.search(OWN_ERROR, java):  # else it is the table that failed, not the checkpoint
-            self._healer.failed(self._label, java)
+            self._healer.handle_failure(self._label, java)
 
 
-def _told(error: str) -> str:
+def _summarise_error(error: str) -> str:
     """The line of a Java and Python traceback that a person can use."""
     if "No space left" in error:
         return "No space left where the lake lies: free some; Kafka keeps the trades meanwhile"

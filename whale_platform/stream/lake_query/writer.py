@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from whale_platform.contracts import raw_trade
 from whale_platform.lake.delta import commits, table
-from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, fits_narrow
+from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, build_narrow_check
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.lake_query import parquet_footers
@@ -72,7 +72,7 @@ def select_lake_rows(kafka: DataFrame) -> DataFrame:
     """Kafka rows -> good trades in the lake's columns, with `date` and `hour`; the others become dead letters."""
     placed = transforms.add_offsets(kafka)
     good = transforms.parse_trades(placed, transforms.OFFSET_COLUMNS, transforms.LAKE_FIELDS).where("good")
-    narrow = F.expr(f"{fits_narrow('price_exact')} AND {fits_narrow('quantity_exact')}")
+    narrow = F.expr(f"{build_narrow_check('price_exact')} AND {build_narrow_check('quantity_exact')}")
     columns: dict[str, Column] = {name: F.col(name) for name in COLUMN_NAMES if name in good.columns} | {
         "fills": F.lit(1),
         "dense": F.coalesce("dense", F.lit(True)),

@@ -40,7 +40,7 @@ class StreamCondition:
         # 2. Trades do not flow through both queries yet.
         self.ready = self.ready or reached
         if not self.ready:
-            said = _said(behind, rate, "{rate} trades/s come out")
+            said = _describe_lag(behind, rate, "{rate} trades/s come out")
             return "starting", "; ".join(part for part in (trouble, said) if part)
         # 3. The broker does not answer, so nobody knows.
         if behind["windows"].trades is not None or self._known is None:
@@ -48,12 +48,12 @@ class StreamCondition:
         if now - self._known >= BLIND_S:
             return "degraded", "the Kafka broker does not answer: how far behind the stream is, is unknown"
         # 4. What is said of it, with what else is wrong.
-        said = _said(behind, rate, "this machine holds about {rate} trades/s") if late else ""
+        said = _describe_lag(behind, rate, "this machine holds about {rate} trades/s") if late else ""
         detail = "; ".join(part for part in (said, trouble) if part)
         return ("degraded" if detail else "ready"), detail
 
 
-def _said(behind: Mapping[str, QueryLag], rate: float | None, pace: str) -> str:
+def _describe_lag(behind: Mapping[str, QueryLag], rate: float | None, pace: str) -> str:
     """ "windows are 12,400 trades (14 s) behind: this machine holds about 900 trades/s; whales are 0.4 s behind"."""
     windows, whales = behind["windows"], behind["whales"]
     said = []

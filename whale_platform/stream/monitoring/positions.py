@@ -75,7 +75,7 @@ class TopicProbe:
         }
         self._seen = {part: end for part, (_, end) in edges.items()}
         found = {part: start for part, (start, _) in idle.items()}
-        for record in self._between(RAW_TRADES, idle):
+        for record in self._read_between(RAW_TRADES, idle):
             found[record.partition] = record.offset + 1
         for part, (_, end) in idle.items():
             if idle[part][0] == end or part in self._read_whole:
@@ -93,7 +93,7 @@ class TopicProbe:
         for part, (_, end) in edges.items():  # a recreated topic ends earlier
             read[part] = min(read.get(part, end), end)
         new = {part: (read[part], end) for part, (_, end) in edges.items() if end > read[part]}
-        for record in self._between(topic, new):
+        for record in self._read_between(topic, new):
             read[record.partition] = record.offset + 1  # what a slow broker has not given is asked for again
             if (found := peek_position(record.value or b"")) and found[2] == self._run_id:
                 part, offset, _ = found
@@ -107,7 +107,7 @@ class TopicProbe:
     def trade_age_s(self, part: int, offset: int) -> float | None:
         """Seconds since that raw trade was produced; None where it can't be read."""
         if (part, offset) not in self._stamps:
-            for record in self._between(RAW_TRADES, {part: (offset, offset + MAX_MARKERS)}, most=1)[:1]:
+            for record in self._read_between(RAW_TRADES, {part: (offset, offset + MAX_MARKERS)}, most=1)[:1]:
                 self._stamps = {key: at for key, at in self._stamps.items() if key[0] != part}
                 self._stamps[part, offset] = record.timestamp_ms / 1000
         stamp = self._stamps.get((part, offset))
@@ -123,7 +123,7 @@ class TopicProbe:
         for part, (start, end) in waiting.items():
             head, tail = (start, min(end, start + MAX_MARKERS)), (max(start, end - MAX_MARKERS), end)
             for where, which in ((head, 0), (tail, -1)):
-                found = self._between(RAW_TRADES, {part: where}, PATIENT_S)
+                found = self._read_between(RAW_TRADES, {part: where}, PATIENT_S)
                 if not found and part in self._read_whole:
                     break  # nothing but markers waits
                 moment = peek_event_time(found[which].value or b"") if found else None
@@ -136,7 +136,7 @@ class TopicProbe:
         """Close the connection to the broker."""
         self._reader.close()
 
-    def _between(
+    def _read_between(
         self, topic: str, ranges: Mapping[int, tuple[int, int]], wait_s: float | None = None, most: int | None = None
     ) -> list[KafkaRecord]:
         """The newest MAX_READ messages of each range; fewer where the broker does not give them within `wait_s`.
@@ -181,7 +181,7 @@ class JmxConsumers:
         """
         found: dict[str, dict[int, int]] = {}
         if time.monotonic() - self._named >= NAMES_EVERY_S or {one[0] for one in self._beans} != set(queries):
-            self._name(queries)
+            self._find_beans(queries)
         for query, part, bean in self._beans:
             try:
                 lead = float(self._server.getAttribute(bean, "records-lead"))
@@ -195,14 +195,14 @@ class JmxConsumers:
 
     def has_consumers(self, query: str) -> bool:
         """Whether tasks of that query have opened a consumer."""
-        return bool(self._server.queryNames(self._pattern(query, ""), None).size())
+        return bool(self._server.queryNames(self._build_pattern(query, ""), None).size())
 
-    def _name(self, queries: Collection[str]) -> None:
+    def _find_beans(self, queries: Collection[str]) -> None:
         self._beans, self._named = [], time.monotonic()
         for query in queries:
-            for name in self._server.queryNames(self._pattern(query, "topic=*,partition=*,"), None):
+            for name in self._server.queryNames(self._build_pattern(query, "topic=*,partition=*,"), None):
                 self._beans.append((query, int(name.getKeyProperty("partition")), name))
 
-    def _pattern(self, query: str, more: str) -> Any:
+    def _build_pattern(self, query: str, more: str) -> Any:
         kind = "kafka.consumer:type=consumer-fetch-manager-metrics"
         return self._jvm.javax.management.ObjectName(f"{kind},{more}client-id=consumer-{add_prefix(query)}-*")

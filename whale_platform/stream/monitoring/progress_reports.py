@@ -37,20 +37,20 @@ class ProgressReports:
             self.late_rows = self._late.count(query)
         last = query.lastProgress
         if last is not None:
-            self.numbers |= _numbers(name, json.loads(last.json))
+            self.numbers |= _build_numbers(name, json.loads(last.json))
         return True
 
-    def forget(self, name: str) -> None:
+    def drop_batch_time(self, name: str) -> None:
         """The query restarts, maybe in another mode: drop what its last batch took."""
         self.numbers.pop(f"{name}_batch_ms", None)
 
-    def busy(self, name: str, interval_s: float) -> float | None:
+    def measure_busy_share(self, name: str, interval_s: float) -> float | None:
         """The share of its interval that the last micro-batch with trades took; None before the first."""
         took = self.numbers.get(f"{name}_batch_ms", {}).get("triggerExecution")
         return None if took is None else took / 1000 / interval_s
 
 
-def _numbers(name: str, body: dict[str, Any]) -> dict[str, Any]:
+def _build_numbers(name: str, body: dict[str, Any]) -> dict[str, Any]:
     return {
         f"{name}_rows": body.get("numInputRows", 0),
         f"{name}_batch": body.get("batchId"),

@@ -84,7 +84,7 @@ class TopicFlow:
         for query, committed in self.committed.items():
             known: list[PartitionOffsets] = [starts, committed.read()]
             if query in realtime:
-                known.append(self._emitted_offsets(query, emitted, read, now))
+                known.append(self._find_emitted_offsets(query, emitted, read, now))
             out = {part: max(places.get(part, 0) for places in known) for part in starts}
             self.behind[query] = measure_lag(now, self._ends, out, self._arrivals, self._messages.trade_age_s)
             if query == "whales" and query in realtime and self._consumers is None:
@@ -95,7 +95,7 @@ class TopicFlow:
         self.windows_emitted = sum(self._out["windows"].values())
         self.rate = self._rate.update(now, self.windows_emitted)
 
-    def _emitted_offsets(
+    def _find_emitted_offsets(
         self, query: str, emitted: PartitionOffsets, read: Mapping[str, dict[int, int]], now: float
     ) -> PartitionOffsets:
         """What a real-time query has put out within its batch."""

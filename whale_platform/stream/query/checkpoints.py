@@ -69,7 +69,7 @@ def prepare_folder(home: Folder, label: CheckpointLabel, earliest: dict[int, int
     """
     path = checkpoint_folder(home, label.query, label.mode, label.version)
     path.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
+    _delete_unfinished_files(path)
     if not (path / LABEL_FILE).exists() and not (path / "metadata").exists():
         folders.write_json(path / LABEL_FILE, asdict(label))
     refuse_foreign_checkpoint(home, label)
@@ -82,7 +82,7 @@ def prepare_folder(home: Folder, label: CheckpointLabel, earliest: dict[int, int
 
 def refuse_foreign_checkpoint(home: Folder, label: CheckpointLabel) -> None:
     """Raise ForeignCheckpointError where the checkpoint of `label` is known to belong to another Kafka cluster."""
-    found = _label(checkpoint_folder(home, label.query, label.mode, label.version) / LABEL_FILE)
+    found = _read_label(checkpoint_folder(home, label.query, label.mode, label.version) / LABEL_FILE)
     if found is not None and found.cluster_id != label.cluster_id:
         raise ForeignCheckpointError(
             f"The checkpoint of query {label.query} belongs to Kafka cluster {found.cluster_id}, but the broker is "
@@ -91,14 +91,14 @@ def refuse_foreign_checkpoint(home: Folder, label: CheckpointLabel) -> None:
         )
 
 
-def _sweep(path: Folder) -> None:
+def _delete_unfinished_files(path: Folder) -> None:
     """Delete what a kill in the middle of writing has left: Spark takes it for another query's and would not begin."""
     for log in ("offsets", "commits"):
         for name in folders.list_names(path / log):
             if name.startswith(".") and ".tmp" in name:
                 (path / log / name).unlink(missing_ok=True)  # a driver that is just being ended may still rename it
     begun = {name for name in folders.list_names(path / "offsets") if name.isdigit()}
-    if begun <= {"0"} and _newest(path / "commits") is None:
+    if begun <= {"0"} and _find_newest_number(path / "commits") is None:
         folders.delete_folder(path / "state")  # of a first batch that did not come to its end
 
 
@@ -145,9 +145,9 @@ def inspect_checkpoint(path: Folder) -> Checkpoint:
     files = list(folders.list_files(path))
     return Checkpoint(
         path=path,
-        label=_label(path / LABEL_FILE),
-        batch=_newest(path / "commits"),
-        offsets=_offsets(path),
+        label=_read_label(path / LABEL_FILE),
+        batch=_find_newest_number(path / "commits"),
+        offsets=_read_newest_offsets(path),
         size=sum(file.size for file in files),
         modified=max((file.modified for file in files), default=None),
     )
@@ -190,16 +190,16 @@ def archive_folder(home: Folder, path: Folder) -> Folder:
     root.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     name = f"{query}-{path.name}-{stamp}"
-    taken = [_archived(other)[1] for other in folders.list_names(root) if other.startswith(name)]
+    taken = [_parse_archive_name(other)[1] for other in folders.list_names(root) if other.startswith(name)]
     target = root / (f"{name}-{max(taken) + 1}" if taken else name)
     folders.move_folder(path, target)
-    kept = sorted((name for name in folders.list_names(root) if name.startswith(f"{query}-")), key=_archived)
+    kept = sorted((name for name in folders.list_names(root) if name.startswith(f"{query}-")), key=_parse_archive_name)
     for old in kept[:-KEPT_ARCHIVES]:
         folders.delete_folder(root / old)
     return target
 
 
-def _archived(name: str) -> tuple[str, int]:
+def _parse_archive_name(name: str) -> tuple[str, int]:
     """When the archive of that name was made, and which it was in that second."""
     found = _STAMP.search(name)
     return (found[1], int(found[2] or 0)) if found else ("", 0)
@@ -218,7 +218,7 @@ def archive_under_lease(home: Path, root: Folder, query: str) -> list[Folder]:
         lease.release()
 
 
-def _label(file: Folder) -> CheckpointLabel | None:
+def _read_label(file: Folder) -> CheckpointLabel | None:
     try:
         return CheckpointLabel(**json.loads(file.read_text()))
     except ObjectStoreError:  # it is not known whether the file can be read
@@ -227,13 +227,13 @@ def _label(file: Folder) -> CheckpointLabel | None:
         return None
 
 
-def _newest(folder: Folder) -> int | None:
+def _find_newest_number(folder: Folder) -> int | None:
     return max((int(name) for name in folders.list_names(folder) if name.isdigit()), default=None)
 
 
 def find_last_batch(path: Folder) -> int | None:
     """The number of the last batch that was finished; None before the first."""
-    return _newest(path / "commits")
+    return _find_newest_number(path / "commits")
 
 
 def read_batch_ends(path: Folder, batch: int) -> dict[int, int]:
@@ -252,7 +252,7 @@ def read_position(path: Folder) -> dict[int, int]:
 
     Of what came after its last commit nobody can say whether it was read.
     """
-    done = _newest(path / "commits")
+    done = _find_newest_number(path / "commits")
     for batch in range(done, max(-1, done - 100), -1) if done is not None else ():
         try:
             return read_batch_ends(path, batch)
@@ -263,8 +263,8 @@ def read_position(path: Folder) -> dict[int, int]:
     return {}
 
 
-def _offsets(path: Folder) -> dict[int, int]:
-    newest = _newest(path / "offsets")
+def _read_newest_offsets(path: Folder) -> dict[int, int]:
+    newest = _find_newest_number(path / "offsets")
     try:
         return {} if newest is None else read_batch_ends(path, newest)
     except ObjectStoreError:

@@ -78,7 +78,7 @@ def explain_torn_file(path: Folder) -> str | None:
     Only what Spark reads first is looked at: a loss of power leaves the newest files empty or cut. Later finds
     (state, older batches) fail the query, for `classify_failure` to judge.
     """
-    newest = [found for log in ("offsets", "commits") if (found := _newest(path / log)) is not None]
+    newest = [found for log in ("offsets", "commits") if (found := _find_newest_file(path / log)) is not None]
     for file in (path / "metadata", *newest):
         try:
             content = file.read_bytes()
@@ -91,12 +91,12 @@ def explain_torn_file(path: Folder) -> str | None:
             content = b""
         except (OSError, ValueError):
             whole = False
-        if not whole or not _sums_fit(file, content):
+        if not whole or not _has_valid_checksums(file, content):
             return f"The file {folders.relative_text(file, path)} of the checkpoint is empty, torn, damaged or missing."
     return None
 
 
-def _sums_fit(file: Folder, content: bytes) -> bool:
+def _has_valid_checksums(file: Folder, content: bytes) -> bool:
     """Whether Hadoop's checksums beside the file are those of its content; where it has none, Spark asks for none."""
     try:
         sums = file.with_name(f".{file.name}.crc").read_bytes()
@@ -109,7 +109,7 @@ def _sums_fit(file: Folder, content: bytes) -> bool:
     return sums[8:] == b"".join(one.to_bytes(4, "big") for one in made)
 
 
-def _newest(folder: Folder) -> Folder | None:
+def _find_newest_file(folder: Folder) -> Folder | None:
     names = [name for name in folders.list_names(folder) if name.isdigit()]
     return folder / max(names, key=int) if names else None
 

@@ -10,7 +10,7 @@ from whale_platform.contracts.message_contract import MessageContract, MessageFi
 
 def build_struct(contract: MessageContract, rows: DataFrame, more: Mapping[str, Column]) -> Column:
     """A message as a struct of its fields, from `more` or the columns of `rows`; those in neither are left out."""
-    return F.struct(*[column.alias(field.name) for field, column in _columns(contract, rows, more)])
+    return F.struct(*[column.alias(field.name) for field, column in _select_columns(contract, rows, more)])
 
 
 def build_json(contract: MessageContract, rows: DataFrame, more: Mapping[str, Column]) -> Column:
@@ -19,7 +19,7 @@ def build_json(contract: MessageContract, rows: DataFrame, more: Mapping[str, Co
     Texts are not escaped: no text of a good trade needs it.
     """
     parts: list[Column] = []
-    for field, column in _columns(contract, rows, more):
+    for field, column in _select_columns(contract, rows, more):
         text = column.cast("string")
         text = text if field.kind in ("integer", "time") else F.concat(F.lit('"'), text, F.lit('"'))
         text = F.coalesce(text, F.lit("null")) if field.nullable else text
@@ -27,7 +27,7 @@ def build_json(contract: MessageContract, rows: DataFrame, more: Mapping[str, Co
     return F.concat(*parts, F.lit("}"))
 
 
-def _columns(
+def _select_columns(
     contract: MessageContract, rows: DataFrame, more: Mapping[str, Column]
 ) -> list[tuple[MessageField, Column]]:
     """Each field of the message that is in `more` or is a column of `rows`, in the contract's order."""

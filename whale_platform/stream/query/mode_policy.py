@@ -65,9 +65,9 @@ class ModePolicy:
             return self.mode
         if self._first_out is None:
             self._first_out = seen.out
-        return self._realtime(seen) if self.mode == "realtime" else self._microbatch(seen)
+        return self._decide_in_realtime(seen) if self.mode == "realtime" else self._decide_in_microbatch(seen)
 
-    def _realtime(self, seen: ModeSample) -> Mode:
+    def _decide_in_realtime(self, seen: ModeSample) -> Mode:
         assert seen.trades is not None and seen.seconds is not None
         # 2. It keeps up: a try that has lasted is no failure any more.
         if seen.seconds < BEHIND_S:
@@ -89,7 +89,7 @@ class ModePolicy:
             return "microbatch"
         return "realtime"
 
-    def _microbatch(self, seen: ModeSample) -> Mode:
+    def _decide_in_microbatch(self, seen: ModeSample) -> Mode:
         assert seen.seconds is not None
         # 6. It is not calm: not caught up, or no room beside it; what the last batch took says nothing once all is out.
         if seen.seconds >= CAUGHT_UP_S or (seen.trades and seen.busy is not None and seen.busy > ROOM):

@@ -53,7 +53,7 @@ def inspect_source(settings: Settings) -> SourceTopic | None:
         return None
     reader = TopicReader(settings.bootstrap, "stream-locate")
     try:
-        bounds = {part: reader.bounds(RAW_TRADES, part) for part in reader.partitions(RAW_TRADES)}
+        bounds = {part: reader.bounds(RAW_TRADES, part) for part in reader.list_partitions(RAW_TRADES)}
     finally:
         reader.close()
     earliest, ends = ({part: both[side] for part, both in bounds.items()} for side in (0, 1))
@@ -83,8 +83,8 @@ def start_whales(
     """Start the query of whales and dead letters; its rows name their topics."""
     mode = choose_whales_mode(settings)
     kafka = read_source(session, settings, "whales", mode).load()
-    rows = _alerts(settings, kafka, read_thresholds(session, file), run_id)
-    return _started(rows, settings, "whales", mode, folder)
+    rows = _compute_alert_rows(settings, kafka, read_thresholds(session, file), run_id)
+    return _start_query(rows, settings, "whales", mode, folder)
 
 
 def start_windows(
@@ -100,10 +100,10 @@ def start_windows(
     rows = transforms.compute_windows(
         transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS), watermark, run_id
     )
-    return _started(rows, settings, "windows", mode, folder)
+    return _start_query(rows, settings, "windows", mode, folder)
 
 
-def _started(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Folder) -> StreamingQuery:
+def _start_query(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Folder) -> StreamingQuery:
     writer = (
         rows.writeStream.format("kafka")
         .queryName(query)
@@ -136,10 +136,10 @@ def build_warm_ups(
         trades = transforms.parse_trades(transforms.add_offsets(read()), kept=transforms.OFFSET_COLUMNS)
         return transforms.compute_windows(trades, settings.stream_watermark, run_id)
 
-    return [lambda: _alerts(settings, read(), read_thresholds(session, file), run_id), windows]
+    return [lambda: _compute_alert_rows(settings, read(), read_thresholds(session, file), run_id), windows]
 
 
-def _alerts(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
+def _compute_alert_rows(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
     trades = transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS)
     return transforms.compute_alerts(trades, thresholds, run_id, positions=not cluster.is_local(settings.spark_master))
 

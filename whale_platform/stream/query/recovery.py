@@ -109,29 +109,33 @@ class QueryRecovery:
         wanted = list(labels)
         for label in wanted:
             checkpoints.refuse_foreign_checkpoint(self._settings.stream_home, label)
-        prepared = {label.query: self._prepared(label, place) for label in wanted}
+        prepared = {label.query: self._prepare_checkpoint(label, place) for label in wanted}
         for path in prepared.values():
             (path / RECORD_FILE).unlink(missing_ok=True)  # a kill came before the archive, and now it fits
         self.publish()
         return prepared
 
-    def _prepared(self, label: CheckpointLabel, place: SourceTopic) -> Folder:
+    def _prepare_checkpoint(self, label: CheckpointLabel, place: SourceTopic) -> Folder:
         try:
             return checkpoints.prepare_folder(self._settings.stream_home, label, place.earliest, place.ends)
         except CheckpointMismatchError as unfit:
             self.restart_fresh(label, place, str(unfit))
         return checkpoints.prepare_folder(self._settings.stream_home, label, place.earliest, place.ends)
 
-    def failed(self, label: CheckpointLabel, error: str) -> bool:
+    def handle_failure(self, label: CheckpointLabel, error: str) -> bool:
         """Judge a query's end by its error's whole trace; whether it may be started again now.
 
         A damaged checkpoint is archived, unless that was done a moment ago: then `trouble` says until when it is
         left as it is, and False is returned. Ask again until it is True.
         """
-        reason = self._reasons.pop(label.query, None) or diagnosis.classify_failure(error) or self._stuck(label, error)
+        reason = (
+            self._reasons.pop(label.query, None)
+            or diagnosis.classify_failure(error)
+            or self._explain_repeated_failure(label, error)
+        )
         if reason is None:
             return True
-        if (left := self._left(label.query)) > 0:
+        if (left := self._compute_wait_s(label.query)) > 0:
             again = datetime.fromtimestamp(self._now() + left, UTC)
             self._trouble[label.query] = (
                 f"query {label.query} failed again right after it had restarted with a fresh checkpoint: {reason}; "
@@ -172,18 +176,20 @@ class QueryRecovery:
         at = int(self._now() * 1e6)
         # 1. What happened, into the folder itself, so that it can't be archived without.
         record = RecoveryRecord(
-            label.query, at, reason, [_loss(label.query, topic_id, at, reason, one) for one in lost]
+            label.query, at, reason, [_build_loss_row(label.query, topic_id, at, reason, one) for one in lost]
         )
         folders.write_json(path / RECORD_FILE, asdict(record))
         # 2. Out of Spark's way.
         kept = checkpoints.archive_folder(home, path)
         self._history = list_recoveries(home)
-        self._log.error("the query restarts", query=label.query, reason=reason, kept=str(kept), lost=_said(lost))
+        self._log.error(
+            "the query restarts", query=label.query, reason=reason, kept=str(kept), lost=_describe_losses(lost)
+        )
 
     def publish(self) -> None:
         """Publish the losses that are not in the ledger yet; while the broker is unavailable it stays for the next
         time."""
-        found = [(path, record) for path, record in _records(self._settings.stream_home) if not record.published]
+        found = [(path, record) for path, record in _read_records(self._settings.stream_home) if not record.published]
         if not found:
             return
         # 3. To the ledger, under keys that are the same when it is sent twice.
@@ -196,14 +202,18 @@ class QueryRecovery:
         for path, record in found:
             _mark_published(path, record)
 
-    def _left(self, query: str) -> float:
+    def _compute_wait_s(self, query: str) -> float:
         """Seconds until the next archive of `query` is due."""
         times = [record.at / 1e6 for record in self._history if record.query == query]
         now = self._now()
         lives = [ServiceLifetime(start, end, None) for start, end in pairwise([0.0, *times, now])]
-        return times[-1] + RECOVERY_BACKOFF.delay(lives) - now if RECOVERY_BACKOFF.short_lives(lives) else 0.0
+        return (
+            times[-1] + RECOVERY_BACKOFF.compute_delay_s(lives) - now
+            if RECOVERY_BACKOFF.count_short_lives(lives)
+            else 0.0
+        )
 
-    def _stuck(self, label: CheckpointLabel, error: str) -> str | None:
+    def _explain_repeated_failure(self, label: CheckpointLabel, error: str) -> str | None:
         """Count the failures that nothing explains; the reason once there are too many without a batch between."""
         if diagnosis.is_environmental(error):
             return None
@@ -240,10 +250,10 @@ def publish_losses(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
 def list_recoveries(home: Folder) -> list[RecoveryRecord]:
     """Return each restart of a query of this home with a fresh checkpoint, as far as its archive goes, the oldest
     first."""
-    return sorted((record for _, record in _records(home)), key=lambda record: record.at)
+    return sorted((record for _, record in _read_records(home)), key=lambda record: record.at)
 
 
-def _records(home: Folder) -> list[tuple[Folder, RecoveryRecord]]:
+def _read_records(home: Folder) -> list[tuple[Folder, RecoveryRecord]]:
     found = []
     archive = home / "checkpoints" / "archive"
     for path in (archive / name / RECORD_FILE for name in folders.list_names(archive)):
@@ -256,11 +266,11 @@ def _mark_published(path: Folder, record: RecoveryRecord) -> None:
     folders.write_json(path, {**asdict(record), "published": True})
 
 
-def _loss(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.LostOffsets) -> dict[str, Any]:
+def _build_loss_row(query: str, topic_id: str, at: int, reason: str, lost: diagnosis.LostOffsets) -> dict[str, Any]:
     return stream_loss.build_loss(
         query, topic_id, lost.partition, lost.first, lost.last, lost.cause, f"{lost}. {reason}", at
     )
 
 
-def _said(lost: Iterable[diagnosis.LostOffsets]) -> str:
+def _describe_losses(lost: Iterable[diagnosis.LostOffsets]) -> str:
     return "; ".join(map(str, lost))

@@ -60,13 +60,17 @@ def parse_trades(kafka: DataFrame, kept: Sequence[str] = (), more_fields: Sequen
     schema = raw_trade.CONTRACT.spark_schema(set(LAKE_FIELDS) - set(more_fields))
     parsed = kafka.select(text.alias("value"), *kept, F.inline_outer(F.array(F.from_json(text, schema, JSON_OPTIONS))))
     narrow = {
-        f"{name}_narrow": F.when(F.col(name).rlike(_whole(raw_trade.NARROW_PATTERN)), F.col(name).try_cast(NARROW))
+        f"{name}_narrow": F.when(
+            F.col(name).rlike(_anchor_pattern(raw_trade.NARROW_PATTERN)), F.col(name).try_cast(NARROW)
+        )
         for name in NUMBERS
     }
     product = F.col("price_narrow") * F.col("quantity_narrow")
     exact = {
-        **{f"{name}_exact": F.coalesce(F.col(f"{name}_narrow").cast(DECIMAL), _wide(name)) for name in NUMBERS},
-        "notional_exact": F.coalesce(product.cast(DECIMAL), _wide("notional")),
+        **{
+            f"{name}_exact": F.coalesce(F.col(f"{name}_narrow").cast(DECIMAL), _parse_decimal(name)) for name in NUMBERS
+        },
+        "notional_exact": F.coalesce(product.cast(DECIMAL), _parse_decimal("notional")),
     }
     checks = (
         F.concat_ws("\x01", *NAMES).rlike(_NAMES_PATTERN),
@@ -135,7 +139,7 @@ def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: 
         **{name: F.col(column) for name, column in zip(("partition", "offset"), place, strict=False)},
         "run_id": F.lit(run_id),
     }
-    return folded.select(_key().alias("key"), build_json(trade_window.CONTRACT, folded, derived).alias("value"))
+    return folded.select(_build_key().alias("key"), build_json(trade_window.CONTRACT, folded, derived).alias("value"))
 
 
 def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
@@ -172,8 +176,8 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     found = broken | (F.col("notional_usd") >= F.col("threshold_usd"))
     row = (
         F.when(broken, F.lit(add_prefix(DEAD_LETTERS))).otherwise(F.lit(add_prefix(WHALE_ALERTS))).alias("topic"),
-        F.coalesce(_key(), F.lit(dead_letter.UNKNOWN_EXCHANGE)).alias("key"),
-        F.when(broken, F.to_json(_letter(rows))).otherwise(F.to_json(alert)).alias("value"),
+        F.coalesce(_build_key(), F.lit(dead_letter.UNKNOWN_EXCHANGE)).alias("key"),
+        F.when(broken, F.to_json(_build_dead_letter(rows))).otherwise(F.to_json(alert)).alias("value"),
     )
     if not positions:
         return rows.where(found).select(*row)
@@ -195,7 +199,7 @@ def usd_via_column(quote: Column) -> Column:
     return F.when(quote == "USD", quote).when(quote.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), quote))
 
 
-def _key() -> Column:
+def _build_key() -> Column:
     return F.concat(F.col("exchange"), F.lit(":"), F.col("symbol"))
 
 
@@ -204,13 +208,13 @@ def _is_text(name: str) -> Column:
     return F.col("value").contains(f'"{name}":"') | F.col("value").rlike(f'"{name}"\\s*:\\s*"')
 
 
-def _whole(pattern: str) -> str:
+def _anchor_pattern(pattern: str) -> str:
     return f"^{pattern}$"
 
 
-def _wide(name: str) -> Column:
+def _parse_decimal(name: str) -> Column:
     """A decimal of the message; null where it is none that every reader takes."""
-    return F.when(F.col(name).rlike(_whole(raw_trade.DECIMAL_PATTERN)), F.col(name).try_cast(DECIMAL))
+    return F.when(F.col(name).rlike(_anchor_pattern(raw_trade.DECIMAL_PATTERN)), F.col(name).try_cast(DECIMAL))
 
 
 def _explain_refusal() -> Column:
@@ -220,7 +224,7 @@ def _explain_refusal() -> Column:
     return F.when(known, F.lit("not a raw trade of schema version 1 or 2")).otherwise(later)
 
 
-def _letter(rows: DataFrame) -> Column:
+def _build_dead_letter(rows: DataFrame) -> Column:
     """The dead letter of a message that is no good trade."""
     most = dead_letter.MAX_STREAM_CHARACTERS
     return build_struct(

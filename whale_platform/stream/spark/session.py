@@ -43,7 +43,7 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
     bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
     shuffle = shuffle_bind.ensure_patched_class(settings.tools).absolute()
     bind = cluster.bind_address(settings)
-    work, temporary = _emptied(settings.home, "spark"), _emptied(settings.home, "tmp")
+    work, temporary = _prepare_empty_folder(settings.home, "spark"), _prepare_empty_folder(settings.home, "tmp")
     own = (f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
     conf = {
         "spark.app.name": "whale-stream",
@@ -103,7 +103,7 @@ def pass_secrets(conf: Mapping[str, str], secrets: Mapping[str, str]) -> dict[st
     return {f"spark.executorEnv.{name}": text for name, text in secrets.items()}
 
 
-def _emptied(home: Path, name: str) -> Path:
+def _prepare_empty_folder(home: Path, name: str) -> Path:
     """A folder that a JVM empties at its end unless it is killed; as it is where this process has its JVM already."""
     folder = home.absolute() / "stream" / name
     if SparkContext._gateway is None:

@@ -20,18 +20,18 @@ class DesiredState:
     by: str = ""
 
 
-def _path(home: Path, service: str) -> Path:
+def _desired_state_path(home: Path, service: str) -> Path:
     return home / "run" / f"{service}.desired.json"
 
 
 def read_desired_state(home: Path, service: str) -> DesiredState:
     """Return the desired state."""
     try:
-        return DesiredState(**json.loads(_path(home, service).read_text()))
+        return DesiredState(**json.loads(_desired_state_path(home, service).read_text()))
     except (OSError, ValueError, TypeError):
         return DesiredState()
 
 
 def write_desired_state(home: Path, service: str, running: bool, by: str) -> None:
     """Write the desired state."""
-    write_json(_path(home, service), asdict(DesiredState(running, time.time(), by)))
+    write_json(_desired_state_path(home, service), asdict(DesiredState(running, time.time(), by)))

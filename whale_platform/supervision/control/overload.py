@@ -33,10 +33,10 @@ def explain_pressure(home: Path) -> str | None:
 
     One that no supervisor keeps in this home, or that was stopped or is blocked, is not waited for.
     """
-    return next(filter(None, (_pressed(home, service) for service in WATCHED_SERVICES)), None)
+    return next(filter(None, (_explain_service_pressure(home, service) for service in WATCHED_SERVICES)), None)
 
 
-def _pressed(home: Path, service: str) -> str | None:
+def _explain_service_pressure(home: Path, service: str) -> str | None:
     kept = state_files.read_working_state(home, service)
     entry = (kept or {}).get("services", {}).get(service)
     told, now = heartbeat.read_heartbeat(home, service), time.time()
@@ -45,18 +45,18 @@ def _pressed(home: Path, service: str) -> str | None:
     if not fresh if entry is None else entry["state"] in IGNORED_STATES:
         return None
     if entry is not None and entry["state"] not in WORKING_STATES:
-        return f"{service} is {entry['state']}{_said(entry['detail'])}"
+        return f"{service} is {entry['state']}{_format_detail(entry['detail'])}"
     # 2. its own word
     if told is None or not fresh:
         return f"{service} has not sent a heartbeat for {FRESH_S:.0f} s"
     if told.state == "starting":
-        return f"{service} is starting{_said(told.detail)}"
+        return f"{service} is starting{_format_detail(told.detail)}"
     if (since := told.numbers.get("behind_since")) is not None:
-        return f"{service} has been behind for {now - since:.0f} s{_said(told.detail)}"
+        return f"{service} has been behind for {now - since:.0f} s{_format_detail(told.detail)}"
     if service == "sink" and (lag := told.numbers.get("lag") or 0) > SINK_LAG:
         return f"{service} is {lag:,} messages behind"
     return None
 
 
-def _said(detail: str) -> str:
+def _format_detail(detail: str) -> str:
     return f": {detail}" if detail else ""

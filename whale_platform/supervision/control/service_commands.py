@@ -37,20 +37,20 @@ CommandSteps = Iterator[object]
 
 def start_service(home: Path, service: str, by: str) -> CommandSteps:
     """Wanted from now on, and what it failed by forgiven; done once it works. Raises CommandRefusedError."""
-    entry = _entry(home, service)
+    entry = _read_entry(home, service)
     desired_state.write_desired_state(home, service, True, by)
     if entry["state"] in ("blocked", "backoff"):
         yield from restart_service(home, service)
     else:
-        yield from _until_it_works(home, service, 0)
+        yield from _wait_until_working(home, service, 0)
 
 
 def stop_service(home: Path, service: str, by: str) -> CommandSteps:
     """Not wanted until it is started again; done once its process has ended. Raises CommandRefusedError."""
-    _entry(home, service)
+    _read_entry(home, service)
     desired_state.write_desired_state(home, service, False, by)
     while True:
-        entry = _entry(home, service)
+        entry = _read_entry(home, service)
         if entry["state"] == "stopped" and entry["pid"] is None:
             return
         yield entry["at"]
@@ -59,19 +59,19 @@ def stop_service(home: Path, service: str, by: str) -> CommandSteps:
 def restart_service(home: Path, service: str) -> CommandSteps:
     """A new process, and what it failed by forgiven; done once it works. Raises CommandRefusedError, also where it is
     stopped."""
-    entry = _entry(home, service)
+    entry = _read_entry(home, service)
     wanted = desired_state.read_desired_state(home, service)
     if not wanted.running:
         raise CommandRefusedError(
             f"{service} was stopped by {wanted.by}: start it with the job `{service}_start` in Dagster"
         )
     state_files.request_restart(home, service)
-    while state_files.restart_requested(home, service):
-        yield _entry(home, service)["at"]
-    taken = _entry(home, service)["at"]
-    while _entry(home, service)["at"] == taken:  # what was published before the request was taken says nothing
+    while state_files.has_restart_request(home, service):
+        yield _read_entry(home, service)["at"]
+    taken = _read_entry(home, service)["at"]
+    while _read_entry(home, service)["at"] == taken:  # what was published before the request was taken says nothing
         yield taken
-    yield from _until_it_works(home, service, entry["starts"] + 1)
+    yield from _wait_until_working(home, service, entry["starts"] + 1)
 
 
 def complete_command(steps: CommandSteps, patience_s: float = PATIENCE_S) -> float:
@@ -88,9 +88,9 @@ def complete_command(steps: CommandSteps, patience_s: float = PATIENCE_S) -> flo
     return time.monotonic() - begun
 
 
-def _until_it_works(home: Path, service: str, starts: int) -> CommandSteps:
+def _wait_until_working(home: Path, service: str, starts: int) -> CommandSteps:
     while True:
-        entry = _entry(home, service)
+        entry = _read_entry(home, service)
         if entry["state"] in ("blocked", "backoff"):
             raise CommandRefusedError(f"{service} is {entry['state']}: {entry['detail']}; see `whale logs {service}`")
         if entry["state"] in WORKING_STATES and entry["starts"] >= starts:
@@ -98,7 +98,7 @@ def _until_it_works(home: Path, service: str, starts: int) -> CommandSteps:
         yield entry["detail"] if entry["state"] == "waiting" else entry["at"]
 
 
-def _entry(home: Path, service: str) -> dict[str, Any]:
+def _read_entry(home: Path, service: str) -> dict[str, Any]:
     """The service's published entry, with the time at which it was published."""
     state = state_files.read_working_state(home, service)
     if state is None:

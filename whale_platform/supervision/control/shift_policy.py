@@ -81,13 +81,13 @@ def decide_shift(seen: ShiftView) -> BeginShift | KeepShift | EndShift:
     for run in followers[1:]:
         return EndShift(run.run_id, f"run {followers[0].run_id[:8]} follows the service now")
     for run in followers:
-        return _follow(run, seen)
+        return _decide_running_shift(run, seen)
     for run in unfinished:
         return KeepShift(f"run {run.run_id[:8]} is {run.state}")
-    return _begin(seen)
+    return _decide_next_shift(seen)
 
 
-def _follow(run: ShiftRun, seen: ShiftView) -> KeepShift | EndShift:
+def _decide_running_shift(run: ShiftRun, seen: ShiftView) -> KeepShift | EndShift:
     service = seen.service
     if service is None or service.life != run.life:
         return EndShift(run.run_id, "the supervisor that it followed has ended")
@@ -102,7 +102,7 @@ def _follow(run: ShiftRun, seen: ShiftView) -> KeepShift | EndShift:
     return KeepShift(f"run {run.run_id[:8]} follows it", run.run_id)
 
 
-def _begin(seen: ShiftView) -> BeginShift | KeepShift:
+def _decide_next_shift(seen: ShiftView) -> BeginShift | KeepShift:
     service, last = seen.service, seen.runs[0] if seen.runs else None
     if service is None:
         return KeepShift("no supervisor keeps the services of this home: they start with `whale up`")

@@ -27,7 +27,7 @@ def state_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
 
 def read_state(home: Path, supervisor: str = SUPERVISOR) -> dict[str, Any] | None:
     """The last published state, or None. The supervisor may have ended since: see `read_working_state`."""
-    return _read(state_path(home, supervisor))
+    return _read_json(state_path(home, supervisor))
 
 
 def read_working_state(home: Path, service: str = "") -> dict[str, Any] | None:
@@ -58,18 +58,18 @@ def changes_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
 
 def read_changes(home: Path, service: str = "") -> dict[str, Any] | None:
     """The last changes of state as the supervisor at work writes them, or None; see `read_working_state`."""
-    own = service and _read_living_part(home, service)
-    return _read(changes_path(home, own_supervisor_name(service) if own else SUPERVISOR))
+    own = service and _has_living_part(home, service)
+    return _read_json(changes_path(home, own_supervisor_name(service) if own else SUPERVISOR))
 
 
-def _read_living_part(home: Path, service: str) -> bool:
+def _has_living_part(home: Path, service: str) -> bool:
     return (
         lease.find_lease_holder(home, SUPERVISOR) is None
         and lease.find_lease_holder(home, own_supervisor_name(service)) is not None
     )
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -89,12 +89,12 @@ def request_restart(home: Path, service: str) -> None:
     path.touch()
 
 
-def restart_requested(home: Path, service: str) -> bool:
+def has_restart_request(home: Path, service: str) -> bool:
     """Whether such a request still waits to be taken."""
     return (requests_folder(home) / service).exists()
 
 
-def take_restart(home: Path, service: str) -> bool:
+def pop_restart_request(home: Path, service: str) -> bool:
     """Whether a restart of `service` was asked for; taken once."""
     try:
         (requests_folder(home) / service).unlink()
@@ -103,7 +103,7 @@ def take_restart(home: Path, service: str) -> bool:
     return True
 
 
-def forget_requests(home: Path, services: Iterable[str]) -> None:
+def delete_requests(home: Path, services: Iterable[str]) -> None:
     """Delete the requests to an earlier supervisor of these services."""
     for service in services:
         with contextlib.suppress(OSError):

@@ -26,13 +26,13 @@ class RestartBackoff:
     cap_s: float = 10.0
     healthy_after_s: float = 5.0
 
-    def short_lives(self, runs: Sequence[ServiceLifetime]) -> int:
+    def count_short_lives(self, runs: Sequence[ServiceLifetime]) -> int:
         """How many of the last of `runs` (oldest first) were shorter than `healthy_after_s`."""
         return sum(1 for _ in takewhile(lambda run: run.ended - run.started < self.healthy_after_s, reversed(runs)))
 
-    def delay(self, runs: Sequence[ServiceLifetime]) -> float:
+    def compute_delay_s(self, runs: Sequence[ServiceLifetime]) -> float:
         """Seconds to wait after the end of the last of `runs` (oldest first); 0 where there is none."""
         if not runs:
             return 0.0
-        short = self.short_lives(runs)
+        short = self.count_short_lives(runs)
         return float(min(self.cap_s, self.first_s * 2.0 ** min(max(short - 1, 0), 32)))

@@ -27,12 +27,12 @@ class RunHistory:
     @property
     def short_lives(self) -> int:
         """How many of the last lives in a row were short."""
-        return self.backoff.short_lives(self._lifetimes)
+        return self.backoff.count_short_lives(self._lifetimes)
 
     @property
     def retry_at(self) -> float:
         """When the next start is due, in monotonic seconds; 0 where nothing has ended."""
-        return self._lifetimes[-1].ended + self.backoff.delay(self._lifetimes) if self._lifetimes else 0.0
+        return self._lifetimes[-1].ended + self.backoff.compute_delay_s(self._lifetimes) if self._lifetimes else 0.0
 
     def record_failed_start(self, run: ServiceLifetime, error: Exception) -> None:
         """It never became a process."""

@@ -79,7 +79,7 @@ def process_group_exists(group: int) -> bool:
     return True
 
 
-def _write_what_is_taken(fd: int, data: bytes) -> None:
+def _write_without_waiting(fd: int, data: bytes) -> None:
     """Drop the rest rather than wait: a pipe that can be written has room for `PIPE_BUF` bytes.
 
     O_NONBLOCK would do the same, but hold for the supervisor too, which shares the open file.
@@ -123,7 +123,7 @@ def collect_logs(
                 data = _COLOURS.sub(b"", data)
                 files[key.fd].write(data)
                 if echo:
-                    _write_what_is_taken(1, data)
+                    _write_without_waiting(1, data)
         if orphaned is None:
             continue
         groups = {group for group in groups if process_group_exists(group)}

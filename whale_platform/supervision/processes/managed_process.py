@@ -65,7 +65,7 @@ class ManagedProcess:
             except PermissionError:
                 self._process.kill()
             self._process.poll()
-            if self._process.returncode is not None and not _living(self.pid):
+            if self._process.returncode is not None and not _has_living_process(self.pid):
                 break
             nap_s = min(0.2, 2 * nap_s)
             time.sleep(nap_s)
@@ -75,7 +75,7 @@ class ManagedProcess:
                 self._process.stdin.close()
 
 
-def _living(group: int) -> bool:
+def _has_living_process(group: int) -> bool:
     if not process_group_exists(group):
         return False
     for process in psutil.process_iter():

@@ -34,15 +34,15 @@ def run_program(
     Raises SetupProgramError where it does nothing for `still_s` seconds, or is cancelled.
     """
     pipe = subprocess.PIPE
-    with _started(argv, prefix, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        moves, unsaid = _moves(process, lambda: None, still_s), given or None
+    with _start_program(argv, prefix, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        moves, unsaid = _track_activity(process, lambda: None, still_s), given or None
         while True:
             try:
                 out, errors = process.communicate(unsaid, timeout=_LOOK_S)
                 break
             except subprocess.TimeoutExpired:
                 unsaid = None
-                _check(moves, argv, still_s)
+                _check_activity(moves, argv, still_s)
         if _cancelled.is_set() and process.returncode:
             raise SetupProgramError(f"{Path(argv[0]).name} was ended, since the platform is about to stop")
         return subprocess.CompletedProcess(argv, process.returncode, out, errors)
@@ -53,17 +53,17 @@ def run_fetcher(argv: Sequence[str], log: IO[str], folder: Path, still_s: float 
 
     Raises SetupProgramError where it does nothing and nothing comes for `still_s` seconds.
     """
-    with _started(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more) as process:
-        moves = _moves(process, lambda: _size(folder), still_s)
+    with _start_program(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more) as process:
+        moves = _track_activity(process, lambda: _measure_size(folder), still_s)
         while True:
             try:
                 return process.wait(_LOOK_S)
             except subprocess.TimeoutExpired:
-                _check(moves, argv, still_s)
+                _check_activity(moves, argv, still_s)
 
 
 @contextmanager
-def _started(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterator[subprocess.Popen[str]]":
+def _start_program(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterator[subprocess.Popen[str]]":
     name = Path(argv[0]).name
     with _lock:
         if _cancelled.is_set():
@@ -82,17 +82,17 @@ def _started(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterat
             process.communicate()
 
 
-def _moves(process: "subprocess.Popen[str]", token: Callable[[], object], still_s: float) -> ActivityTracker:
+def _track_activity(process: "subprocess.Popen[str]", token: Callable[[], object], still_s: float) -> ActivityTracker:
     return ActivityTracker((process.pid,), token, min(SAMPLE_WINDOW_S, still_s / 10))
 
 
-def _check(moves: ActivityTracker, argv: Sequence[str], still_s: float) -> None:
+def _check_activity(moves: ActivityTracker, argv: Sequence[str], still_s: float) -> None:
     moves.refresh()
     if moves.idle_s() >= still_s:
         raise SetupProgramError(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
 
 
-def _size(folder: Path) -> int:
+def _measure_size(folder: Path) -> int:
     size = 0
     for file in folder.rglob("*"):
         with contextlib.suppress(OSError):

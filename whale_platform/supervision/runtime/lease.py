@@ -18,7 +18,7 @@ LOG_LIMIT = 200_000
 HANDED_LEASE = "WHALE_LEASE_FD"
 
 
-def _lock(file: IO[str], kind: int) -> bool:
+def _try_lock(file: IO[str], kind: int) -> bool:
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -26,12 +26,12 @@ def _lock(file: IO[str], kind: int) -> bool:
     return True
 
 
-def _sign(file: IO[str], pid: int) -> None:
+def _write_pid(file: IO[str], pid: int) -> None:
     with contextlib.suppress(OSError):  # over what is there, at one stroke: a full disk has no room for more
         os.pwrite(file.fileno(), f"{pid:<20}".encode(), 0)
 
 
-def take_handed_lease() -> int | None:
+def pop_handed_lease() -> int | None:
     """The descriptor of the lease that this process was started with, where it was; taken once."""
     number = os.environ.pop(HANDED_LEASE, "")
     return int(number) if number.isdigit() else None
@@ -41,7 +41,7 @@ def find_lease_holder(home: Path, service: str) -> int | None:
     """The pid that holds the lease now, or None."""
     try:
         with (home / "run" / f"{service}.lock").open() as file:
-            return None if _lock(file, fcntl.LOCK_SH) else int(file.read().strip() or "0") or None
+            return None if _try_lock(file, fcntl.LOCK_SH) else int(file.read().strip() or "0") or None
     except (OSError, ValueError):
         return None
 
@@ -64,19 +64,19 @@ class Lease:
         with contextlib.suppress(OSError):
             os.fchmod(file.fileno(), 0o600)
         for _ in range(4):
-            if taken := _lock(file, fcntl.LOCK_EX):
+            if taken := _try_lock(file, fcntl.LOCK_EX):
                 break
             time.sleep(0.05)  # `holder` may be looking
         if not taken:
             file.seek(0)
             pid = file.read().strip() or "unknown"
             file.close()
-            self._note(f"refused, held by {pid}")
+            self._log_event(f"refused, held by {pid}")
             raise LeaseRefusedError(f"{self._service} already runs here as pid {pid}") from None
-        _sign(file, os.getpid())
+        _write_pid(file, os.getpid())
         os.set_inheritable(file.fileno(), False)
         self._file = file
-        self._note("granted")
+        self._log_event("granted")
 
     def fileno(self) -> int:
         """The descriptor to be inherited by the child that is to have the lease."""
@@ -86,7 +86,7 @@ class Lease:
     def hand_over(self, pid: int) -> None:
         """Let child `pid`, which has inherited the descriptor, have it: at no moment is it free."""
         if self._file is not None:
-            _sign(self._file, pid)
+            _write_pid(self._file, pid)
             self._file.close()
             self._file = None
 
@@ -97,11 +97,11 @@ class Lease:
     def release(self) -> None:
         """Release the lease."""
         if self._file is not None:
-            self._note("released")
+            self._log_event("released")
             self._file.close()
             self._file = None
 
-    def _note(self, what: str) -> None:
+    def _log_event(self, what: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with contextlib.suppress(OSError):  # on a full disk the lock alone counts
             if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:

@@ -85,7 +85,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
         signal.signal(number, lambda *_: context.stop.set())
     parent_watch.on_stdin_eof(context.stop.set)
     ended = threading.Event()
-    beater = threading.Thread(target=_beat, args=(context, ended), name="beat", daemon=True)
+    beater = threading.Thread(target=_write_heartbeats, args=(context, ended), name="beat", daemon=True)
     beater.start()
     context.log.info("started", pid=os.getpid(), source=settings.source)
     try:
@@ -102,7 +102,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
     sys.exit(code)
 
 
-def _beat(context: ServiceContext, ended: threading.Event) -> None:
+def _write_heartbeats(context: ServiceContext, ended: threading.Event) -> None:
     trouble = ""
     while True:
         try:

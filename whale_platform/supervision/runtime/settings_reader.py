@@ -37,11 +37,11 @@ def describe_setting_error(error: "ValidationError", options: Mapping[str, str] 
     reason = str(first["msg"]).removeprefix("Value error, ")
     name = str(first["loc"][0])
     if name in options:
-        return f"{options[name]} {_shown(first['input'])}: {reason}"
-    value = "" if "dsn" in name else f"={_shown(first['input'])}"
+        return f"{options[name]} {_shorten(first['input'])}: {reason}"
+    value = "" if "dsn" in name else f"={_shorten(first['input'])}"
     return f"WHALE_{name.upper()}{value}: {reason}"
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = ",".join(str(part) for part in value) if isinstance(value, tuple | list) else str(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

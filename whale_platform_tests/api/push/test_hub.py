@@ -83,7 +83,7 @@ def test_who_reads_no_notices_is_dropped_and_the_others_stay() -> None:
     hub = PushHub()
     slow, quick = box_of(hub, "status"), box_of(hub, "status")
     for number in range(MAX_NOTICES + 1):
-        hub.status(detail=str(number))
+        hub.publish_status(detail=str(number))
         quick.drain()
     assert slow.close_reason is not None
     assert slow.close_reason[0] == TOO_SLOW
@@ -124,12 +124,12 @@ def test_who_comes_back_gets_the_windows_that_changed_or_is_told_what_to_fetch()
     hub.publish_tick([window(1), window(1, "ETHUSDT")], {})
     seq = hub.seq
     hub.publish_tick([window(2)], {})
-    (missed,) = map(json.loads, hub.missed_windows(StreamFilter(), hub.epoch, seq))
+    (missed,) = map(json.loads, hub.render_missed_windows(StreamFilter(), hub.epoch, seq))
     assert [(one["symbol"], one["trade_count"]) for one in missed["windows"]] == [("BTCUSDT", 2)]
-    gap, newest = map(json.loads, hub.missed_windows(StreamFilter(), "another", seq))
+    gap, newest = map(json.loads, hub.render_missed_windows(StreamFilter(), "another", seq))
     assert (gap["type"], gap["fetch"], len(newest["windows"])) == ("gap", "/windows", 2)
-    hub.gap("windows", "offsets have expired")
-    assert json.loads(hub.missed_windows(StreamFilter(), hub.epoch, seq)[0])["type"] == "gap"
+    hub.publish_gap("windows", "offsets have expired")
+    assert json.loads(hub.render_missed_windows(StreamFilter(), hub.epoch, seq)[0])["type"] == "gap"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["A", "B"]), st.integers(1, 10**8 - 1), st.booleans()), max_size=30))
@@ -194,7 +194,7 @@ def test_doors_and_bucket() -> None:
     doors.release("a")
     doors.acquire("c")
     bucket = FrameBucket(0.0, 2)
-    assert [bucket.take() for _ in range(3)] == [True, True, False]
+    assert [bucket.try_take() for _ in range(3)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -219,10 +219,10 @@ def test_whoever_wants_the_state_alone_is_spared_the_numbers() -> None:
     state.topics, status.topics = {"state": StreamFilter()}, {"status": StreamFilter()}
     hub.join(state)
     hub.join(status)
-    hub.status(stale=False, trades_per_s=1.0)
-    hub.status(stale=False, trades_per_s=2.0)
-    hub.status(stale=False, trades_per_s=2.0)
-    hub.status(stale=True, trades_per_s=0.0)
+    hub.publish_status(stale=False, trades_per_s=1.0)
+    hub.publish_status(stale=False, trades_per_s=2.0)
+    hub.publish_status(stale=False, trades_per_s=2.0)
+    hub.publish_status(stale=True, trades_per_s=0.0)
     assert [json.loads(text)["stale"] for text in state.drain()] == [False, True]
     assert [json.loads(text)["trades_per_s"] for text in status.drain()] == [1.0, 2.0, 0.0]
 
@@ -239,7 +239,7 @@ def test_a_message_that_nobody_thought_of_is_left_out_and_said() -> None:
 
     async def scene() -> None:
         tail._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(tail._take, [KafkaRecord(RAW_TRADES, 0, 0, 0, None, b"")])
+        await asyncio.to_thread(tail._deliver_batch, [KafkaRecord(RAW_TRADES, 0, 0, 0, None, b"")])
 
     asyncio.run(scene())
     assert lost == [RAW_TRADES]
@@ -258,4 +258,4 @@ def test_the_newest_trade_of_a_sample_is_the_latest_however_late_another_comes()
         (one,) = found.values()
         assert (one.newest.price, one.count) == ("61000", 2)
     (first,), (second,) = sample_trades([live])[0].values(), sample_trades([old])[0].values()
-    assert first.plus(second).newest == second.plus(first).newest == first.newest
+    assert first.merge(second).newest == second.merge(first).newest == first.newest

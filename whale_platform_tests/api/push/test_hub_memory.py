@@ -14,7 +14,7 @@ from whale_platform_tests.api.push.test_hub import box_of, said, window
 
 def missed(hub: PushHub, seq: int) -> tuple[bool, list[tuple[str, int]]]:
     """Whether a client that had all up to `seq` is told of a gap, and the windows it gets."""
-    found = [json.loads(text) for text in hub.missed_windows(StreamFilter(), hub.epoch, seq)]
+    found = [json.loads(text) for text in hub.render_missed_windows(StreamFilter(), hub.epoch, seq)]
     windows = [one for message in found if message["type"] == "windows" for one in message["windows"]]
     return found[:1] != [] and found[0]["type"] == "gap", [(one["symbol"], one["trade_count"]) for one in windows]
 
@@ -45,7 +45,7 @@ def test_a_gap_forgets_the_windows_and_is_told_to_those_it_concerns() -> None:
     hub = PushHub()
     hub.publish_tick([window(1)], {})
     windows, whales = box_of(hub, "windows"), box_of(hub, "whales")
-    hub.gap("windows", "Kafka was away")
+    hub.publish_gap("windows", "Kafka was away")
     assert [(one["type"], one["topic"], one["fetch"]) for one in said(windows)] == [("gap", "windows", "/windows")]
     assert said(whales) == []
     assert missed(hub, 1) == (True, [])

@@ -40,5 +40,5 @@ def test_samples_come_less_often_while_the_stream_is_degraded_and_whales_do_not(
 
 
 def test_who_else_is_degraded_changes_nothing() -> None:
-    assert not app._stream_behind({"name": "sink", "state": "degraded"})
-    assert not app._stream_behind({"name": "stream", "state": "ready"})
+    assert not app._is_stream_behind({"name": "sink", "state": "degraded"})
+    assert not app._is_stream_behind({"name": "stream", "state": "ready"})

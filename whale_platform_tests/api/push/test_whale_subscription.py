@@ -29,7 +29,7 @@ def take(follower: WhaleSubscription, most: int = 500) -> list[WhaleDelivery]:
 def log_of(topic: Topic, kept: int, back: int = 0, order: int = 0) -> WhaleLog:
     """A server that has just started: the last `back` messages, partitions in either order."""
     log = WhaleLog(kept)
-    log.begin("t", {p: max(topic.low[p], len(part) - back) for p, part in topic.partitions.items()})
+    log.start_from("t", {p: max(topic.low[p], len(part) - back) for p, part in topic.partitions.items()})
     for partition in (0, 1) if order else (1, 0):
         log.add(topic.partitions[partition])
     log.ready = True
@@ -39,19 +39,19 @@ def log_of(topic: Topic, kept: int, back: int = 0, order: int = 0) -> WhaleLog:
 @given(st.dictionaries(st.integers(0, 99_999), st.integers(0, 10**17), max_size=20), st.integers(0, 10**14))
 def test_a_cursor_survives_its_text(places: dict[int, int], time_ms: int) -> None:
     cursor = WhaleCursor("Ab-_+/9=", time_ms, places)
-    assert parse_cursor(cursor.text()) == cursor
+    assert parse_cursor(cursor.format_text()) == cursor
 
 
 @given(st.integers(0, 10**15 - 1))
 def test_a_time_that_the_tables_can_be_asked_for_or_no_cursor(time_ms: int) -> None:
-    text = WhaleCursor("t", time_ms).text()
+    text = WhaleCursor("t", time_ms).format_text()
     if time_ms > MAX_MS:
         with pytest.raises(InvalidCursorError):
             parse_cursor(text)
     else:
         past = WhaleHistory(KafkaCluster("127.0.0.1:1"), None)
         with pytest.raises(HistoryUnavailableError):
-            past._tables(lambda: "postgresql://127.0.0.1:1/none", parse_cursor(text).time_ms, 1)
+            past._query_tables(lambda: "postgresql://127.0.0.1:1/none", parse_cursor(text).time_ms, 1)
         assert format_iso_ms(time_ms).endswith("Z")
 
 
@@ -87,7 +87,7 @@ W0, W1, AGAIN, RESTART = ("whale", 0), ("whale", 1), ("again", 3), ("restart", 0
 def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str, int]]) -> None:
     topic, kept, got, cursor = Topic(), 6, list[str](), ""
     log = log_of(topic, kept)
-    follower = WhaleSubscription(log, topic, all_of, log.cursor())
+    follower = WhaleSubscription(log, topic, all_of, log.build_cursor())
     follow_again = 0.0
 
     def read(most: int) -> None:
@@ -98,7 +98,7 @@ def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str,
             got.append(sent.body)
             cursor = sent.cursor
 
-    cursor, number = log.cursor().text(), 0
+    cursor, number = log.build_cursor().format_text(), 0
     for verb, value in script:
         if verb == "whale":
             number += 1
@@ -135,7 +135,7 @@ def test_what_is_filtered_out_moves_the_place() -> None:
 
 def test_expired_offsets_come_from_the_tables_after_a_notice() -> None:
     topic = Topic()
-    begin = log_of(topic, 3).cursor()
+    begin = log_of(topic, 3).build_cursor()
     for number in range(1, 21):
         topic.add(number % 2, whale(number))
     topic.low = {0: 5, 1: 5}
@@ -226,5 +226,5 @@ def test_who_resumes_from_the_beginning_again_and_again_keeps_nobody_waiting(mon
         assert sum(isinstance(one, HistoryUnavailableError) for one in found) == 50 - MAX_PENDING_PER_ADDRESS
         assert await past.for_client("10.0.0.1").read_kafka(2, 0, 9, 1) == [], "its turn comes again"
 
-    monkeypatch.setattr(WhaleHistory, "_kafka", slow)
+    monkeypatch.setattr(WhaleHistory, "_scan_kafka", slow)
     asyncio.run(scene())

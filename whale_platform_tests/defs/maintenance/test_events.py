@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.defs.maintenance.events import StoredEvent, find_replaced, thin_out
+from whale_platform.defs.maintenance.events import StoredEvent, find_redundant_events, find_replaced
 from whale_platform.defs.maintenance.jobs import dagster_housekeeping
 from whale_platform.defs.recompute.jobs import late_trades
 from whale_platform.defs.shared.platform_settings import PlatformSettings
@@ -145,10 +145,14 @@ events = st.lists(
 @given(events)
 def test_the_newest_always_stays_and_what_is_young_too(found: list[StoredEvent]) -> None:
     fine, before = NOW - timedelta(days=1), NOW - timedelta(days=7)
-    for going, oldest in ((thin_out(found, fine, before), fine), (find_replaced(found, before), before)):
+    for going, oldest in ((find_redundant_events(found, fine, before), fine), (find_replaced(found, before), before)):
         left = [one for one in found if one.id not in set(going)]
         assert {one.asset for one in left} == {one.asset for one in found}
         assert all(one.time < oldest for one in found if one.id in set(going))
-    thin = [one for one in found if one.id not in set(thin_out(found, fine, before)) and before <= one.time < fine]
+    thin = [
+        one
+        for one in found
+        if one.id not in set(find_redundant_events(found, fine, before)) and before <= one.time < fine
+    ]
     hours = {(one.asset, one.time.replace(minute=0)) for one in thin}
     assert len(thin) <= len(hours) + len({one.asset for one in found}), "one an hour, and the newest"

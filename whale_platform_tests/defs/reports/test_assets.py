@@ -15,7 +15,7 @@ from whale_platform.defs.reports.assets import daily_market_report, hourly_rollu
 from whale_platform.defs.reports.checks import (
     every_report_is_made,
     every_rollup_is_made,
-    last_full_hours,
+    find_last_full_hours,
     page_is_its_rows,
     whales_add_up,
 )
@@ -253,4 +253,4 @@ def test_generated_trades_have_their_own_exchanges_in_the_lineage() -> None:
 
 
 def test_a_check_outside_of_a_partition_looks_at_24_full_hours() -> None:
-    assert last_full_hours().count == 24
+    assert find_last_full_hours().count == 24

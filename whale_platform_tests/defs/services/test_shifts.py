@@ -23,7 +23,7 @@ from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import ROOT, WORKERS
 from whale_platform.supervision.control import desired_state, shift_policy
 from whale_platform.supervision.control.state_changes import StateChanges
-from whale_platform.supervision.control.state_files import SUPERVISOR, restart_requested, state_path
+from whale_platform.supervision.control.state_files import SUPERVISOR, has_restart_request, state_path
 from whale_platform.supervision.runtime.lease import Lease
 
 LIFE = "7-1000"
@@ -147,7 +147,7 @@ def test_a_shift_shows_what_happens_once_and_ends_after_a_day_without_a_process(
     assert "The shift is over: a day is over; the service runs on, and the next run follows it." in log(
         instance, run_id
     )
-    assert not restart_requested(kept.home, "sink")
+    assert not has_restart_request(kept.home, "sink")
     asked = sensor.tick().run_requests
     assert f"sink:after:{run_id}" in {one.run_key for one in asked}
     second = launch(instance)
@@ -159,7 +159,7 @@ def test_a_shift_shows_what_happens_once_and_ends_after_a_day_without_a_process(
 def test_terminating_a_shift_asks_for_a_restart(kept: Kept, instance: dg.DagsterInstance) -> None:
     run_id = launch(instance)
     assert instance.run_launcher.terminate(run_id)
-    assert restart_requested(kept.home, "sink")
+    assert has_restart_request(kept.home, "sink")
     assert status(instance, run_id) == "CANCELED"
     assert not instance.run_launcher.terminate(run_id), "it is over"
     assert f"sink:after:{run_id}" in {one.run_key for one in Sensor(instance, kept.home).tick().run_requests}

@@ -29,10 +29,10 @@ class Feedless:
         self.reconnects = 0
         self.refused: dict[str, str] = {}
 
-    def up_for_s(self, _symbol: str) -> float:
+    def measure_uptime_s(self, _symbol: str) -> float:
         return 1e9
 
-    def reconnects_of(self, _symbol: str) -> int:
+    def count_reconnects(self, _symbol: str) -> int:
         return self.reconnects
 
     def refuse(self, symbol: str, reason: str) -> None:
@@ -69,7 +69,7 @@ class Bench:
         self.repairer = GapFiller(self.pipeline, cast(ConnectionManager, self.feed), history, clock, Log())
         for symbol in symbols:
             for number in (0, 1, 6):  # three begin a symbol
-                self.pipeline.frame(frame(symbol, number).encode(), 10**15 * 2)
+                self.pipeline.process_frame(frame(symbol, number).encode(), 10**15 * 2)
 
     def get(self, url: str, _timeout_s: float) -> Page:
         self.requests.append(url)

@@ -43,9 +43,9 @@ def test_a_history_that_lags_behind_is_asked_again_and_not_believed() -> None:
 
 def test_a_hole_that_history_never_reaches_is_given_up_and_not_called_the_exchanges_own() -> None:
     bench = Bench(history(1), A)
-    bench.pipeline.frame(frame(A, 7).encode(), 10**15 * 2)
+    bench.pipeline.process_frame(frame(A, 7).encode(), 10**15 * 2)
     now = 0.0
-    while bench.pipeline.open_gaps():
+    while bench.pipeline.count_open_gaps():
         assert now <= 5 * BELIEVE_S
         bench.repairer.step(now)
         now += 5.0
@@ -132,7 +132,7 @@ def test_of_a_long_hole_only_the_last_day_is_fetched(monkeypatch: pytest.MonkeyP
     for number in (last - 1, last):
         live = json.loads(frame(A, number))
         live["data"]["T"] = row(number)["time"]
-        bench.pipeline.frame(json.dumps(live).encode(), now)
+        bench.pipeline.process_frame(json.dumps(live).encode(), now)
     asked = len(bench.requests)
     bench.repairer.step(0.0)
     assert len(bench.requests) - asked < 40, "what is a day old is found by halving"
@@ -146,13 +146,13 @@ def test_of_a_long_hole_only_the_last_day_is_fetched(monkeypatch: pytest.MonkeyP
 def test_what_holds_trades_back_does_not_wait_for_a_background_gap_of_its_symbol() -> None:
     bench = Bench(history(3), A)
     line = bench.pipeline.lines[A]
-    bench.pipeline.frame(frame(A, 7).encode(), 10**15 * 2)
-    line.publish(line.sequencer.to_background(1))
+    bench.pipeline.process_frame(frame(A, 7).encode(), 10**15 * 2)
+    line.publish(line.sequencer.move_to_background(1))
     while bench.repairer.step(0.0):
         pass
     assert bench.producer.ids(A) == [0, 1, 7, 2, 3], "the others may yet come"
     bench.answer = history(10)
-    bench.pipeline.frame(frame(A, 10).encode(), 10**15 * 2)
+    bench.pipeline.process_frame(frame(A, 10).encode(), 10**15 * 2)
     assert bench.repairer.step(0.0) and bench.producer.ids(A)[5:] == [8, 9, 10]
 
 
@@ -160,7 +160,7 @@ def test_symbols_with_long_holes_are_served_in_turn() -> None:
     bench = Bench(history(0), A, B)
     for symbol in (A, B):
         line = bench.pipeline.lines[symbol]
-        bench.pipeline.frame(frame(symbol, 7).encode(), 10**15 * 2)
-        line.publish(line.sequencer.to_background(1))
-    found = [wanted[0] for _ in range(4) if (wanted := bench.pipeline.history.wanted(frozenset())) is not None]
+        bench.pipeline.process_frame(frame(symbol, 7).encode(), 10**15 * 2)
+        line.publish(line.sequencer.move_to_background(1))
+    found = [wanted[0] for _ in range(4) if (wanted := bench.pipeline.history.find_wanted(frozenset())) is not None]
     assert found in ([A, B, A, B], [B, A, B, A])

@@ -46,4 +46,4 @@ def answer(url: str, _timeout_s: float) -> TimedResponse:
 def test_the_first_trade_since_a_time_is_one_that_history_has(exchange: Exchange, symbol: str, place: int) -> None:
     """Where ids are left out a page that goes down showed only older ones, and half of the trades was passed over."""
     history = HistoryClient(exchange, Clock(), RestClient(exchange.name, answer, lambda: 0.0))
-    assert history.first_since(symbol, 0, IDS[-1], (T0_S + place) * 1_000_000) == IDS[place]
+    assert history.find_first_since(symbol, 0, IDS[-1], (T0_S + place) * 1_000_000) == IDS[place]

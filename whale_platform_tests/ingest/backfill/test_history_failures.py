@@ -33,7 +33,7 @@ def test_the_exchanges_own_waiting_time_is_kept_and_told(status: int) -> None:
 def test_a_wait_that_another_thread_was_told_is_kept_too() -> None:
     bench = Bench(refusing(429, 123.0), A)
     with pytest.raises(HttpUnavailableError):
-        bench.rest.ask(Binance().time_url())
+        bench.rest.fetch(Binance().time_url())
     bench.answer = history(6)
     bench.now = 23.0
     bench.repairer.step(0.0)

@@ -27,7 +27,7 @@ def test_a_symbol_that_is_quiet_after_a_reconnect_is_asked_what_it_traded_meanwh
     bench.repairer.step(0.0)
     assert not bench.repairer.step(0.0)
     bench.feed.reconnects += 1
-    bench.pipeline.connected((A,))
+    bench.pipeline.record_connection((A,))
     bench.answer = history(9)
     while bench.repairer.step(0.0):
         pass
@@ -40,7 +40,7 @@ def test_a_symbol_that_is_quiet_after_a_reconnect_is_asked_what_it_traded_meanwh
 def test_a_symbol_without_news_is_asked_once_a_connection() -> None:
     bench = Bench(history(6), A)
     bench.repairer.step(0.0)
-    bench.pipeline.connected((A,))
+    bench.pipeline.record_connection((A,))
     asked = len(bench.requests)
     while bench.repairer.step(0.0):
         pass

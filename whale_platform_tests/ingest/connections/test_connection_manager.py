@@ -60,7 +60,7 @@ def test_trades_flow_and_the_status_says_so(fake: FakeBinance, start: Start) -> 
     until(lambda: len(fake.clients) == 1, "the connection")
     fake.trade(SYMBOL, 50)
     until(lambda: len(producer.ids(SYMBOL)) == 50, "the trades")
-    assert one.status() == "connected 1 symbols"
+    assert one.describe_status() == "connected 1 symbols"
 
 
 def test_it_connects_again_after_every_kind_of_close(fake: FakeBinance, start: Start) -> None:
@@ -134,7 +134,7 @@ def test_a_half_open_connection_is_noticed(start: Start, monkeypatch: pytest.Mon
         threading.Thread(target=server.serve_forever, daemon=True).start()
         one, _ = start(Binance(f"ws://127.0.0.1:{server.socket.getsockname()[1]}"))
         until(lambda: one.reconnects == 1, "the dead connection to be noticed")
-        assert "nothing at all" in one.status()
+        assert "nothing at all" in one.describe_status()
         one.close()
         server.shutdown()
 
@@ -153,7 +153,7 @@ def test_a_refusal_is_told_and_waited_out(fake: FakeBinance, start: Start, statu
     fake.retry_after = "3600"
     one, _ = start()
     until(lambda: one.attempted, "the first attempt")
-    assert says in one.status() and "next try in" in one.status()
+    assert says in one.describe_status() and "next try in" in one.describe_status()
     assert fake.handshakes == 1
 
 
@@ -162,7 +162,7 @@ def test_nobody_there_is_told_and_tried_again(fake: FakeBinance, start: Start) -
     fake.close()
     one, _ = start(exchange)
     until(lambda: one.reconnects >= 3, "some attempts")
-    assert one.trouble() != "" and not one.up()
+    assert one.describe_trouble() != "" and not one.is_up()
 
 
 def test_one_refused_symbol_does_not_stop_the_others(start: Start) -> None:
@@ -223,7 +223,7 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
     monkeypatch.setattr(connection_manager, "HUNG_S", 0.5)
     one, producer = start()
     goes_on = threading.Event()
-    take = one.strands[0]._pipeline.frame
+    take = one.strands[0]._pipeline.process_frame
 
     def stuck(frame: bytes, received_us: int) -> object:
         assert goes_on.wait(300)
@@ -231,11 +231,11 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
 
     monkeypatch.setattr(one.strands[0]._pipeline, "frame", stuck)
     until(lambda: len(fake.clients) == 1, "the connection")
-    until(lambda: not one.hangs(), "both threads to come round")
+    until(lambda: not one.is_hanging(), "both threads to come round")
     fake.trade(SYMBOL, 3)
-    until(one.hangs, "the hang to be seen")
+    until(one.is_hanging, "the hang to be seen")
     goes_on.set()
-    until(lambda: producer.ids(SYMBOL) != [] and not one.hangs(), "the socket to go on")
+    until(lambda: producer.ids(SYMBOL) != [] and not one.is_hanging(), "the socket to go on")
 
 
 def test_symbols_whose_message_is_not_answered_are_seen_and_get_another_connection(
@@ -249,10 +249,10 @@ def test_symbols_whose_message_is_not_answered_are_seen_and_get_another_connecti
     one, producer = start(exchange, symbols=(SYMBOL, "BBBUSDT"))
     until(lambda: one.strands[1].reconnects >= 2, "the connection to be given up, twice")
     said = "binance does not answer the subscription of 1 symbols (BBBUSDT)"
-    until(lambda: one.unheard() == said, "the symbol")
+    until(lambda: one.describe_silent_symbols() == said, "the symbol")
     assert one.strands[0].reconnects == 0 and len(fake.refusals) >= 6
     fake.mute = set()
-    until(lambda: one.unheard() == "" and one.up(), "the subscription")
+    until(lambda: one.describe_silent_symbols() == "" and one.is_up(), "the subscription")
     fake.trade("BBBUSDT", 3)
     until(lambda: producer.ids("BBBUSDT") == [1000, 1001, 1002], "the trades")
     assert producer.sent[DEAD_LETTERS], "the answers that can't be used are kept"

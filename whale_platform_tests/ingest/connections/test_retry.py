@@ -14,24 +14,24 @@ from whale_platform.ingest.connections.retry import (
     ReconnectBackoff,
     SilenceTimeout,
 )
-from whale_platform.ingest.transport.http_status import LONGEST_S, describe_http_error, retry_after_s
+from whale_platform.ingest.transport.http_status import LONGEST_S, compute_retry_after_s, describe_http_error
 
 
 def test_waits_grow_to_the_cap_and_are_forgotten_after_a_healthy_life() -> None:
     backoff = ReconnectBackoff(lambda: 1.0)
     waits = []
     for _ in range(12):
-        backoff.ended(lived_s=1, trades=1)
+        backoff.record_end(lived_s=1, trades=1)
         waits.append(backoff.wait_s(0))
     assert waits == sorted(waits) and waits[0] < 1 and waits[-1] == CAP_S
-    backoff.ended(lived_s=HEALTHY_S, trades=1)
+    backoff.record_end(lived_s=HEALTHY_S, trades=1)
     assert backoff.wait_s(0) == waits[0]
 
 
 def test_a_long_life_without_trades_is_not_healthy() -> None:
     backoff = ReconnectBackoff(lambda: 1.0)
     for _ in range(12):
-        backoff.ended(lived_s=10_000, trades=0)
+        backoff.record_end(lived_s=10_000, trades=0)
     assert backoff.wait_s(0) == CAP_S
 
 
@@ -44,9 +44,9 @@ def test_never_more_attempts_than_the_exchange_allows() -> None:
     backoff = ReconnectBackoff(lambda: 0.0)
     now, attempts = 0.0, []
     while now < 1000:
-        backoff.attempted(now)
+        backoff.record_attempt(now)
         attempts.append(now)
-        backoff.ended(lived_s=HEALTHY_S, trades=1)
+        backoff.record_end(lived_s=HEALTHY_S, trades=1)
         now += backoff.wait_s(now)
     assert max(sum(start <= at < start + ATTEMPTS_SPAN_S for at in attempts) for start in attempts) <= MAX_ATTEMPTS
 
@@ -54,13 +54,13 @@ def test_never_more_attempts_than_the_exchange_allows() -> None:
 def test_a_quiet_market_is_asked_ever_more_rarely_and_a_busy_one_is_not() -> None:
     silence = SilenceTimeout(60)
     for _ in range(10):
-        silence.ended(silent=True, trades=3, longest_pause_s=50)
+        silence.record_end(silent=True, trades=3, longest_pause_s=50)
     assert silence.allowed_s == SILENCE_CAP_S
-    silence.ended(silent=True, trades=5_000, longest_pause_s=2)
+    silence.record_end(silent=True, trades=5_000, longest_pause_s=2)
     assert silence.allowed_s == 60
-    silence.ended(silent=True, trades=0, longest_pause_s=0)
+    silence.record_end(silent=True, trades=0, longest_pause_s=0)
     assert silence.allowed_s == 120
-    silence.ended(silent=False, trades=9, longest_pause_s=50)
+    silence.record_end(silent=False, trades=9, longest_pause_s=50)
     assert silence.allowed_s == 60
 
 
@@ -78,18 +78,18 @@ def test_a_quiet_market_is_asked_ever_more_rarely_and_a_busy_one_is_not() -> Non
     ],
 )
 def test_waits_as_long_as_the_exchange_says(status: int, retry_after: str | None, low: float, high: float) -> None:
-    told = retry_after_s(status, retry_after)
+    told = compute_retry_after_s(status, retry_after)
     assert told is not None and low <= told <= high
 
 
 def test_waits_until_the_date_the_exchange_names() -> None:
-    told = retry_after_s(429, formatdate(time() + 3000, usegmt=True))
+    told = compute_retry_after_s(429, formatdate(time() + 3000, usegmt=True))
     assert told is not None and 2900 <= told <= 3000
 
 
 def test_a_plain_error_leaves_it_to_the_back_off() -> None:
-    assert retry_after_s(500, None) is None
-    assert retry_after_s(500, "9") is None
+    assert compute_retry_after_s(500, None) is None
+    assert compute_retry_after_s(500, "9") is None
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ class Bench:
 
 def test_a_refused_symbol_is_asked_for_ever_rarer_and_comes_to_life(tmp_path: Path) -> None:
     bench = Bench(tmp_path, (A, "TRADING"))
-    assert bench.feed.refused == {B: "the exchange does not list it"} and bench.feed.wanted() == [A]
+    assert bench.feed.refused == {B: "the exchange does not list it"} and bench.feed.list_wanted() == [A]
     now, waits = 0.0, []
     for _ in range(9):
         begin = now
@@ -81,10 +81,10 @@ def test_a_refused_symbol_is_asked_for_ever_rarer_and_comes_to_life(tmp_path: Pa
     assert waits[:3] == [FIRST_S, FIRST_S, 2 * FIRST_S] and max(waits) == waits[-1] == CAP_S
     bench.rows[B] = "BREAK"
     bench.step(now := now + CAP_S)
-    assert bench.feed.wanted() == [A]
+    assert bench.feed.list_wanted() == [A]
     bench.rows[B] = "TRADING"
     bench.step(now + CAP_S)
-    assert bench.feed.refused == {} and bench.feed.wanted() == [A, B]
+    assert bench.feed.refused == {} and bench.feed.list_wanted() == [A, B]
     assert bench.listed.find("BBB", "USDT") is not None
 
 
@@ -100,7 +100,7 @@ def test_the_list_is_asked_for_again_after_a_day_and_kept(tmp_path: Path) -> Non
     assert bench.step(100.0) == ["all"]
     assert bench.feed.refused == {A: "it does not trade: its status is not listed any more"}
     again = catalogue.load_catalogue(tmp_path, "binance")
-    assert again.refusal(B) is None and again.refusal(A) is not None and not bench.lister.outdated
+    assert again.explain_refusal(B) is None and again.explain_refusal(A) is not None and not bench.lister.outdated
 
 
 def test_many_refused_symbols_are_asked_for_by_one_request(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_many_refused_symbols_are_asked_for_by_one_request(tmp_path: Path) -> No
     bench.step(0.0)
     bench.rows |= dict.fromkeys(names[:30], "TRADING")
     assert bench.step(FIRST_S) == ["all"]
-    assert bench.feed.wanted() == list(names[:30]) and bench.step(FIRST_S + 1) == []
+    assert bench.feed.list_wanted() == list(names[:30]) and bench.step(FIRST_S + 1) == []
 
 
 def test_a_list_that_gives_other_symbols_asks_for_a_new_start(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_new_symbol_is_subscribed_in_the_open_connection_when_it_is_listed(
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
     blind = f"amounts in EURO have no dollar value here, so no whale can be found ({E})"
-    assert one.status() == f"connected 2 symbols; 1 refused ({B}); {blind}"
+    assert one.describe_status() == f"connected 2 symbols; 1 refused ({B}); {blind}"
     looker = SymbolLister(lines, one, rest, tmp_path, lambda: True, threading.Event(), Log())
     looker.step(0.0, 0.0)
     fake.last[B] = 999
@@ -158,7 +158,7 @@ def test_a_new_symbol_is_subscribed_in_the_open_connection_when_it_is_listed(
         1,
         [[f"{A.lower()}@trade", f"{E.lower()}@trade"], [f"{B.lower()}@trade"]],
     )
-    assert one.status() == f"connected 3 symbols; {blind}"
+    assert one.describe_status() == f"connected 3 symbols; {blind}"
 
 
 def test_a_halted_symbol_is_subscribed_and_its_first_trades_come(
@@ -171,7 +171,7 @@ def test_a_halted_symbol_is_subscribed_and_its_first_trades_come(
     quick.append(one := ConnectionManager(exchange, (A, B), pipeline(exchange, (A, B), producer), 60.0, Log()))
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
-    assert one.status() == f"connected 2 symbols; not trading now ({B})"
+    assert one.describe_status() == f"connected 2 symbols; not trading now ({B})"
     fake.trade(B, 3)
     until(lambda: producer.ids(B) == [1000, 1001, 1002], "its trades, without being asked for again")
 
@@ -193,7 +193,7 @@ def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
     until(lambda: producer.ids(A) == [1000, 1001, 1002], "the trades that can be read")
     assert producer.sent[DEAD_LETTERS] == [] and fake.asked == [[f"{A.lower()}@trade"]]
     waits = "binance's list of symbols is unavailable, and 2 of them wait for it"
-    assert waits in one.unheard() and waits in one.status()
+    assert waits in one.describe_silent_symbols() and waits in one.describe_status()
     now, asked = 0.0, []
     while now < 600:
         looker.step(now, 0.0)
@@ -202,7 +202,7 @@ def test_what_can_t_be_read_without_the_list_waits_for_it_and_says_so(
     assert max(asked) == FIRST_S, "a list that symbols wait for is asked for every minute"
     fake.answer = lambda path: None
     looker.step(now, 0.0)
-    assert one.unheard() == "" and one.refused == {"CCCEURO": "the exchange does not list it"}
+    assert one.describe_silent_symbols() == "" and one.refused == {"CCCEURO": "the exchange does not list it"}
     until(lambda: f"{E.lower()}@trade" in next(iter(fake.streams.values())), "the subscription")
     fake.trade(E, 3)
     until(lambda: producer.ids(E) == [1003, 1004, 1005], "its trades")
@@ -231,10 +231,10 @@ def test_a_symbol_accepted_while_a_connection_is_being_made_is_subscribed_on_it(
 def test_refused_and_wanted_symbols_are_spread_evenly(tmp_path: Path) -> None:
     exchange = dataclasses.replace(Binance(), symbols_per_connection=10)
     names = tuple(f"S{number:02}USDT" for number in range(31))
-    exchange.listed.put([ListedPair(name, name[:3], "USDT", "TRADING", True) for name in names[9:]], 1.0)
+    exchange.listed.replace_all([ListedPair(name, name[:3], "USDT", "TRADING", True) for name in names[9:]], 1.0)
     one = ConnectionManager(exchange, names, pipeline(exchange, names, RecordingProducer()), 60.0, Log())
     assert [len(strand.symbols) for strand in one.strands] == [8, 8, 8, 7]
-    assert [len(strand.wanted()) for strand in one.strands] == [6, 6, 5, 5]
+    assert [len(strand.list_wanted()) for strand in one.strands] == [6, 6, 5, 5]
     assert sorted(symbol for strand in one.strands for symbol in strand.symbols) == list(names)
 
 
@@ -248,7 +248,7 @@ def test_a_start_uses_the_kept_list_and_asks_only_where_it_does_not_do(tmp_path:
     try:
         for requests, symbol in ((1, "AAABUSDUSDT"), (2, "AAABUSD"), (2, "AAABUSD")):  # away; read and kept; kept
             exchanges = build_adapters(given)
-            service._read_lists(context_of(given), exchanges)
+            service._read_symbol_lists(context_of(given), exchanges)
             assert (len(asked), assign_symbols(exchanges, given.symbols)["binance"]) == (requests, [symbol])
     finally:
         fake.close()
@@ -258,7 +258,7 @@ def test_a_simulated_exchange_of_which_nothing_is_wanted_has_an_empty_list(tmp_p
     with simulator(tmp_path, symbols=("BTC/U", "binance:ETHBTC")) as server:
         given = settings(tmp_path, symbols=("BTC/U", "binance:ETHBTC"), simulator_port=server.port)
         exchanges = build_adapters(given, lambda _: SymbolCatalogue())
-        service._read_lists(context_of(given), exchanges)
+        service._read_symbol_lists(context_of(given), exchanges)
     assert assign_symbols(exchanges, ["BTC/U"])["sim_binance"] == ["BTCU"]
     assert [len(exchange.listed) for exchange in exchanges] == [2, 0]
     one = exchanges[0].listed.find("BTC", "U")

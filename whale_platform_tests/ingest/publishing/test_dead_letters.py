@@ -46,7 +46,7 @@ def test_a_flood_is_cut_short_but_none_is_dropped() -> None:
     letters = DeadLetterSender("fake", sent.append, lambda: 0.0)
     count = BURST_BYTES // LONG_BYTES + 200
     for _ in range(count):
-        letters.put("unparseable", "r", b"x" * LONG_BYTES, 5)
+        letters.send("unparseable", "r", b"x" * LONG_BYTES, 5)
     assert len(sent) == count
     assert len(json.loads(sent[0])["frame"]) == LONG_BYTES
     assert len(json.loads(sent[-1])["frame"]) == SHORT_BYTES

@@ -32,7 +32,7 @@ class Bench:
         ours = time.time_ns() // 1000
         row = json.loads(frame(symbol, number))
         row["data"]["T"] = ours + self.slow_us + more_us
-        self.pipeline.frame(json.dumps(row).encode(), ours)
+        self.pipeline.process_frame(json.dumps(row).encode(), ours)
 
     def history(self, first: int, last: int, more_us: int = 0) -> dict[int, Trade]:
         ours = time.time_ns() // 1000
@@ -46,14 +46,14 @@ def test_what_came_before_the_clock_was_known_is_published_in_order(by_tick: boo
     bench = Bench()
     for number in range(1, 11):
         bench.trade(number)
-    assert bench.producer.ids(SYMBOL) == [] and bench.pipeline.from_future() == (10, 0)
+    assert bench.producer.ids(SYMBOL) == [] and bench.pipeline.count_future_trades() == (10, 0)
     bench.lead = ClockLead(bench.slow_us)
     if by_tick:
         bench.pipeline.tick(1)
     else:
         bench.trade(11)
     assert bench.producer.ids(SYMBOL) == list(range(1, 11 if by_tick else 12))
-    assert bench.pipeline.from_future() == (0, 0)
+    assert bench.pipeline.count_future_trades() == (0, 0)
     assert bench.producer.sent[DEAD_LETTERS] == bench.producer.sent[INGEST_GAPS] == []
 
 
@@ -71,11 +71,11 @@ def test_what_can_t_be_held_is_a_hole_that_history_fills(monkeypatch: pytest.Mon
     bench = Bench()
     for number in range(1, 11):
         bench.trade(number)
-    assert bench.pipeline.from_future() == (5, 5)
+    assert bench.pipeline.count_future_trades() == (5, 5)
     bench.lead = ClockLead(bench.slow_us)
     bench.trade(11)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5]
-    found = bench.pipeline.history.wanted(frozenset())
+    found = bench.pipeline.history.find_wanted(frozenset())
     assert found is not None and (found[1].first_id, found[1].last_id) == (6, 10)
     bench.pipeline.history.fill(SYMBOL, found[1], bench.history(6, 10), 1)
     assert bench.producer.ids(SYMBOL) == list(range(1, 12))
@@ -88,7 +88,7 @@ def test_one_from_the_future_by_a_clock_that_is_known_is_looked_for_in_history()
     bench.trade(4, more_us=120 * MINUTE)
     bench.trade(5)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3] and bench.pipeline.counts.future == 1
-    found = bench.pipeline.history.wanted(frozenset())
+    found = bench.pipeline.history.find_wanted(frozenset())
     assert found is not None and (found[1].first_id, found[1].last_id) == (4, 4)
     bench.pipeline.history.fill(SYMBOL, found[1], bench.history(4, 5), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5]
@@ -100,13 +100,13 @@ def test_history_is_not_judged_by_a_clock_that_nobody_knows() -> None:
     for number in (1, 2, 6):
         bench.trade(number)
     bench.slow_us = 20 * MINUTE
-    (id_range,) = [found[1] for found in [bench.pipeline.history.wanted(frozenset())] if found is not None]
+    (id_range,) = [found[1] for found in [bench.pipeline.history.find_wanted(frozenset())] if found is not None]
     bench.pipeline.history.fill(SYMBOL, id_range, bench.history(3, 3, -20 * MINUTE) | bench.history(4, 6), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3] and bench.producer.sent[DEAD_LETTERS] == []
-    assert bench.pipeline.history.wanted(frozenset()) is None, "not at once"
+    assert bench.pipeline.history.find_wanted(frozenset()) is None, "not at once"
     bench.pipeline.history._later.clear()
     bench.lead = ClockLead(bench.slow_us)
-    found = bench.pipeline.history.wanted(frozenset())
+    found = bench.pipeline.history.find_wanted(frozenset())
     assert found == (SYMBOL, BackfillRange(4, 5, "inline"))
     bench.pipeline.history.fill(SYMBOL, found[1], bench.history(4, 5), 1)
     assert bench.producer.ids(SYMBOL) == [1, 2, 3, 4, 5, 6]

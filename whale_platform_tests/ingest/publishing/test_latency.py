@@ -9,7 +9,7 @@ def of(values: list[float], per_second: float = 0.0) -> LatencySamples:
     latency = LatencySamples()
     latency.tune(per_second)
     for value in values:
-        if latency.due():
+        if latency.is_due():
             latency.add(value)
     return latency
 

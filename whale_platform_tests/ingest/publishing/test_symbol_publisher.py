@@ -40,7 +40,7 @@ class Bench:
 
     def see(self, *numbers: int) -> None:
         for number in numbers:
-            self.line.publish(self.line.sequencer.live(trade(number)))
+            self.line.publish(self.line.sequencer.add_live(trade(number)))
 
     def states(self) -> list[str]:
         return [decode_gap(row)[1].state for row in self.producer.sent[INGEST_GAPS]]
@@ -88,7 +88,7 @@ def test_a_hole_holds_trades_back_for_so_long_and_no_longer(bench: Bench) -> Non
         (3, 3, "inline"),
         *[(3, 4, "background")] * 2,
     ]
-    id_range = bench.line.sequencer.wanted()
+    id_range = bench.line.sequencer.find_wanted()
     assert id_range is not None
     bench.line.publish(bench.line.sequencer.fill(id_range, {3: trade(3, source="repair"), 4: trade(4)}, 1))
     assert (bench.ids()[-2:], bench.states()) == ([3, 4], ["open", "open", "open", "repaired"])
@@ -104,8 +104,8 @@ def test_each_hole_has_its_own_time(bench: Bench) -> None:
 
 def test_a_place_is_a_copy_that_stands_still(bench: Bench) -> None:
     bench.see(6, 7)
-    bench.line.publish(bench.line.sequencer.to_background(1))
-    position, id_range = bench.line.position(), bench.line.sequencer.wanted()
+    bench.line.publish(bench.line.sequencer.move_to_background(1))
+    position, id_range = bench.line.build_position(), bench.line.sequencer.find_wanted()
     assert position is not None and id_range is not None
     assert (position.last_id, position.gaps[0].progress_id, position.gaps[0].absent) == (7, 3, [])
     bench.line.publish(bench.line.sequencer.fill(id_range, {}, 2))
@@ -113,10 +113,10 @@ def test_a_place_is_a_copy_that_stands_still(bench: Bench) -> None:
 
 
 def test_silent_until_it_publishes_on_the_present_connection(bench: Bench) -> None:
-    bench.line.connected()
-    assert bench.line.silent()
+    bench.line.record_connection()
+    assert bench.line.is_silent()
     bench.see(3)
-    assert not bench.line.silent()
+    assert not bench.line.is_silent()
 
 
 def test_a_run_of_quarantined_ids_is_one_row(bench: Bench) -> None:

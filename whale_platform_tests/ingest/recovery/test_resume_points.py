@@ -170,7 +170,7 @@ def test_the_time_of_the_newest_trade_comes_from_its_message_or_the_file() -> No
 def test_a_file_of_another_topic_still_tells_the_ids() -> None:
     """A broker whose disk was made anew: the ids between would be neither fetched nor on record."""
     file = Positions("c", "gone", {0: 400}, {"binance:BTCUSDT": SymbolPosition(1000)}, "1/1")
-    found = startup_scan._usable(file, WHOLE_SHARE, False, {0: (0, 7)}, "c", "t", structlog.get_logger())
+    found = startup_scan._validate_positions(file, WHOLE_SHARE, False, {0: (0, 7)}, "c", "t", structlog.get_logger())
     assert found is not None and (found.offsets, found.places) == ({0: 0}, file.places)
 
 
@@ -220,29 +220,33 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     assert known is not None
     begin = find_resume_point(startup_scan.build_tail(known.places["fake:AAA"]), (), {}, written)
     assert (begin.next_id, begin.newest_time, begin.latest) == (1001, 0, written + positions_file.CLOCK_TOLERANCE_US)
-    sequencer = begin.sequencer()
+    sequencer = begin.build_sequencer()
     ours_was_slow = replace(trade(1000), event_time=written + 5_000_000)
-    assert sequencer.last_trade(ours_was_slow) == () and not sequencer.asks() and not sequencer.record.unproven
-    assert [out for n in range(997, 1001) for out in sequencer.live(trade(n))] == []
-    assert not sequencer.asks() and not sequencer.may_have_restarted(trade(998), None), (
+    assert (
+        sequencer.add_last_trade(ours_was_slow) == ()
+        and not sequencer.needs_history()
+        and not sequencer.record.unproven
+    )
+    assert [out for n in range(997, 1001) for out in sequencer.add_live(trade(n))] == []
+    assert not sequencer.needs_history() and not sequencer.may_have_restarted(trade(998), None), (
         "a history that lags proves nothing"
     )
     new = [replace(trade(n), event_time=begin.latest + n) for n in range(1, 5)]
-    assert [out for one in new for out in sequencer.live(one)] == []
-    assert sequencer.asks() and sequencer.may_have_restarted(new[-1], None)
+    assert [out for one in new for out in sequencer.add_live(one)] == []
+    assert sequencer.needs_history() and sequencer.may_have_restarted(new[-1], None)
 
 
 def test_what_a_new_symbol_held_at_a_stop_is_held_again(tmp_path: Path) -> None:
     """Its first trade waited for others, and was gone with the process: nothing spoke of it any more."""
     sequencer = Sequencer()
-    assert sequencer.live(trade(41)) == ()
+    assert sequencer.add_live(trade(41)) == ()
     held = {"fake:AAA": [encode_trade(one).decode() for one in sequencer.unconfirmed]}
     path = positions_file.positions_path(tmp_path)
     positions_file.save_positions(path, Positions("c", "t", {0: 5}, {}, held=held))
     known = positions_file.load_positions(path)
     assert known is not None and known.held == held
-    again = ResumePoint(held=[decode_trade(one.encode()) for one in known.held["fake:AAA"]]).sequencer()
-    assert [one.trade_id for number in (42, 43) for one in again.live(trade(number))] == [41, 42, 43]
+    again = ResumePoint(held=[decode_trade(one.encode()) for one in known.held["fake:AAA"]]).build_sequencer()
+    assert [one.trade_id for number in (42, 43) for one in again.add_live(trade(number))] == [41, 42, 43]
 
 
 def test_where_only_the_ledger_is_left_its_rows_bound_the_time() -> None:
@@ -264,7 +268,9 @@ def test_a_file_older_than_the_topic_s_beginning_is_used_where_nobody_else_write
 ) -> None:
     """Without it a market that no message speaks of any more would begin anew, and its gap never be seen."""
     file = Positions("c", "t", {0: 400}, {"binance:BTCUSDT": SymbolPosition(1000)}, share)
-    found = startup_scan._usable(file, Share.read(share), fenced, {0: (500, 500)}, "c", "t", structlog.get_logger())
+    found = startup_scan._validate_positions(
+        file, Share.parse(share), fenced, {0: (500, 500)}, "c", "t", structlog.get_logger()
+    )
     assert found == (file if known else None)
 
 

@@ -16,17 +16,17 @@ def test_the_wait_grows_each_time_and_is_over_once_the_share_is_claimed(
     waits = []
     for _ in range(12):
         now += 60
-        Standby(tmp_path).fenced()
+        Standby(tmp_path).record_fence()
         waits.append(Standby(tmp_path).wait_s)
-        Standby(tmp_path).claimed()
+        Standby(tmp_path).record_claim()
         assert Standby(tmp_path).wait_s == 0, "a kill afterwards is no reason to wait"
     assert waits[:4] == [5, 10, 20, 40] and waits[-1] == CAP_S
     now += DAY_S
-    Standby(tmp_path).fenced()
+    Standby(tmp_path).record_fence()
     assert Standby(tmp_path).wait_s == 5
 
 
 def test_a_torn_file_is_none(tmp_path: Path) -> None:
-    Standby(tmp_path).fenced()
+    Standby(tmp_path).record_fence()
     (tmp_path / "ingest" / "fenced.json").write_text('{"at": [1')
     assert Standby(tmp_path).wait_s == 0

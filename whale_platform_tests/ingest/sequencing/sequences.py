@@ -10,7 +10,7 @@ from whale_platform_tests.ingest.builders import trade
 
 
 def feed(sequencer: Sequencer, *numbers: int) -> list[int]:
-    return [out.trade_id for number in numbers for out in sequencer.live(trade(number))]
+    return [out.trade_id for number in numbers for out in sequencer.add_live(trade(number))]
 
 
 def restarted(number: int, after: int) -> Trade:
@@ -27,7 +27,7 @@ def history(id_range: BackfillRange, *absent: int) -> dict[int, Trade | None]:
 
 
 def wanted(sequencer: Sequencer) -> BackfillRange:
-    id_range = sequencer.wanted()
+    id_range = sequencer.find_wanted()
     assert id_range is not None
     return id_range
 

@@ -14,7 +14,7 @@ def anew(sequencer: Sequencer, ended: int) -> list[Trade]:
     """Ids begin again at 50 once `ended` was published; what the new ones are, of which history has 50 to 55."""
     feed(sequencer, *range(ended - 3, ended + 1))
     new = [replace(trade(n, price="77"), event_time=trade(ended + n).event_time + 10_000_000) for n in range(50, 60)]
-    sequencer.begin_epoch(new[0], 55, 9)
+    sequencer.start_epoch(new[0], 55, 9)
     moved = [replace(one, trade_id=EPOCH + one.trade_id) for one in new]
     assert ids(sequencer.fill(wanted(sequencer), {one.trade_id: one for one in moved[:6]}, 9)) == ids(moved[:6])
     sequencer.record.events.clear()
@@ -27,10 +27,10 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     feed(sequencer, 3_000_000_000, 3_000_000_001)
     new = [restarted(number, 3_000_000_001) for number in range(1, 6)]
     for one in new:
-        assert sequencer.live(one) == ()
-    assert (sequencer.record.duplicates, sequencer.asks()) == (0, True)
+        assert sequencer.add_live(one) == ()
+    assert (sequencer.record.duplicates, sequencer.needs_history()) == (0, True)
     assert sequencer.may_have_restarted(new[-1], None)
-    assert sequencer.begin_epoch(new[0], 5, 9) == []
+    assert sequencer.start_epoch(new[0], 5, 9) == []
     jump, blocking_gap = (event for event in sequencer.record.events if isinstance(event, SequenceGap))
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
     id_range = wanted(sequencer)
@@ -38,7 +38,7 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     found = {EPOCH + one.trade_id: replace(one, trade_id=EPOCH + one.trade_id) for one in new}
     out = sequencer.fill(id_range, found, 9)
     assert [(epoch_of(one.trade_id), exchange_id(one.trade_id)) for one in out] == [(1, n) for n in range(1, 6)]
-    assert ids(sequencer.live(replace(restarted(6, 3_000_000_001), trade_id=EPOCH + 6))) == [EPOCH + 6]
+    assert ids(sequencer.add_live(replace(restarted(6, 3_000_000_001), trade_id=EPOCH + 6))) == [EPOCH + 6]
 
 
 def test_a_newest_trade_of_history_that_is_lower_and_later_shows_a_restart_alone() -> None:
@@ -47,7 +47,7 @@ def test_a_newest_trade_of_history_that_is_lower_and_later_shows_a_restart_alone
     feed(sequencer, 5_000, 5_001, 5_009)
     assert sequencer.may_have_restarted(restarted(2, 5_001), None)
     assert not sequencer.may_have_restarted(trade(4_990), None), "a history that lags"
-    assert sequencer.begin_epoch(restarted(1, 5_001), 2, 9) == []
+    assert sequencer.start_epoch(restarted(1, 5_001), 2, 9) == []
     assert (sequencer.record.unproven, sequencer.next_id) == (1, EPOCH + 1)
 
 
@@ -55,12 +55,14 @@ def test_low_ids_are_no_new_epoch_while_history_goes_on_above() -> None:
     sequencer = Sequencer(5_000)
     feed(sequencer, 5_000, 5_001)
     for number in range(1, 4):
-        sequencer.live(restarted(number, 5_001))
+        sequencer.add_live(restarted(number, 5_001))
     newest, same = trade(5_002), trade(5_001)
     assert not sequencer.may_have_restarted(newest, same)
-    assert sequencer.judge(newest, None, 1) == () and sequencer.asks(), "history said nothing of the id at hand"
+    assert sequencer.judge(newest, None, 1) == () and sequencer.needs_history(), (
+        "history said nothing of the id at hand"
+    )
     sequencer.judge(newest, same, 1)
-    assert (sequencer.record.unproven, sequencer.asks()) == (3, False)
+    assert (sequencer.record.unproven, sequencer.needs_history()) == (3, False)
     assert feed(sequencer, 5_002) == [5_002]
 
 
@@ -68,28 +70,28 @@ def test_a_trade_of_the_ended_ids_that_was_not_published_keeps_its_id() -> None:
     """One line was behind: its trades stood as a hole among the new ids, which history filled with others."""
     sequencer = Sequencer(997, newest_time=trade(996).event_time)
     new = anew(sequencer, 1000)
-    assert ids(sequencer.live(replace(trade(1001), trade_id=EPOCH + 1001))) == [1001]
+    assert ids(sequencer.add_live(replace(trade(1001), trade_id=EPOCH + 1001))) == [1001]
     assert (sequencer.blocking_gap, sequencer.unconfirmed.held) == (None, {})
-    assert sequencer.live(replace(trade(999), trade_id=EPOCH + 999)) == () and sequencer.record.duplicates == 1
-    assert sequencer.live(replace(trade(1002), trade_id=EPOCH + 5_000_000)) == () and sequencer.record.unproven == 1
-    assert sequencer.live(replace(trade(999), trade_id=EPOCH + 1002)) == () and sequencer.record.unproven == 2
-    assert ids(sequencer.live(new[6])) == [EPOCH + 56]
+    assert sequencer.add_live(replace(trade(999), trade_id=EPOCH + 999)) == () and sequencer.record.duplicates == 1
+    assert sequencer.add_live(replace(trade(1002), trade_id=EPOCH + 5_000_000)) == () and sequencer.record.unproven == 1
+    assert sequencer.add_live(replace(trade(999), trade_id=EPOCH + 1002)) == () and sequencer.record.unproven == 2
+    assert ids(sequencer.add_live(new[6])) == [EPOCH + 56]
 
 
 def test_a_garbled_id_below_the_first_of_the_new_ones_is_told_by_its_time() -> None:
     sequencer = Sequencer(997, newest_time=trade(996).event_time)
     new = anew(sequencer, 1000)
-    assert sequencer.live(replace(new[3], trade_id=EPOCH + 7)) == () and sequencer.record.unproven == 1
+    assert sequencer.add_live(replace(new[3], trade_id=EPOCH + 7)) == () and sequencer.record.unproven == 1
     earlier = replace(new[0], trade_id=EPOCH + 49, event_time=new[0].event_time - 1)
-    assert ids(sequencer.live(earlier)) == [EPOCH + 49], "history lacked it"
+    assert ids(sequencer.add_live(earlier)) == [EPOCH + 49], "history lacked it"
 
 
 def test_an_epoch_takes_more_than_a_trade_published_under_a_wrong_id() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
-    assert sequencer.continues(trade(2)) and sequencer.continues(None) is None
-    assert sequencer.continues(replace(trade(2), price=trade(2).price + 1)) is False
+    assert sequencer.is_continued_by(trade(2)) and sequencer.is_continued_by(None) is None
+    assert sequencer.is_continued_by(replace(trade(2), price=trade(2).price + 1)) is False
     later = [replace(one, event_time=one.event_time + 10_000_000) for one in map(trade, range(3))]
     for one in (later[0], replace(later[1], price=later[0].price), replace(later[2], price=later[0].price)):
-        sequencer.live(one)
+        sequencer.add_live(one)
     assert not sequencer.may_have_restarted(replace(trade(9), event_time=trade(99_999).event_time), trade(2))

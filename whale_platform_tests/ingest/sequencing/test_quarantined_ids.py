@@ -35,7 +35,7 @@ def test_a_quarantined_id_of_history_closes_the_gap_as_unrepaired() -> None:
 def test_a_quarantined_id_of_history_leaves_a_background_gap_unrepaired() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 4, 5, 6)
-    assert ids(sequencer.to_background(1)) == [5, 6]
+    assert ids(sequencer.move_to_background(1)) == [5, 6]
     id_range = wanted(sequencer)
     assert ids(sequencer.fill(id_range, {**history(id_range, 3), 2: None}, 9)) == [1, 4]
     gap = sequencer.record.events[-1]
@@ -74,10 +74,10 @@ def test_another_trade_under_a_quarantined_id_is_told_by_its_time() -> None:
     sequencer = Sequencer(30)
     feed(sequencer, 30)
     sequencer.skip(31, 7, trade(31).event_time)
-    assert sequencer.live(garbled(32, 31)) == ()
+    assert sequencer.add_live(garbled(32, 31)) == ()
     assert feed(sequencer, 31) == [31], "its own trade, sane"
     sequencer.skip(32, 8)
     assert feed(sequencer, 35) == []
-    assert sequencer.live(garbled(36, 32)) == () and sequencer.record.unproven == 0
+    assert sequencer.add_live(garbled(36, 32)) == () and sequencer.record.unproven == 0
     assert feed(sequencer, 33, 34) == [33, 34, 35]
     assert sequencer.record.unproven == 2

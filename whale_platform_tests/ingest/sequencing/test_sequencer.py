@@ -11,7 +11,7 @@ from whale_platform_tests.ingest.sequencing.sequences import feed, history, ids,
 def test_in_order_trades_go_on_at_once() -> None:
     sequencer = Sequencer()
     assert feed(sequencer, 7, 8, 9) == [7, 8, 9]
-    assert (sequencer.next_id, sequencer.record.events, sequencer.wanted()) == (10, [], None)
+    assert (sequencer.next_id, sequencer.record.events, sequencer.find_wanted()) == (10, [], None)
 
 
 def test_copies_and_old_trades_are_dropped_and_counted() -> None:
@@ -22,7 +22,7 @@ def test_copies_and_old_trades_are_dropped_and_counted() -> None:
 
 def test_the_last_trade_of_a_new_symbol_is_the_baseline_and_not_published() -> None:
     sequencer = Sequencer()
-    assert sequencer.last_trade(trade(41)) == ()
+    assert sequencer.add_last_trade(trade(41)) == ()
     assert feed(sequencer, 43) == [], "42 is missing"
     assert feed(sequencer, 42) == [42, 43]
     assert feed(sequencer, 41) == [] and sequencer.record.duplicates == 1
@@ -30,7 +30,7 @@ def test_the_last_trade_of_a_new_symbol_is_the_baseline_and_not_published() -> N
 
 def test_the_last_trade_after_a_restart_shows_the_hole_and_goes_on_itself() -> None:
     sequencer = Sequencer(next_id=10)
-    assert sequencer.last_trade(trade(12)) == []
+    assert sequencer.add_last_trade(trade(12)) == []
     assert wanted(sequencer) == BackfillRange(10, 11, "inline")
     assert ids(sequencer.fill(wanted(sequencer), history(BackfillRange(10, 11, "inline")), 1)) == [10, 11, 12]
     gap = sequencer.record.events[-1]
@@ -64,14 +64,14 @@ def test_ids_absent_from_history_are_recorded_and_passed() -> None:
     gap = sequencer.record.events[-1]
     assert isinstance(gap, SequenceGap)
     assert (gap.state, gap.filled, gap.closed_time) == ("exchange_gap", 2, 9)
-    assert gap.detail() == "not in the exchange's history: 2-3, 5"
+    assert gap.describe() == "not in the exchange's history: 2-3, 5"
 
 
 def test_one_id_with_two_prices_is_a_conflict_and_of_two_that_wait_history_tells() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 1, 3)
-    assert sequencer.live(trade(1, price="5")) == ()
-    assert sequencer.live(trade(3, price="5")) == []
+    assert sequencer.add_live(trade(1, price="5")) == ()
+    assert sequencer.add_live(trade(3, price="5")) == []
     conflicts = [event for event in sequencer.record.events if isinstance(event, TradeConflict)]
     assert [one.trade.trade_id for one in conflicts] == [1, 3]
     assert feed(sequencer, 2, 4) == [2]
@@ -83,16 +83,16 @@ def test_one_id_with_two_prices_is_a_conflict_and_of_two_that_wait_history_tells
 def test_a_second_version_of_a_trade_that_waited_is_a_conflict_too() -> None:
     sequencer = Sequencer(next_id=1)
     feed(sequencer, 2, 1)
-    sequencer.live(trade(2, price="7"))
+    sequencer.add_live(trade(2, price="7"))
     assert isinstance(sequencer.record.events[-1], TradeConflict)
 
 
 def test_causes_follow_the_connections() -> None:
     sequencer = Sequencer(next_id=1)
-    sequencer.connected()
+    sequencer.record_connection()
     feed(sequencer, 2)
     feed(sequencer, 1, 3)
-    sequencer.connected()
+    sequencer.record_connection()
     feed(sequencer, 5, 4, 6, 8, 7)
     causes = [event.cause for event in sequencer.record.events if isinstance(event, SequenceGap)]
     assert list(dict.fromkeys(causes)) == ["restart", "reconnect", "stream"]
@@ -110,7 +110,7 @@ def test_an_id_that_history_lacked_is_published_when_it_comes_and_its_row_correc
 
 def test_without_the_time_of_the_newest_trade_an_old_one_is_a_copy() -> None:
     sequencer = Sequencer(1_000)
-    assert feed(sequencer, 997, 998, 999) == [] and not sequencer.asks()
+    assert feed(sequencer, 997, 998, 999) == [] and not sequencer.needs_history()
     assert sequencer.record.duplicates == 3
 
 

@@ -55,7 +55,7 @@ class World:
             return
         if number < (self.sequencer.next_id or 0):
             self.late.add(number)  # it was passed by: in a background gap, or by a history that lacked it
-        self.publish(self.sequencer.live(trade(number)))
+        self.publish(self.sequencer.add_live(trade(number)))
 
     def step(self, action: str, number: int) -> None:
         if action == "live":
@@ -65,29 +65,29 @@ class World:
                 self.take(min(SIZE, self.sent + offset))
             self.sent = min(SIZE, self.sent + number)
         elif action == "last" and number not in self.absent | self.bad:
-            self.publish(self.sequencer.last_trade(trade(number)))
+            self.publish(self.sequencer.add_last_trade(trade(number)))
         elif action == "skip" and number in self.bad:
             self.publish(self.sequencer.skip(number, 1))
         elif action == "repair":
             self.repair()
         elif action == "background":
-            self.publish(self.sequencer.to_background(1))
+            self.publish(self.sequencer.move_to_background(1))
         elif action == "arrive" and number in self.absent and number < (self.sequencer.next_id or 0):
             self.arrived.add(number)  # history lacked it, and it exists after all
             self.take(number)
         elif action == "reconnect":
-            self.sequencer.connected()
+            self.sequencer.record_connection()
         elif action == "restart":
             assert self.tail.last is not None
             gaps = [SequenceGap(a, b, "restart", 1, "background", progress_id=a) for a, b in self.tail.missing]
             self.sequencer = Sequencer(self.tail.last + 1, gaps, trade(self.tail.last).event_time)
 
     def repair(self) -> None:
-        if self.sequencer.asks():
+        if self.sequencer.needs_history():
             behind = (self.sequencer.next_id or 0) - 1
             same_id = None if behind in self.absent - self.arrived else trade(behind)
             self.publish(self.sequencer.judge(trade(SIZE), same_id, 1))
-        id_range = self.sequencer.wanted()
+        id_range = self.sequencer.find_wanted()
         if id_range is None:
             return
         found = {
@@ -118,15 +118,15 @@ def test_every_id_once_and_in_order(
             world.step(action, number)
         for number in range(1, SIZE + 1):
             world.take(number)
-        while world.sequencer.wanted() is not None:
+        while world.sequencer.find_wanted() is not None:
             world.repair()
         for number in range(1, SIZE + 1):
             world.take(number)
-        while world.sequencer.wanted() is not None:
+        while world.sequencer.find_wanted() is not None:
             world.repair()
         for _ in range(2):  # a far id is believed when it comes again
             world.take(SIZE)
-        while world.sequencer.wanted() is not None:
+        while world.sequencer.find_wanted() is not None:
             world.repair()
         check(world)
     finally:

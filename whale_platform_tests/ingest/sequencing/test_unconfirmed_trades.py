@@ -18,7 +18,7 @@ def test_one_garbled_id_does_not_poison_the_symbol() -> None:
     sequencer = Sequencer(next_id=1)
     assert feed(sequencer, 1, 10**15, 2, 3) == [1, 2, 3]
     assert [type(event) for event in sequencer.record.events] == [TradeConflict]
-    assert sequencer.wanted() is None
+    assert sequencer.find_wanted() is None
 
 
 def test_a_far_id_that_comes_twice_is_believed() -> None:
@@ -34,14 +34,14 @@ def test_a_garbled_first_id_is_no_baseline() -> None:
     assert [type(event) for event in sequencer.record.events] == [TradeConflict]
     alone = Sequencer()
     assert feed(alone, 1_000) == []
-    assert alone.judge(trade(1_010), None, 1) == () and alone.first_ids(trade(1_010)) == (1_000, 1_000)
+    assert alone.judge(trade(1_010), None, 1) == () and alone.find_first_ids(trade(1_010)) == (1_000, 1_000)
     assert ids(alone.judge(trade(1_010), None, 1, {1_000: trade(1_000)})) == [1_000]
 
 
 def test_the_lowest_first_trade_may_be_garbled_unless_the_next_id_is_beside_it() -> None:
     """Three near each other began a symbol, the lowest of them with an id that history had under another one."""
     sequencer = Sequencer()
-    assert sequencer.live(garbled(1_000, 1_001)) == ()
+    assert sequencer.add_live(garbled(1_000, 1_001)) == ()
     assert sequencer.judge(trade(1_005), None, 1, {1_001: trade(1_001)}) == (), "not the trade of that id"
     assert feed(sequencer, 1_004, 1_005, 1_005) == []
     assert feed(sequencer, 1_006) == [1_004, 1_005, 1_006] and sequencer.record.unproven == 1
@@ -49,7 +49,7 @@ def test_the_lowest_first_trade_may_be_garbled_unless_the_next_id_is_beside_it()
 
 def test_no_symbol_begins_with_one_of_two_trades_of_one_id() -> None:
     sequencer = Sequencer()
-    sequencer.live(garbled(1_000, 1_001))
+    sequencer.add_live(garbled(1_000, 1_001))
     assert feed(sequencer, 1_001, 1_002, 1_003) == [], "either may be the trade of 1,001"
     assert feed(sequencer, 1_004) == [1_002, 1_003, 1_004] and sequencer.record.unproven == 2
 
@@ -58,18 +58,18 @@ def test_a_garbled_pair_far_ahead_is_not_believed_and_history_can_say_that_it_is
     sequencer = Sequencer(1_000)
     far = [replace(trade(5_000_000_000 + n), event_time=trade(1_001).event_time) for n in range(2)]
     feed(sequencer, 1_000)
-    assert [out for one in far for out in sequencer.live(one)] == []
+    assert [out for one in far for out in sequencer.add_live(one)] == []
     assert feed(sequencer, 1_001, 1_002, 1_003) == [1_001, 1_002, 1_003]
     assert (sequencer.record.unproven, sequencer.background.gaps) == (2, [])
     for one in far:
-        sequencer.live(replace(one, event_time=trade(1_004).event_time))
+        sequencer.add_live(replace(one, event_time=trade(1_004).event_time))
     assert ids(sequencer.judge(trade(5_000_000_002), None, 1)) == ids(far)
 
 
 def test_a_later_trade_with_an_id_of_a_hole_is_garbled() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 5)
-    assert sequencer.live(replace(trade(6), trade_id=3)) == []
+    assert sequencer.add_live(replace(trade(6), trade_id=3)) == []
     assert feed(sequencer, 2) == [2], "either may be the wrong one"
     around = {number: trade(number) for number in (2, 3, 4, 5)}
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1, around=around)) == [3, 4, 5]
@@ -90,19 +90,19 @@ def test_an_id_garbled_ahead_is_refuted_by_what_comes_in_turn(ahead: int) -> Non
     """What came in turn was refused for 30 s, then the wrong one published, and what came later taken for an epoch."""
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
-    assert sequencer.live(garbled(2, 3 + ahead)) == (), "a copy of what is published"
-    assert sequencer.live(garbled(3, 3 + ahead)) == []
+    assert sequencer.add_live(garbled(2, 3 + ahead)) == (), "a copy of what is published"
+    assert sequencer.add_live(garbled(3, 3 + ahead)) == []
     assert feed(sequencer, 3) == [3], "in turn is in turn"
     assert feed(sequencer, *range(4, 4 + ahead + 5)) == list(range(4, 4 + ahead + 5))
     assert (sequencer.record.unproven, sequencer.blocking_gap, sequencer.background.gaps) == (2, None, [])
     row = next(event for event in reversed(sequencer.record.events) if isinstance(event, SequenceGap))
-    assert (row.state, row.unpublished()) == ("repaired", 0)
+    assert (row.state, row.count_unpublished()) == ("repaired", 0)
 
 
 def test_an_id_garbled_ahead_is_refuted_by_what_waits_for_its_true_one() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
-    assert sequencer.live(garbled(3, 53)) == []
+    assert sequencer.add_live(garbled(3, 53)) == []
     assert feed(sequencer, 4, 5) == [] and sequencer.record.unproven == 1
     assert wanted(sequencer) == BackfillRange(3, 4, "inline")
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1)) == [3, 4, 5]
@@ -112,7 +112,7 @@ def test_an_id_garbled_ahead_is_refuted_by_what_waits_for_its_true_one() -> None
 def test_history_refutes_a_trade_that_it_has_under_another_id() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
-    sequencer.live(garbled(3, 53))
+    sequencer.add_live(garbled(3, 53))
     id_range = wanted(sequencer)
     assert ids(sequencer.fill(id_range, {3: trade(3)}, 1, around={2: trade(2), 3: trade(3)}, surely=True)) == [3]
     assert (sequencer.record.unproven, sequencer.blocking_gap) == (1, None)
@@ -122,13 +122,13 @@ def test_history_refutes_a_trade_that_it_has_under_another_id() -> None:
 def test_one_trade_alone_behind_a_hole_is_not_let_go_without_history() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
-    sequencer.live(garbled(3, 53))
-    assert sequencer.to_background(1) == ()
+    sequencer.add_live(garbled(3, 53))
+    assert sequencer.move_to_background(1) == ()
     assert feed(sequencer, 3, 4, 5) == [3, 4, 5] and sequencer.blocking_gap is None
     told = Sequencer(1)
     feed(told, 1, 2)
-    assert told.last_trade(trade(53), surely=True) == []
-    assert ids(told.to_background(1)) == [53], "history has it under that id"
+    assert told.add_last_trade(trade(53), surely=True) == []
+    assert ids(told.move_to_background(1)) == [53], "history has it under that id"
 
 
 def test_behind_a_hole_a_trade_costs_no_look_at_all_that_waits() -> None:
@@ -154,6 +154,6 @@ def test_behind_a_hole_a_trade_costs_no_look_at_all_that_waits() -> None:
     feed(low, 1_000_000)
     low.unconfirmed._ids = Counted()
     for number in range(1, 2_001):
-        low.live(restarted(number, 1_000_000))
-        assert low.asks() == (number >= 3)
+        low.add_live(restarted(number, 1_000_000))
+        assert low.needs_history() == (number >= 3)
     assert len(low.unconfirmed.held) == 2_000 and looked < 2_000 * 100

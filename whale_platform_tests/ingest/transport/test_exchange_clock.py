@@ -88,7 +88,7 @@ def test_one_answer_errs_by_half_its_round_trip_at_most(ahead_us: int, there: in
 def test_of_a_few_answers_the_quickest_is_believed(ahead_us: int, lines: list[Line]) -> None:
     bench = Bench(*lines, ahead_us=ahead_us)
     bench.clocks.measure()
-    found = bench.clocks.offset_ms("binance")
+    found = bench.clocks.get_offset_ms("binance")
     assert len(bench.asked) == SAMPLES and found is not None
     assert abs(found - ahead_us / 1000) <= min(there + back for there, back in lines) / 2000 + 1e-6
 
@@ -96,10 +96,10 @@ def test_of_a_few_answers_the_quickest_is_believed(ahead_us: int, lines: list[Li
 def test_round_trips_of_more_than_two_seconds_are_not_used() -> None:
     bench = Bench((1_900_000, 200_000))
     bench.clocks.measure()
-    assert bench.clocks.offset_ms("binance") is None
+    assert bench.clocks.get_offset_ms("binance") is None
     bench = Bench((1_900_000, 200_000), (1_900_000, 100_000))
     bench.clocks.measure()
-    assert bench.clocks.offset_ms("binance") == 900.0
+    assert bench.clocks.get_offset_ms("binance") == 900.0
 
 
 @pytest.mark.parametrize("body", [None, b"<html>", b"{}"])
@@ -112,14 +112,14 @@ def test_trouble_leaves_the_last_offset_which_is_forgotten_in_the_end(body: byte
     bench.now = FORGET_S
     for _ in range(3):
         bench.clocks.measure()
-    assert bench.clocks.offset_ms("binance") == 5.0
+    assert bench.clocks.get_offset_ms("binance") == 5.0
     assert bench.log.told == ["the exchange does not tell its time"]
     assert len(bench.asked) == SAMPLES + 3
     bench.now = FORGET_S + 1
-    assert bench.clocks.offset_ms("binance") is None
+    assert bench.clocks.get_offset_ms("binance") is None
     bench.trouble, bench.body = lambda url: None, None
     bench.clocks.measure()
-    assert bench.clocks.offset_ms("binance") == 5.0
+    assert bench.clocks.get_offset_ms("binance") == 5.0
 
 
 @pytest.mark.parametrize("status", [429, 451])
@@ -131,7 +131,7 @@ def test_an_exchange_that_says_wait_is_not_asked_meanwhile(status: int) -> None:
     assert len(bench.asked) == 1
     bench.now, bench.trouble = 600.0, lambda url: None
     bench.clocks.measure()
-    assert len(bench.asked) == 1 + SAMPLES and bench.clocks.offset_ms("binance") == 0.0
+    assert len(bench.asked) == 1 + SAMPLES and bench.clocks.get_offset_ms("binance") == 0.0
 
 
 def test_one_exchange_in_trouble_does_not_keep_the_other_from_its_turn() -> None:
@@ -139,7 +139,7 @@ def test_one_exchange_in_trouble_does_not_keep_the_other_from_its_turn() -> None
     bench = Bench(ahead_us=1_000, exchanges=(Binance(), other))
     bench.trouble = lambda url: None if url.startswith("http://127.0.0.1:2") else HttpUnavailableError("gone")
     bench.clocks.measure()
-    assert (bench.clocks.offset_ms("binance"), bench.clocks.offset_ms("other")) == (None, 1.0)
+    assert (bench.clocks.get_offset_ms("binance"), bench.clocks.get_offset_ms("other")) == (None, 1.0)
 
 
 @pytest.mark.parametrize(("ahead_us", "way"), [(2_500_000, "2.5 s behind"), (-2_500_000, "2.5 s ahead of")])
@@ -148,16 +148,16 @@ def test_a_wrong_clock_is_warned_of_once_until_it_is_right_again(ahead_us: int, 
     for _ in range(3):
         bench.clocks.measure()
         bench.ahead_us += 1_000
-    assert f"clock is {way} binance's" in bench.clocks.warning() and "NTP" in bench.clocks.warning()
-    assert bench.log.told == [bench.clocks.warning()]
+    assert f"clock is {way} binance's" in bench.clocks.describe_warning() and "NTP" in bench.clocks.describe_warning()
+    assert bench.log.told == [bench.clocks.describe_warning()]
     bench.ahead_us = int(WRONG_MS) * 1000
     bench.clocks.measure()
-    assert bench.clocks.warning() == ""
+    assert bench.clocks.describe_warning() == ""
     bench.ahead_us += 1_000
     bench.clocks.measure()
     assert len(bench.log.told) == 2
     bench.now = FORGET_S + 1
-    assert bench.clocks.warning() == ""
+    assert bench.clocks.describe_warning() == ""
 
 
 def test_the_simulator_tells_its_clock_as_both_exchanges_do(tmp_path: Path) -> None:
@@ -172,11 +172,11 @@ def test_the_simulator_tells_its_clock_as_both_exchanges_do(tmp_path: Path) -> N
         clocks.start()
         names = [exchange.name for exchange in exchanges]
         for _ in range(200):
-            if all(clocks.offset_ms(name) is not None for name in names) or stop.wait(0.1):
+            if all(clocks.get_offset_ms(name) is not None for name in names) or stop.wait(0.1):
                 break
         stop.set()
         clocks.join(300)
-    assert [clocks.offset_ms(name) for name in names] == [pytest.approx(0, abs=500)] * 2
+    assert [clocks.get_offset_ms(name) for name in names] == [pytest.approx(0, abs=500)] * 2
 
 
 @pytest.mark.parametrize(
@@ -187,27 +187,27 @@ def test_what_all_clocks_together_show_is_not_moved_by_one(ahead_s: tuple[int, .
     exchanges = (Binance(), Coinbase())[: len(ahead_s)]
     bench = Bench(exchanges=exchanges)
     for name, seconds in zip(("binance", "coinbase"), ahead_s, strict=False):
-        bench.clocks._take(name, ClockOffset(seconds * 1000.0, 1.0, 0.0))
-    bench.clocks._measured()
-    assert bench.clocks.lead() == ClockLead(lead_s * 1_000_000)
+        bench.clocks._set_offset(name, ClockOffset(seconds * 1000.0, 1.0, 0.0))
+    bench.clocks._update_lead()
+    assert bench.clocks.get_lead() == ClockLead(lead_s * 1_000_000)
 
 
 def test_the_first_answer_of_all_tells_how_slow_our_clock_is_and_it_is_remembered() -> None:
     bench = Bench(ahead_us=600_000_000)
-    assert bench.clocks.lead() is None
+    assert bench.clocks.get_lead() is None
     found: list[ClockLead | None] = []
 
     def trouble(_: str) -> Exception | None:
-        found.append(bench.clocks.lead())
+        found.append(bench.clocks.get_lead())
         return None
 
     bench.trouble = trouble
     bench.clocks.measure()
     assert found == [None, *[ClockLead(600_000_000)] * (SAMPLES - 1)]
-    first = bench.clocks.lead()
+    first = bench.clocks.get_lead()
     bench.clocks.measure()
-    assert bench.clocks.lead() == first and bench.clocks.lead() is not first, "another measurement"
+    assert bench.clocks.get_lead() == first and bench.clocks.get_lead() is not first, "another measurement"
     bench.trouble = lambda _: HttpUnavailableError("away")
     bench.now = FORGET_S + 1
     bench.clocks.measure()
-    assert bench.clocks.offset_ms("binance") is None and bench.clocks.lead() == first
+    assert bench.clocks.get_offset_ms("binance") is None and bench.clocks.get_lead() == first

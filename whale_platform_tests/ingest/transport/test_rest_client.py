@@ -45,7 +45,7 @@ def test_the_round_trip_begins_when_the_connection_stands(fake: FakeBinance, mon
     monkeypatch.setattr(socket, "create_connection", slow)
     fake.answer = answer
     begun_us = time.time_ns() // 1000
-    found = RestClient("binance").ask(f"{fake.rest_url}/api/v3/time")
+    found = RestClient("binance").fetch(f"{fake.rest_url}/api/v3/time")
     assert found.body == b"{}"
     assert found.sent_us - begun_us >= 1_000_000
     assert 200_000 <= found.round_trip_us < 900_000
@@ -62,10 +62,10 @@ def test_once_told_to_wait_nobody_asks(fake: FakeBinance, status: int, shared: b
     fake.answer, fake.retry_after = refuse, "3600"
     rest = RestClient("binance")
     with pytest.raises(HttpUnavailableError) as refused:
-        rest.ask(fake.rest_url)
+        rest.fetch(fake.rest_url)
     assert refused.value.status == status and refused.value.wait_s is not None
     with pytest.raises(HttpUnavailableError, match=str(refused.value).split("(")[0]) as again:
-        rest.ask(fake.rest_url)
+        rest.fetch(fake.rest_url)
     assert len(asked) == (1 if shared else 2)
     if shared:
         assert again.value.wait_s == pytest.approx(3600, abs=60)
@@ -81,13 +81,13 @@ def test_after_the_wait_it_is_asked_again() -> None:
 
     rest = RestClient("binance", fetch, lambda: now)
     with pytest.raises(HttpUnavailableError):
-        rest.ask("")
+        rest.fetch("")
     now = 45.0
     with pytest.raises(HttpUnavailableError) as refused:
-        rest.ask("")
+        rest.fetch("")
     assert (str(refused.value), refused.value.wait_s) == ("too many requests", 15.0)
     now = 60.0
-    assert rest.ask("") == TimedResponse(b"", 0, 0)
+    assert rest.fetch("") == TimedResponse(b"", 0, 0)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -95,7 +95,7 @@ def test_a_redirect_is_not_followed(fake: FakeBinance, inside: tuple[str, list[s
     address, asked = inside
     fake.answer, fake.location = lambda _path: (HTTPStatus(status), ""), f"{address}/graphql?query=mutation"
     with pytest.raises(HttpUnavailableError, match="sends to another address") as refused:
-        RestClient("binance").ask(f"{fake.rest_url}/api/v3/time")
+        RestClient("binance").fetch(f"{fake.rest_url}/api/v3/time")
     assert (refused.value.status, asked) == (status, [])
     with pytest.raises(WebSocketBadStatusException) as closed:
         BufferedWebSocket().open(f"{fake.ws_url}/stream")
@@ -105,14 +105,14 @@ def test_a_redirect_is_not_followed(fake: FakeBinance, inside: tuple[str, list[s
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "http://exchange.example/api", "ftp://127.0.0.1/", "//x"])
 def test_only_tls_and_this_machine_are_asked(url: str) -> None:
     with pytest.raises(HttpUnavailableError, match="must begin with https://"):
-        RestClient("binance").ask(url)
+        RestClient("binance").fetch(url)
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
 
 def ask(port: int) -> None:
-    RestClient("binance").ask(f"http://127.0.0.1:{port}/", 0.5)
+    RestClient("binance").fetch(f"http://127.0.0.1:{port}/", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,14 @@ def test_nobody_there_is_told(fake: FakeBinance) -> None:
     url = fake.rest_url
     fake.close()
     with pytest.raises(HttpUnavailableError, match="REST address can't be reached") as refused:
-        RestClient("binance").ask(url)
+        RestClient("binance").fetch(url)
     assert refused.value.wait_s is None
 
 
 def test_a_simulator_on_another_host_is_asked_without_tls_and_an_exchange_is_not() -> None:
     url = "http://no-such-neighbour:1/"
     with pytest.raises(HttpUnavailableError) as failed:
-        RestClient("sim_binance", simulated=True).ask(url, 0.5)
+        RestClient("sim_binance", simulated=True).fetch(url, 0.5)
     assert "must begin with https" not in str(failed.value)
     with pytest.raises(HttpUnavailableError, match="must begin with https://"):
-        RestClient("binance").ask(url)
+        RestClient("binance").fetch(url)

@@ -86,5 +86,5 @@ def test_a_masked_frame_is_a_protocol_error() -> None:
 
 
 def test_a_reason_for_closing_is_plain_text() -> None:
-    said = connection._closed(struct.pack("!H", 1008) + "\x1b]0;gone\x07 \u202e".encode() + b"\xff")
+    said = connection._describe_close(struct.pack("!H", 1008) + "\x1b]0;gone\x07 \u202e".encode() + b"\xff")
     assert said == "closed by the exchange, code 1008: ?]0;gone? ?\ufffd"

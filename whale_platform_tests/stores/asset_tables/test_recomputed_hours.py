@@ -141,7 +141,7 @@ def test_listeners_hear_of_what_was_taken_back(database: str) -> None:
     listener = ChangeListener(database, "test")
     try:
         overrule(database, ONE, [], [], [BITCOIN], MAKER)
-        heard = listener.wait(60)
+        heard = listener.wait_for_notices(60)
     finally:
         listener.close()
     news = ChangeSet()

@@ -78,14 +78,14 @@ def test_a_day_that_changed_after_the_plan_is_refused(stream: str) -> None:
 
 def test_a_window_written_after_the_last_look_keeps_its_day(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     roll_up(stream)
-    planned, look = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS), retention._why_kept
+    planned, look = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS), retention._explain_kept
 
     def and_then_write(dsn: str, day: date) -> str:
         found = look(dsn, day)
         query(dsn, "UPDATE trade_windows SET trade_count = trade_count + 1 WHERE window_start = %s", START)
         return found
 
-    monkeypatch.setattr(retention, "_why_kept", and_then_write)
+    monkeypatch.setattr(retention, "_explain_kept", and_then_write)
     with pytest.raises(DayChangedError, match="windows were written meanwhile"):
         retention.apply_retention(stream, planned)
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(1,)], "the refused day is whole"

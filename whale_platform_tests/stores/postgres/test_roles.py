@@ -100,7 +100,7 @@ def _work(settings: Settings) -> None:
     assert thresholds.read_thresholds(settings.dsn("stream"))
     with closing(ConnectionPool(lambda: settings.dsn("api"), "test")) as pool:
         for table in ("trade_windows", "hourly_rollups"):
-            assert pool.rows(f"SELECT count(*) FROM {table}") == [(1,)]
+            assert pool.fetch_rows(f"SELECT count(*) FROM {table}") == [(1,)]
     planned = retention.plan_retention(dagster, 7, START.date() + timedelta(days=9))
     assert retention.apply_retention(dagster, planned) == 1
     with closing(SinkStore(settings.dsn("sink"))) as store:

@@ -1,14 +1,14 @@
 from datetime import date
 
 from whale_platform.stores.postgres.connection import open_transaction
-from whale_platform.stores.stream_tables.partitions import coming_days, ensure_days
+from whale_platform.stores.stream_tables.partitions import ensure_days, list_coming_days
 from whale_platform_tests.support.postgres_server import query
 
 DAYS = [date(2021, 4, 17), date(2024, 8, 8)]
 
 
 def test_a_week_ahead() -> None:
-    days = coming_days(date(2026, 12, 28))
+    days = list_coming_days(date(2026, 12, 28))
     assert days[0] == date(2026, 12, 28)
     assert days[-1] == date(2027, 1, 4)
 

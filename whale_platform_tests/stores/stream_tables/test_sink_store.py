@@ -30,7 +30,7 @@ def store(database: str) -> Iterator[SinkStore]:
 def test_rows_and_offset_are_one(store: SinkStore, database: str) -> None:
     changed = store.write(batch_of(WINDOW))
     assert changed[TRADE_WINDOWS] == 1
-    assert store.stored_offsets() == {PART: StoredOffset(1, "topic-1", "cluster-1")}
+    assert store.read_offsets() == {PART: StoredOffset(1, "topic-1", "cluster-1")}
     assert query(database, "SELECT trade_count FROM trade_windows") == [(2,)]
 
 
@@ -41,7 +41,7 @@ def test_another_sink_s_move_stops_this_one_before_it_writes(store: SinkStore, d
         store.write(batch_of(WINDOW._replace(trade_count=9)))
     other.close()
     assert query(database, "SELECT trade_count FROM trade_windows") == [(2,)]
-    assert store.stored_offsets()[PART].next_offset == 1
+    assert store.read_offsets()[PART].next_offset == 1
 
 
 def test_a_refused_row_is_counted_and_its_neighbours_are_stored(store: SinkStore, database: str) -> None:
@@ -54,7 +54,7 @@ def test_a_refused_row_is_counted_and_its_neighbours_are_stored(store: SinkStore
     assert query(database, "SELECT topic, partition, reason, messages, first_offset FROM sink_rejects") == [
         (TRADE_WINDOWS, 0, "refused by Postgres: trade_windows_high_is_highest", 1, 0)
     ]
-    assert store.stored_offsets()[PART].next_offset == 2
+    assert store.read_offsets()[PART].next_offset == 2
 
 
 def test_a_day_dropped_behind_its_back_is_made_again(store: SinkStore, database: str) -> None:
@@ -101,7 +101,7 @@ def test_losses_are_kept_once(store: SinkStore, database: str) -> None:
     store.store_offsets(moved, [loss])
     store.store_offsets(moved, [loss])
     assert query(database, "SELECT first_offset, last_offset, cause FROM stream_losses") == [(5, 9, "expired")]
-    assert store.stored_offsets() == moved
+    assert store.read_offsets() == moved
 
 
 def test_a_lost_connection_is_store_away_and_nothing_is_half_written(store: SinkStore, database: str) -> None:
@@ -109,7 +109,7 @@ def test_a_lost_connection_is_store_away_and_nothing_is_half_written(store: Sink
     with pytest.raises(StoreUnavailableError):
         store.write(batch_of(WINDOW))
     fresh = SinkStore(database)
-    assert fresh.stored_offsets()[PART].next_offset == 0
+    assert fresh.read_offsets()[PART].next_offset == 0
     assert fresh.write(batch_of(WINDOW))[TRADE_WINDOWS] == 1
     fresh.close()
 
@@ -117,7 +117,7 @@ def test_a_lost_connection_is_store_away_and_nothing_is_half_written(store: Sink
 def test_a_database_without_tables_is_told_apart(empty_database: str) -> None:
     store = SinkStore(empty_database)
     with pytest.raises(SchemaMismatchError, match="sink_offsets"):
-        store.stored_offsets()
+        store.read_offsets()
     store.close()
 
 

@@ -52,15 +52,15 @@ def done(home: Path, batch: int, offsets: str) -> None:
 def test_less_in_the_table_than_the_checkpoint_has_done(
     keeper: LakeQuerySupervisor, tmp_path: Path, ends: dict[str, int], lacking: str
 ) -> None:
-    assert keeper._lacking() == "", "nothing done yet"
+    assert keeper._explain_missing_rows() == "", "nothing done yet"
     done(tmp_path, 3, "\n".join(["v1", "{}", json.dumps({RAW_TRADES: ends})]))
-    assert keeper._lacking().startswith(lacking) and bool(keeper._lacking()) == bool(lacking)
+    assert keeper._explain_missing_rows().startswith(lacking) and bool(keeper._explain_missing_rows()) == bool(lacking)
 
 
 @pytest.mark.parametrize("torn", ["", "v1\n{}\n{"])
 def test_offsets_lost_with_the_power_are_no_crash(keeper: LakeQuerySupervisor, tmp_path: Path, torn: str) -> None:
     done(tmp_path, 3, torn)
-    assert keeper._lacking() == "the offsets of batch 3, the last that was done, can't be read"
+    assert keeper._explain_missing_rows() == "the offsets of batch 3, the last that was done, can't be read"
 
 
 def test_a_topic_that_ends_before_the_lake_does_takes_its_position_back(
@@ -68,15 +68,15 @@ def test_a_topic_that_ends_before_the_lake_does_takes_its_position_back(
 ) -> None:
     root = Settings(home=tmp_path).trades_lake
     before = table.open_table(root).version()
-    keeper._go_back()
+    keeper._rewind_table_offsets()
     assert table.open_table(root).version() == before, "the topic has it all"
     keeper._place = replace(PLACE, ends={0: 5, 1: 0})
-    keeper._go_back()
-    assert keeper._has() == {0: 5, 1: 0}
+    keeper._rewind_table_offsets()
+    assert keeper._read_table_offsets() == {0: 5, 1: 0}
     about = table.open_table(root).history(1)[0]["whale"]
     assert about["topic_lost_its_end"] == {"0": 10}
     version = table.open_table(root).version()
-    keeper._go_back()
+    keeper._rewind_table_offsets()
     assert table.open_table(root).version() == version, "once"
 
 

@@ -72,7 +72,7 @@ def _the_topic_loses_its_end(root: Path, writer: LakeWriter, ends: dict[int, int
     keeper = LakeQuerySupervisor(
         context, spark, place, "run", QueryRecovery(settings, context.log, lambda: place, lambda *_: None)
     )
-    keeper._go_back()
+    keeper._rewind_table_offsets()
     ends.update({0: 705, 1: 43, 2: 50})
     again = [696, 697, 698, 699, 695, *range(5_001, 5_006)]
     made = [
@@ -81,7 +81,7 @@ def _the_topic_loses_its_end(root: Path, writer: LakeWriter, ends: dict[int, int
     writer(spark.createDataFrame(made, SCHEMA), 2)
     after = ids(root)
     assert {number for _, number in after} - {number for _, number in before} == set(range(5_001, 5_006))
-    for hour in rewrite.hours_to_compact(root):
+    for hour in rewrite.find_hours_to_compact(root):
         rewrite.rewrite_hour(root, hour, {"run": "test"})
     assert len(ids(root)) == len(set(after)) == len(before) + 5, "compaction leaves each once"
 

@@ -34,7 +34,7 @@ def test_spark_is_asked_when_a_batch_is_over_and_seldom() -> None:
         if reports.poll(float(second), "windows", query, batch):
             asked.append(second)
     assert asked == [0, 3, 50, 53]
-    assert reports.numbers["windows_rows"] == 7 and reports.busy("windows", 1.0) is None
+    assert reports.numbers["windows_rows"] == 7 and reports.measure_busy_share("windows", 1.0) is None
     asked = [second for second in range(100, 160) if reports.poll(float(second), "windows", query, second)]
     assert asked == list(range(100, 160, 3)), "micro-batches of a second"
 
@@ -44,6 +44,6 @@ def test_how_busy_it_is_is_of_the_last_batch_since_it_began_anew() -> None:
     body = json.dumps({"durationMs": {"triggerExecution": 450}})
     query: Any = SimpleNamespace(recentProgress=[], lastProgress=SimpleNamespace(json=body))
     reports.poll(0.0, "windows", query, 0)
-    assert reports.busy("windows", 1.0) == 0.45
-    reports.forget("windows")
-    assert reports.busy("windows", 1.0) is None
+    assert reports.measure_busy_share("windows", 1.0) == 0.45
+    reports.drop_batch_time("windows")
+    assert reports.measure_busy_share("windows", 1.0) is None

@@ -121,7 +121,7 @@ def test_another_cluster_changes_nothing_at_all(world: World) -> None:
         world.healer.prepare([LABEL, other], HERE)
     assert (world.archived(), world.ledger) == ([], {})
     world.place = replace(HERE, cluster_id="cluster-b")
-    assert world.healer.failed(LABEL, TORN), "nor does one that the broker became meanwhile"
+    assert world.healer.handle_failure(LABEL, TORN), "nor does one that the broker became meanwhile"
     assert world.archived() == []
 
 
@@ -137,7 +137,7 @@ def test_a_kill_between_any_two_steps_is_made_good_under_the_same_key(
     for step in ((checkpoints, "archive_folder"), (recovery, "_mark_published")):
         with monkeypatch.context() as patch, pytest.raises(KilledError):
             patch.setattr(*step, kill)
-            world.healer.failed(LABEL, TORN)
+            world.healer.handle_failure(LABEL, TORN)
         world.now += 1
     assert len(world.archived()) == 1
     assert len(world.ledger) == 2, "published, but not marked so"
@@ -149,7 +149,7 @@ def test_a_kill_between_any_two_steps_is_made_good_under_the_same_key(
 
 def test_the_ledger_is_told_later_where_the_broker_is_away(world: World) -> None:
     world.away = True
-    assert world.healer.failed(LABEL, TORN)
+    assert world.healer.handle_failure(LABEL, TORN)
     assert (len(world.archived()), world.ledger) == (1, {})
     world.away = False
     world.fresh().prepare([LABEL, WHALES], HERE)
@@ -157,19 +157,19 @@ def test_the_ledger_is_told_later_where_the_broker_is_away(world: World) -> None
 
 
 def test_what_is_no_damage_is_only_started_again(world: World) -> None:
-    assert world.healer.failed(LABEL, "org.apache.kafka.common.errors.TimeoutException: Timeout expired")
+    assert world.healer.handle_failure(LABEL, "org.apache.kafka.common.errors.TimeoutException: Timeout expired")
     assert world.archived() == []
 
 
 def test_an_error_that_comes_back_waits_longer_each_time(world: World) -> None:
     waits = []
-    assert world.healer.failed(LABEL, TORN)
+    assert world.healer.handle_failure(LABEL, TORN)
     world.read(LABEL)
     for _ in range(8):
         begun = world.now
-        while not (again := world.healer.failed(LABEL, TORN)):
+        while not (again := world.healer.handle_failure(LABEL, TORN)):
             assert "tried again at" in world.healer.trouble and "windows" in world.healer.trouble
-            assert world.healer.failed(WHALES, "OutOfMemoryError"), "the others are not held up"
+            assert world.healer.handle_failure(WHALES, "OutOfMemoryError"), "the others are not held up"
             world.now += 1
             if world.now - begun > 3_000:
                 break
@@ -180,24 +180,24 @@ def test_an_error_that_comes_back_waits_longer_each_time(world: World) -> None:
     assert max(waits) <= recovery.RECOVERY_BACKOFF.cap_s
     assert len(world.archived()) <= checkpoints.KEPT_ARCHIVES
     world.now += recovery.RECOVERY_BACKOFF.healthy_after_s + 1
-    assert world.healer.failed(LABEL, TORN), "after a time without one it is dealt with at once"
+    assert world.healer.handle_failure(LABEL, TORN), "after a time without one it is dealt with at once"
 
 
 def test_what_nobody_knows_is_a_damage_once_it_has_failed_often_at_one_batch(world: World) -> None:
     strange = "java.lang.IllegalStateException: something new"
     for number in range(recovery.STUCK_FAILURES - 1):
-        assert world.fresh().failed(LABEL, strange)
+        assert world.fresh().handle_failure(LABEL, strange)
         assert world.archived() == [], number
     read_until(world.folder(), {0: 110, 1: 50})
     (world.folder() / "commits" / "8").write_text("v1\n{}")
     (world.folder() / "offsets" / "8").write_text(f"v1\n{{}}\n{json.dumps({'raw_crypto_trades': {'0': 110}})}")
     for number in range(recovery.STUCK_FAILURES - 1):
-        assert world.fresh().failed(LABEL, strange)
+        assert world.fresh().handle_failure(LABEL, strange)
         assert world.archived() == [], f"{number}: a batch was done between"
-    assert world.fresh().failed(LABEL, strange)
+    assert world.fresh().handle_failure(LABEL, strange)
     assert len(world.archived()) == 1
     for _ in range(10):
-        assert world.healer.failed(WHALES, "java.lang.OutOfMemoryError: Java heap space")
+        assert world.healer.handle_failure(WHALES, "java.lang.OutOfMemoryError: Java heap space")
     assert len(world.archived()) == 1, "a fresh checkpoint would fail as well"
 
 
@@ -206,6 +206,6 @@ def test_a_full_disk_leaves_the_checkpoint_where_it_is(world: World, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(folders, "write_json", full)
-    assert world.healer.failed(LABEL, TORN)
+    assert world.healer.handle_failure(LABEL, TORN)
     assert world.archived() == []
     assert checkpoints.read_position(world.folder()) == {0: 100, 1: 50}

@@ -12,9 +12,9 @@ from whale_platform.files.atomic_files import write_json
 from whale_platform.supervision.control import desired_state, service_commands
 from whale_platform.supervision.control.state_files import (
     SUPERVISOR,
-    restart_requested,
+    has_restart_request,
+    pop_restart_request,
     state_path,
-    take_restart,
 )
 from whale_platform.supervision.errors import CommandRefusedError
 from whale_platform.supervision.runtime.lease import Lease
@@ -50,7 +50,7 @@ def test_a_restart_is_done_when_a_new_process_works_and_not_before(files: Files)
     files.publish("blocked")
     steps = service_commands.restart_service(files.home, "sink")
     assert goes_on(steps)
-    assert take_restart(files.home, "sink")
+    assert pop_restart_request(files.home, "sink")
     assert goes_on(steps), "blocked was said before the request was taken"
     files.publish("starting")
     assert goes_on(steps)
@@ -65,7 +65,7 @@ def test_a_restart_that_fails_says_why(files: Files, state: str) -> None:
     files.publish("ready")
     steps = service_commands.restart_service(files.home, "sink")
     next(steps)
-    take_restart(files.home, "sink")
+    pop_restart_request(files.home, "sink")
     next(steps)
     files.publish(state, starts=2, detail="no key")
     with pytest.raises(CommandRefusedError, match=f"sink is {state}: no key; see `whale logs sink`"):
@@ -83,7 +83,7 @@ def test_a_stop_is_done_when_the_process_has_ended_and_a_start_when_it_works(fil
     assert not goes_on(steps)
     with pytest.raises(CommandRefusedError, match="was stopped by run x: start it with the job `sink_start`"):
         next(service_commands.restart_service(files.home, "sink"))
-    assert not restart_requested(files.home, "sink")
+    assert not has_restart_request(files.home, "sink")
     steps = service_commands.start_service(files.home, "sink", "run y")
     assert goes_on(steps)
     assert desired_state.read_desired_state(files.home, "sink").running
@@ -94,7 +94,7 @@ def test_a_stop_is_done_when_the_process_has_ended_and_a_start_when_it_works(fil
 def test_starting_what_has_failed_is_a_restart(files: Files) -> None:
     files.publish("blocked")
     next(service_commands.start_service(files.home, "sink", "run x"))
-    assert restart_requested(files.home, "sink")
+    assert has_restart_request(files.home, "sink")
 
 
 def test_without_a_supervisor_it_says_who_keeps_the_services(files: Files) -> None:

@@ -77,7 +77,11 @@ activities = st.builds(
     st.sampled_from([0.0, 0.0, 1.0]),
 )
 silences = st.builds(
-    LoopSilence, for_s=seconds, allowed_wait_s=st.sampled_from([0.0, 120.0]), most_cpu_s=st.just(10.0), activity=activities
+    LoopSilence,
+    for_s=seconds,
+    allowed_wait_s=st.sampled_from([0.0, 120.0]),
+    most_cpu_s=st.just(10.0),
+    activity=activities,
 )
 
 
@@ -154,14 +158,14 @@ def lives(*lengths: float) -> list[ServiceLifetime]:
 
 def test_back_off_doubles_to_its_cap_and_a_healthy_life_resets_it() -> None:
     backoff = RestartBackoff(first_s=0.2, cap_s=1.0, healthy_after_s=5.0)
-    assert [backoff.delay(lives(*[0.1] * count)) for count in range(6)] == [0.0, 0.2, 0.4, 0.8, 1.0, 1.0]
-    assert backoff.delay(lives(0.1, 0.1, 0.1, 5.0)) == 0.2
-    assert backoff.delay(lives(0.1, 0.1, 5.0, 0.1, 0.1)) == 0.4
+    assert [backoff.compute_delay_s(lives(*[0.1] * count)) for count in range(6)] == [0.0, 0.2, 0.4, 0.8, 1.0, 1.0]
+    assert backoff.compute_delay_s(lives(0.1, 0.1, 0.1, 5.0)) == 0.2
+    assert backoff.compute_delay_s(lives(0.1, 0.1, 5.0, 0.1, 0.1)) == 0.4
 
 
 @given(st.lists(st.floats(0, 60), max_size=200))
 def test_back_off_is_never_over_its_cap_and_grows_with_each_short_life(lengths: list[float]) -> None:
     backoff = RestartBackoff()
-    before, after = backoff.delay(lives(*lengths)), backoff.delay(lives(*lengths, 0.0))
+    before, after = backoff.compute_delay_s(lives(*lengths)), backoff.compute_delay_s(lives(*lengths, 0.0))
     assert 0.0 <= before <= after <= backoff.cap_s
-    assert backoff.delay(lives(*lengths, backoff.healthy_after_s)) == backoff.first_s
+    assert backoff.compute_delay_s(lives(*lengths, backoff.healthy_after_s)) == backoff.first_s

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform.supervision.runtime.heartbeat import Heartbeat
-from whale_platform.supervision.runtime.runner import ServiceContext, _beat
+from whale_platform.supervision.runtime.runner import ServiceContext, _write_heartbeats
 
 
 def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None
     (tmp_path / "run").write_text("in the way")
     context.report_state("starting", "as well as can be told")
     with capture_logs() as said:
-        beater = threading.Thread(target=_beat, args=(context, ended))
+        beater = threading.Thread(target=_write_heartbeats, args=(context, ended))
         beater.start()
         try:
             _until(lambda: tried[0] >= 2)

@@ -53,29 +53,32 @@ def parse_message(text: str, names: int) -> SubscribeMessage | UnsubscribeMessag
     if verb == "ping" and type(value) is int and abs(value) < 2**53:
         return PingMessage(value)
     if verb == "unsubscribe" and isinstance(value, dict) and value.keys() == {"topics"}:
-        return UnsubscribeMessage(_topics(value["topics"]))
+        return UnsubscribeMessage(_parse_topics(value["topics"]))
     if verb == "subscribe" and isinstance(value, dict):
-        return _subscribe(value, names)
+        return _parse_subscribe(value, names)
     raise SubscriptionRejectedError("say one of subscribe, unsubscribe, ping")
 
 
-def _subscribe(value: dict[str, Any], names: int) -> SubscribeMessage:
+def _parse_subscribe(value: dict[str, Any], names: int) -> SubscribeMessage:
     unknown = value.keys() - {"topics", "symbols", "exchanges", "min_notional_usd", "cursor", "since"}
     if unknown:
         raise SubscriptionRejectedError("subscribe has fields that are not known")
     wanted = make_filter(value.get("symbols"), value.get("exchanges"), value.get("min_notional_usd"), names)
     return SubscribeMessage(
-        _topics(value.get("topics")), wanted, _cursor(value.get("cursor")), _since(value.get("since"))
+        _parse_topics(value.get("topics")),
+        wanted,
+        _parse_optional_cursor(value.get("cursor")),
+        _parse_since(value.get("since")),
     )
 
 
-def _topics(value: Any) -> tuple[str, ...]:
+def _parse_topics(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not 0 < len(value) <= len(TOPICS) or any(name not in TOPICS for name in value):
         raise SubscriptionRejectedError(f"topics must be some of {', '.join(TOPICS)}")
     return tuple(value)
 
 
-def _cursor(value: Any) -> WhaleCursor | None:
+def _parse_optional_cursor(value: Any) -> WhaleCursor | None:
     if value is None:
         return None
     if not isinstance(value, str):
@@ -86,7 +89,7 @@ def _cursor(value: Any) -> WhaleCursor | None:
         raise SubscriptionRejectedError(str(error)) from None
 
 
-def _since(value: Any) -> tuple[str, int] | None:
+def _parse_since(value: Any) -> tuple[str, int] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("epoch"), str) or type(value.get("seq")) is not int:

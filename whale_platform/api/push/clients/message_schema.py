@@ -14,12 +14,12 @@ _TEXT = {"type": "string"}
 _WHOLE = {"type": "integer"}
 
 
-def _object(**fields: Any) -> dict[str, Any]:
+def _build_object(**fields: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(fields), "properties": fields}
 
 
-def _message(kind: str, **fields: Any) -> dict[str, Any]:
-    return _object(type={"const": kind}, **fields)
+def _build_message(kind: str, **fields: Any) -> dict[str, Any]:
+    return _build_object(type={"const": kind}, **fields)
 
 
 _LINEAGE = {
@@ -30,7 +30,7 @@ _LINEAGE = {
 _NAMES = {"exchange": _TEXT, "symbol": _TEXT}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 _CURRENCIES = dict.fromkeys(("base", "quote", "usd_via"), _TEXT_OR_NULL)
-_WINDOW = _object(
+_WINDOW = _build_object(
     **_NAMES,
     window_start=_TIME,
     **dict.fromkeys(("open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume"), _MONEY),
@@ -42,7 +42,7 @@ _WINDOW = _object(
     **_LINEAGE,
     **_CURRENCIES,
 )
-_TRADE = _object(
+_TRADE = _build_object(
     **_NAMES,
     trade_id=_WHOLE,
     side={"enum": ["buy", "sell"]},
@@ -50,7 +50,7 @@ _TRADE = _object(
     count=_WHOLE,
     **dict.fromkeys(("price", "quantity", "volume", "buy_volume", "notional", "largest_usd"), _MONEY),
 )
-_WHALE = _object(
+_WHALE = _build_object(
     **_NAMES,
     kind=_TEXT,
     trade_id=_WHOLE,
@@ -64,7 +64,7 @@ _WHALE = _object(
 )
 
 _OR_NULL = {"type": ["number", "null"]}
-_EXCHANGE = _object(
+_EXCHANGE = _build_object(
     exchange=_TEXT,
     state={"enum": ["connected", "connecting", "away", "silent"]},
     detail=_TEXT,
@@ -72,7 +72,7 @@ _EXCHANGE = _object(
     **dict.fromkeys(("delay_ms", "clock_offset_ms"), _OR_NULL),
     **dict.fromkeys(("gaps_open", "gaps_repaired", "reconnects", "symbols"), _WHOLE),
 )
-_STATUS = _message("status", seq=_WHOLE, time=_TIME)
+_STATUS = _build_message("status", seq=_WHOLE, time=_TIME)
 _STATUS["properties"] |= {
     "feed": {"enum": ["ready", "waiting"]},
     "detail": _TEXT,
@@ -83,7 +83,7 @@ _STATUS["properties"] |= {
     "exchanges": {"type": "array", "items": _EXCHANGE},
     "services": {
         "type": "array",
-        "items": _object(name=_TEXT, state=_TEXT, detail=_TEXT, age_s=_OR_NULL, lag=_OR_NULL),
+        "items": _build_object(name=_TEXT, state=_TEXT, detail=_TEXT, age_s=_OR_NULL, lag=_OR_NULL),
     },
     "trades_per_s": {"type": "number"},
     "lag": {"type": ["integer", "null"]},
@@ -93,15 +93,17 @@ SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "whale platform /stream, server to client",
     "oneOf": [
-        _message("hello", version={"const": VERSION}, epoch=_TEXT, seq=_WHOLE, time=_TIME, limits={"type": "object"}),
-        _message("subscribed", seq=_WHOLE, topics={"type": "array", "items": _TEXT}, cursor=_TEXT),
-        _message("windows", seq=_WHOLE, windows={"type": "array", "items": _WINDOW}),
-        _message("trades", seq=_WHOLE, trades={"type": "array", "items": _TRADE}),
-        _message("whale", seq=_WHOLE, cursor=_TEXT, whale=_WHALE),
+        _build_message(
+            "hello", version={"const": VERSION}, epoch=_TEXT, seq=_WHOLE, time=_TIME, limits={"type": "object"}
+        ),
+        _build_message("subscribed", seq=_WHOLE, topics={"type": "array", "items": _TEXT}, cursor=_TEXT),
+        _build_message("windows", seq=_WHOLE, windows={"type": "array", "items": _WINDOW}),
+        _build_message("trades", seq=_WHOLE, trades={"type": "array", "items": _TRADE}),
+        _build_message("whale", seq=_WHOLE, cursor=_TEXT, whale=_WHALE),
         _STATUS,
-        _message("gap", seq=_WHOLE, topic=_TEXT, reason=_TEXT, since={"type": ["string", "null"]}, fetch=_TEXT),
-        _message("heartbeat", seq=_WHOLE, time=_TIME, cursor=_TEXT),
-        _message("pong", ping=_WHOLE),
-        _message("error", message=_TEXT),
+        _build_message("gap", seq=_WHOLE, topic=_TEXT, reason=_TEXT, since={"type": ["string", "null"]}, fetch=_TEXT),
+        _build_message("heartbeat", seq=_WHOLE, time=_TIME, cursor=_TEXT),
+        _build_message("pong", ping=_WHOLE),
+        _build_message("error", message=_TEXT),
     ],
 }

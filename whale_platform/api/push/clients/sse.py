@@ -35,41 +35,41 @@ class WhaleEventStream(StreamingResponse):
         key: str,
         left: Callable[[], None],
     ) -> None:
-        self._hub, self._follower, self._limits, self._left = hub, follower, limits, left
-        self._box = ClientQueue(key)
-        self._box.topics = {"whales": wanted, "state": StreamFilter()}
-        super().__init__(self._events(), media_type="text/event-stream", headers=HEADERS)
+        self._hub, self._subscription, self._limits, self._left = hub, follower, limits, left
+        self._queue = ClientQueue(key)
+        self._queue.topics = {"whales": wanted, "state": StreamFilter()}
+        super().__init__(self._generate_events(), media_type="text/event-stream", headers=HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client goes, or has to."""
 
         async def timed(message: Message) -> None:
-            self._box.sending_since = time.monotonic()
+            self._queue.sending_since = time.monotonic()
             await send(message)
-            self._box.sending_since = 0.0
+            self._queue.sending_since = 0.0
 
-        self._hub.join(self._box)
-        self._box.task = asyncio.ensure_future(_whole(super().__call__(scope, receive, timed)))
+        self._hub.join(self._queue)
+        self._queue.task = asyncio.ensure_future(_await_sending(super().__call__(scope, receive, timed)))
         try:
-            await asyncio.wait((self._box.task,))
-            if not self._box.task.cancelled():
-                self._box.task.result()
+            await asyncio.wait((self._queue.task,))
+            if not self._queue.task.cancelled():
+                self._queue.task.result()
         finally:
-            self._box.task.cancel()
-            self._hub.leave(self._box)
+            self._queue.task.cancel()
+            self._hub.leave(self._queue)
             self._left()
 
-    async def _events(self) -> AsyncIterator[str]:
-        box, follower, told = self._box, self._follower, ""
+    async def _generate_events(self) -> AsyncIterator[str]:
+        box, follower, told = self._queue, self._subscription, ""
         yield f"retry: {RETRY_MS}\n\n"
-        yield _event("status", self._hub.status_text())
+        yield _format_event("status", self._hub.render_status())
         while box.close_reason is None:
             box.has_items.clear()
             for text in box.drain():
-                yield _event("gap" if text.startswith('{"type":"gap"') else "status", text)
+                yield _format_event("gap" if text.startswith('{"type":"gap"') else "status", text)
             some = await follower.next_deliveries()
             if some:
-                yield "".join(map(self._one, some))
+                yield "".join(map(self._format_delivery, some))
                 continue
             if follower.cursor != told:
                 told = follower.cursor
@@ -80,16 +80,16 @@ class WhaleEventStream(StreamingResponse):
             except TimeoutError:
                 yield ": still here\n\n"
 
-    def _one(self, sent: WhaleDelivery) -> str:
+    def _format_delivery(self, sent: WhaleDelivery) -> str:
         if sent.gap:
-            return _event("gap", self._hub.gap_text("whales", sent.gap, sent.since_ms), sent.cursor)
-        return _event("whale", sent.body, sent.cursor)
+            return _format_event("gap", self._hub.render_gap("whales", sent.gap, sent.since_ms), sent.cursor)
+        return _format_event("whale", sent.body, sent.cursor)
 
 
-async def _whole(sending: Awaitable[None]) -> None:
+async def _await_sending(sending: Awaitable[None]) -> None:
     await sending
 
 
-def _event(name: str, data: str, cursor: str = "") -> str:
+def _format_event(name: str, data: str, cursor: str = "") -> str:
     place = f"id: {cursor}\n" if cursor else ""
     return f"{place}event: {name}\ndata: {data}\n\n"

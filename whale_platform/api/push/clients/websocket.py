@@ -55,18 +55,18 @@ class WebSocketSession:
     """One accepted socket, from `hello` to its end."""
 
     def __init__(self, socket: WebSocket, hub: PushHub, past: HistoryReader, limits: ClientLimits, key: str) -> None:
-        self._socket, self._hub, self._past, self._limits = socket, hub, past, limits
-        self._box = ClientQueue(key)
-        self._follower: WhaleSubscription | None = None
+        self._socket, self._hub, self._history, self._limits = socket, hub, past, limits
+        self._queue = ClientQueue(key)
+        self._subscription: WhaleSubscription | None = None
         self.sent = 0
 
     async def run(self) -> None:
         """Until either side ends it."""
-        box, hub = self._box, self._hub
+        box, hub = self._queue, self._hub
         hello = {"type": "hello", "version": VERSION, "epoch": hub.epoch, "seq": hub.seq}
         limits = {"message_bytes": self._limits.message_bytes, "messages_per_s": self._limits.messages_per_s}
         box.add_notice(
-            message_text.dump_json(hello | {"time": _now(), "limits": limits | {"names": self._limits.names}})
+            message_text.dump_json(hello | {"time": _format_now(), "limits": limits | {"names": self._limits.names}})
         )
         hub.join(box)
         box.task = asyncio.create_task(self._write())
@@ -86,106 +86,108 @@ class WebSocketSession:
                 raise result
 
     async def _write(self) -> None:
-        box, limits = self._box, self._limits
+        box, limits = self._queue, self._limits
         due = time.monotonic() + limits.heartbeat_s  # whatever else wakes it: a heartbeat tells the cursor
         while box.close_reason is None:
             box.has_items.clear()
             for text in box.drain():
                 await self._send(text)
-            if self._follower is not None and await self._whales(self._follower):
+            if self._subscription is not None and await self._send_whales(self._subscription):
                 continue
-            follower, now = self._follower, time.monotonic()
+            follower, now = self._subscription, time.monotonic()
             if now >= due:
                 due = now + limits.heartbeat_s
                 cursor = follower.cursor if follower else ""
-                beat = {"type": "heartbeat", "seq": self._hub.seq, "time": _now(), "cursor": cursor}
+                beat = {"type": "heartbeat", "seq": self._hub.seq, "time": _format_now(), "cursor": cursor}
                 await self._send(message_text.dump_json(beat))
             wait = due - now if follower is None else min(due - now, follower.wait_s(limits.heartbeat_s))
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await box.has_items.wait()
 
-    async def _whales(self, follower: WhaleSubscription) -> bool:
+    async def _send_whales(self, follower: WhaleSubscription) -> bool:
         some = await follower.next_deliveries()
         for sent in some:
-            if follower is not self._follower:
+            if follower is not self._subscription:
                 break
             if sent.gap:
-                await self._send(self._hub.gap_text("whales", sent.gap, sent.since_ms))
+                await self._send(self._hub.render_gap("whales", sent.gap, sent.since_ms))
             else:
                 await self._send(message_text.render_whale(self._hub.seq, sent.cursor, sent.body))
         return bool(some)
 
     async def _send(self, text: str) -> None:
-        self._box.sending_since = time.monotonic()
+        self._queue.sending_since = time.monotonic()
         try:
             await self._socket.send_text(text)
         except RuntimeError:  # the server has just closed it (too large a frame, no pong): that is read only after this
             raise WebSocketDisconnect from None
-        self._box.sending_since = 0.0
+        self._queue.sending_since = 0.0
         self.sent += 1
 
     async def _read(self) -> None:
         bucket, strikes = FrameBucket(self._limits.messages_per_s, self._limits.burst), 0
         while True:
-            idle = None if self._box.topics else self._limits.idle_s
+            idle = None if self._queue.topics else self._limits.idle_s
             try:
                 async with asyncio.timeout(idle):
                     message = await self._socket.receive()
             except TimeoutError:
-                return self._box.drop(NOT_SUBSCRIBED, "nothing was subscribed to")
+                return self._queue.drop(NOT_SUBSCRIBED, "nothing was subscribed to")
             if message["type"] == "websocket.disconnect":
                 return None
             text = message.get("text")
-            if not bucket.take():
-                return self._box.drop(1008, "too many messages")
+            if not bucket.try_take():
+                return self._queue.drop(1008, "too many messages")
             if text is None:
-                return self._box.drop(1008, "only text messages are read")
+                return self._queue.drop(1008, "only text messages are read")
             if len(text.encode()) > self._limits.message_bytes:
-                return self._box.drop(1009, "the message is too large")
+                return self._queue.drop(1009, "the message is too large")
             try:
-                self._answer(text)
+                self._handle_message(text)
             except SubscriptionRejectedError as error:
                 strikes += 1
-                self._box.add_notice(message_text.dump_json({"type": "error", "message": str(error)}))
+                self._queue.add_notice(message_text.dump_json({"type": "error", "message": str(error)}))
                 if strikes >= STRIKES:
-                    return self._box.drop(1008, "too many messages that can't be read")
+                    return self._queue.drop(1008, "too many messages that can't be read")
 
-    def _answer(self, text: str) -> None:
+    def _handle_message(self, text: str) -> None:
         said = parse_message(text, self._limits.names)
-        box = self._box
+        box = self._queue
         if isinstance(said, PingMessage):
             return box.add_notice(message_text.dump_json({"type": "pong", "ping": said.number}))
         if isinstance(said, UnsubscribeMessage):
             for topic in said.topics:
                 box.topics.pop(topic, None)
             if "whales" in said.topics:
-                self._follower = None
+                self._subscription = None
         else:
             self._subscribe(said)
         topics = [topic for topic in TOPICS if topic in box.topics]
-        cursor = self._follower.cursor if self._follower else ""
+        cursor = self._subscription.cursor if self._subscription else ""
         box.add_notice(
             message_text.dump_json({"type": "subscribed", "seq": self._hub.seq, "topics": topics, "cursor": cursor})
         )
         if isinstance(said, SubscribeMessage):
-            self._backfill(said)
+            self._send_missed(said)
         return None
 
     def _subscribe(self, said: SubscribeMessage) -> None:
-        box = self._box
+        box = self._queue
         box.topics |= dict.fromkeys(said.topics, said.filter)
         if "whales" in said.topics:
             wanted: StreamFilter = said.filter
-            self._follower = WhaleSubscription(self._hub.whale_log, self._past, wanted.matches_whale, said.cursor)
+            self._subscription = WhaleSubscription(
+                self._hub.whale_log, self._history, wanted.matches_whale, said.cursor
+            )
 
-    def _backfill(self, said: SubscribeMessage) -> None:
+    def _send_missed(self, said: SubscribeMessage) -> None:
         if "status" in said.topics:
-            self._box.add_notice(self._hub.status_text())
+            self._queue.add_notice(self._hub.render_status())
         if "windows" in said.topics and said.since:
-            for text in self._hub.missed_windows(said.filter, *said.since):
-                self._box.add_notice(text)
+            for text in self._hub.render_missed_windows(said.filter, *said.since):
+                self._queue.add_notice(text)
 
 
-def _now() -> str:
+def _format_now() -> str:
     return message_text.format_iso_ms(time.time() * 1000)

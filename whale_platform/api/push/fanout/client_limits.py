@@ -47,10 +47,12 @@ class StreamFilter:
 
 def make_filter(symbols: Any, exchanges: Any, least: Any, most: int) -> StreamFilter:
     """From what a client sent; None where it said nothing. Raises SubscriptionRejectedError."""
-    return StreamFilter(_names("symbols", symbols, most), _names("exchanges", exchanges, most), _money(least))
+    return StreamFilter(
+        _parse_names("symbols", symbols, most), _parse_names("exchanges", exchanges, most), _parse_money(least)
+    )
 
 
-def _names(field: str, value: Any, most: int) -> frozenset[str]:
+def _parse_names(field: str, value: Any, most: int) -> frozenset[str]:
     if value is None:
         return frozenset()
     if not isinstance(value, list) or not all(isinstance(name, str) and is_symbol(name) for name in value):
@@ -60,7 +62,7 @@ def _names(field: str, value: Any, most: int) -> frozenset[str]:
     return frozenset(value)
 
 
-def _money(value: Any) -> Decimal:
+def _parse_money(value: Any) -> Decimal:
     if value is None:
         return Decimal(0)
     text = str(value) if type(value) in (int, str) else ""
@@ -104,7 +106,7 @@ class FrameBucket:
         self._rate, self._burst = rate, burst
         self._left, self._at = float(burst), time.monotonic()
 
-    def take(self, count: int = 1) -> bool:
+    def try_take(self, count: int = 1) -> bool:
         """Whether `count` more are within the limit."""
         now = time.monotonic()
         self._left = min(self._burst, self._left + (now - self._at) * self._rate)

@@ -30,23 +30,23 @@ class PushTick:
     _sample_texts: dict[tuple[str, str], str] = field(default_factory=dict)
     _messages: dict[tuple[str, StreamFilter], str] = field(default_factory=dict)
 
-    def message(self, topic: str, wanted: StreamFilter) -> str:
+    def render_message(self, topic: str, wanted: StreamFilter) -> str:
         """The message for all clients with this filter; empty where nothing fits it."""
         text = self._messages.get((topic, wanted))
         if text is None:
-            texts = self._windows(wanted) if topic == "windows" else self._trades(wanted)
+            texts = self._select_windows(wanted) if topic == "windows" else self._render_trades(wanted)
             text = self._messages[topic, wanted] = message_text.render_batch(topic, self.seq, texts) if texts else ""
         return text
 
-    def _windows(self, wanted: StreamFilter) -> list[str]:
+    def _select_windows(self, wanted: StreamFilter) -> list[str]:
         return [text for key, text in self.windows.items() if wanted.matches_market(key[0], key[1])]
 
-    def _trades(self, wanted: StreamFilter) -> list[str]:
+    def _render_trades(self, wanted: StreamFilter) -> list[str]:
         out = []
         for key, sample in self.trades.items():
             if wanted.matches_market(*key) and sample.largest_usd >= wanted.min_notional_usd:
                 if key not in self._sample_texts:
-                    self._sample_texts[key] = sample.text()
+                    self._sample_texts[key] = sample.render_text()
                 out.append(self._sample_texts[key])
         return out
 
@@ -58,7 +58,7 @@ def merge_ticks(ticks: deque[PushTick]) -> PushTick:
         out.windows |= tick.windows
         for key, sample in tick.trades.items():
             held = out.trades.get(key)
-            out.trades[key] = held.plus(sample) if held else sample
+            out.trades[key] = held.merge(sample) if held else sample
     return out
 
 
@@ -103,7 +103,7 @@ class ClientQueue:
         for tick in self._ticks:
             for topic in ("windows", "trades"):
                 wanted = self.topics.get(topic)
-                if wanted is not None and (text := tick.message(topic, wanted)):
+                if wanted is not None and (text := tick.render_message(topic, wanted)):
                     out.append(text)
         self._ticks.clear()
         return out

@@ -33,34 +33,34 @@ class PushHub:
         self.whale_log = WhaleLog()
         self.dropped = 0
         self._thinned = 0
-        self._boxes: set[ClientQueue] = set()
+        self._queues: set[ClientQueue] = set()
         self._windows: OrderedDict[WindowKey, tuple[int, int, str]] = OrderedDict()
         self._floor = 0
         self._status: dict[str, object] = {}
 
     def join(self, box: ClientQueue) -> None:
         """From now on `box` gets what it has asked for."""
-        self._boxes.add(box)
+        self._queues.add(box)
 
     def leave(self, box: ClientQueue) -> None:
         """Send nothing to `box` any more, and add its counts to the totals."""
-        self._boxes.discard(box)
+        self._queues.discard(box)
         self._thinned += box.thinned
         self.dropped += box.close_reason is not None and box.close_reason[0] == TOO_SLOW
 
     @property
     def clients(self) -> int:
         """How many there are."""
-        return len(self._boxes)
+        return len(self._queues)
 
     @property
     def thinned(self) -> int:
         """Ticks that were merged into later ones for slow clients."""
-        return self._thinned + sum(box.thinned for box in list(self._boxes))  # asked by /metrics, from a thread
+        return self._thinned + sum(box.thinned for box in list(self._queues))  # asked by /metrics, from a thread
 
     def publish_tick(self, windows: Iterable[WindowRow], trades: dict[tuple[str, str], TradeSample]) -> None:
         """A tick. A window that has not grown is left out."""
-        tick = PushTick(self._next(), trades=trades)
+        tick = PushTick(self._advance_seq(), trades=trades)
         for row in windows:
             key = (row.exchange, row.symbol, row.window_start.isoformat())
             held = self._windows.get(key)
@@ -73,7 +73,7 @@ class PushHub:
         while len(self._windows) > KEPT_WINDOWS:
             self._floor = self._windows.popitem(last=False)[1][0]
         if tick.windows or tick.trades:
-            for box in list(self._boxes):
+            for box in list(self._queues):
                 box.add_tick(tick)
 
     def publish_whales(self, found: list[AlertRecord]) -> None:
@@ -83,51 +83,51 @@ class PushHub:
 
     def wake_subscriptions(self) -> None:
         """Let the followers look at the log."""
-        self._next()
-        for box in self._boxes:
+        self._advance_seq()
+        for box in self._queues:
             if "whales" in box.topics:
                 box.has_items.set()
 
-    def status(self, **changes: object) -> None:
+    def publish_status(self, **changes: object) -> None:
         """Tell subscribers of `status`, if anything is new, those of `state` if it is of `STATE`. Values are JSON."""
         news = {name for name, value in changes.items() if name not in self._status or self._status[name] != value}
         if not news:
             return
         self._status |= changes
-        self._next()
-        text = self.status_text()
-        for box in list(self._boxes):
+        self._advance_seq()
+        text = self.render_status()
+        for box in list(self._queues):
             if "status" in box.topics or ("state" in box.topics and not news.isdisjoint(STATE)):
                 box.add_notice(text)
 
-    def status_text(self) -> str:
+    def render_status(self) -> str:
         """The `status` message of now."""
         return message_text.dump_json(
             {"type": "status", "seq": self.seq, "time": message_text.format_iso_ms(time.time() * 1000)} | self._status
         )
 
-    def gap(self, topic: str, why: str) -> None:
+    def publish_gap(self, topic: str, why: str) -> None:
         """Something of `topic` may have passed unseen."""
-        self._next()
+        self._advance_seq()
         if topic == "windows":
             self._floor = self.seq
             self._windows.clear()
-        for box in list(self._boxes):
+        for box in list(self._queues):
             if topic in box.topics:
-                box.add_notice(self.gap_text(topic, why))
+                box.add_notice(self.render_gap(topic, why))
 
-    def gap_text(self, topic: str, why: str, since_ms: int = 0) -> str:
+    def render_gap(self, topic: str, why: str, since_ms: int = 0) -> str:
         """A `gap` message. since_ms: 0 where it is not known since when."""
         since = message_text.format_iso_ms(since_ms) if since_ms else None
         return message_text.dump_json(
             {"type": "gap", "seq": self.seq, "topic": topic, "reason": why, "since": since, "fetch": FETCH[topic]}
         )
 
-    def missed_windows(self, wanted: StreamFilter, epoch: str, seq: int) -> list[str]:
+    def render_missed_windows(self, wanted: StreamFilter, epoch: str, seq: int) -> list[str]:
         """Messages for a client that had everything up to `seq` of `epoch`."""
         out = []
         if epoch != self.epoch or not self._floor <= seq <= self.seq:
-            out.append(self.gap_text("windows", "too long ago, or another run of the server"))
+            out.append(self.render_gap("windows", "too long ago, or another run of the server"))
             seq = 0
         texts = [
             text for key, (at, _, text) in self._windows.items() if at > seq and wanted.matches_market(key[0], key[1])
@@ -136,7 +136,7 @@ class PushHub:
 
     def drop_stale_clients(self, send_s: float, welcome: Callable[[str], bool]) -> None:
         """Drop whoever has not taken a message for so long, or is not welcome any more by the name of its key."""
-        for box in list(self._boxes):
+        for box in list(self._queues):
             if box.send_duration_s() > send_s:
                 box.drop(TOO_SLOW, "too slow: nothing was read")
             elif not welcome(box.key):
@@ -144,9 +144,9 @@ class PushHub:
 
     def disconnect_all(self) -> None:
         """Disconnect all clients: the server stops."""
-        for box in list(self._boxes):
+        for box in list(self._queues):
             box.drop(1012, "the server stops; connect again")
 
-    def _next(self) -> int:
+    def _advance_seq(self) -> int:
         self.seq += 1
         return self.seq

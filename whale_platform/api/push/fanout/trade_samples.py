@@ -31,12 +31,12 @@ class TradeSample:
     notional: Decimal = _ZERO
     largest_usd: Decimal = _ZERO
 
-    def plus(self, later: "TradeSample") -> "TradeSample":
+    def merge(self, later: "TradeSample") -> "TradeSample":
         """Return one sample for both."""
         return TradeSample(
             self.exchange,
             self.symbol,
-            max(self.newest, later.newest, key=_when),
+            max(self.newest, later.newest, key=_rank_fill),
             self.count + later.count,
             EXACT.add(self.volume, later.volume),
             EXACT.add(self.buy_volume, later.buy_volume),
@@ -44,7 +44,7 @@ class TradeSample:
             max(self.largest_usd, later.largest_usd),
         )
 
-    def text(self) -> str:
+    def render_text(self) -> str:
         """Return the sample as JSON."""
         newest = self.newest
         return dump_json(
@@ -65,7 +65,7 @@ class TradeSample:
         )
 
 
-def _when(fill: TradeFill) -> tuple[int, int]:
+def _rank_fill(fill: TradeFill) -> tuple[int, int]:
     return fill.event_time, fill.trade_id
 
 
@@ -83,7 +83,7 @@ def sample_trades(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str],
         if held is None:
             held = out[market] = TradeSample(fill.exchange, fill.symbol, fill)
         amount = Decimal(fill.quantity)
-        if _when(fill) > _when(held.newest):
+        if _rank_fill(fill) > _rank_fill(held.newest):
             held.newest = fill
         held.count += 1
         held.volume = add(held.volume, amount)

@@ -28,7 +28,7 @@ class WhaleCursor:
     time_ms: int
     offsets: dict[int, int] = field(default_factory=dict)
 
-    def text(self) -> str:
+    def format_text(self) -> str:
         """Return the cursor as URL-safe text."""
         pairs = ",".join(f"{partition}:{offset}" for partition, offset in sorted(self.offsets.items()))
         return base64.urlsafe_b64encode(f"1.{self.topic}.{self.time_ms}.{pairs}".encode()).rstrip(b"=").decode()

@@ -63,7 +63,7 @@ class WhaleLog:
         self._entries: deque[WhaleLogEntry] = deque()
         self._keys: OrderedDict[WhaleKey, int] = OrderedDict()  # the offset of its first message
 
-    def begin(self, topic: str, places: dict[int, int]) -> None:
+    def start_from(self, topic: str, places: dict[int, int]) -> None:
         """Entries come from these offsets on. A new topic id forgets all offsets; a jump moves the floor."""
         if topic != self.topic:
             self.topic, self.next_offsets, self.dropped_before = topic, {}, {}
@@ -86,19 +86,19 @@ class WhaleLog:
             self._remember(item.whale.key, item.offset)
             self._time_ms = max(self._time_ms, item.whale.time_ms)
             self.last += 1
-            cursor = self.cursor()
+            cursor = self.build_cursor()
             self._entries.append(
-                WhaleLogEntry(self.last, item.partition, item.offset, item.whale, cursor, cursor.text())
+                WhaleLogEntry(self.last, item.partition, item.offset, item.whale, cursor, cursor.format_text())
             )
             if len(self._entries) > self._capacity:
                 self._drop()
         return self.last - before
 
-    def cursor(self) -> WhaleCursor:
+    def build_cursor(self) -> WhaleCursor:
         """The place after everything heard so far."""
         return WhaleCursor(self.topic, self._time_ms, dict(self.next_offsets))
 
-    def after(self, number: int, most: int) -> list[WhaleLogEntry]:
+    def list_after(self, number: int, most: int) -> list[WhaleLogEntry]:
         """Up to `most` entries that follow entry `number`; those already dropped are left out."""
         behind = min(self.last - number, len(self._entries))
         return [self._entries[-place] for place in range(behind, max(0, behind - most), -1)]

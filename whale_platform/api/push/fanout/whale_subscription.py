@@ -51,8 +51,8 @@ class WhaleSubscription:
     """Begins after `cursor`, or now."""
 
     def __init__(self, log: WhaleLog, past: HistoryReader, wanted: WhalePredicate, cursor: WhaleCursor | None) -> None:
-        self._log, self._past, self._wanted = log, past, wanted
-        self._at = cursor
+        self._log, self._history, self._wanted = log, past, wanted
+        self._cursor = cursor
         self._number = 0
         self._started = self._aligned = False
         self._seen: set[WhaleKey] = set()
@@ -61,7 +61,7 @@ class WhaleSubscription:
         self._last_reason = ""
         self.trouble = ""
         if cursor is None and log.ready:
-            self._begin_now()
+            self._start_now()
 
     def wait_s(self, heartbeat_s: float) -> float:
         """How long to wait for news before `next_deliveries` is to be called again."""
@@ -70,7 +70,7 @@ class WhaleSubscription:
     @property
     def cursor(self) -> str:
         """The place reached, also past whales that were not wanted; empty where that is not known yet."""
-        return self._at.text() if self._at else ""
+        return self._cursor.format_text() if self._cursor else ""
 
     async def next_deliveries(self, most: int = BATCH_SIZE) -> list[WhaleDelivery]:
         """What comes next; empty where nothing is there now."""
@@ -84,62 +84,62 @@ class WhaleSubscription:
             self.trouble, self._retry_at = str(error), time.monotonic() + RETRY_S
             return []
         self.trouble = ""
-        return out or self._from_log(most)
+        return out or self._read_log(most)
 
     async def _start(self) -> list[WhaleDelivery]:
         log = self._log
-        if self._at is None:
-            self._begin_now()
+        if self._cursor is None:
+            self._start_now()
             return []
-        if self._at.topic != log.topic:
+        if self._cursor.topic != log.topic:
             out = await self._read_tables("the topic was recreated")
-            self._at = WhaleCursor(log.topic, self._at.time_ms)
+            self._cursor = WhaleCursor(log.topic, self._cursor.time_ms)
             self._started = True
             return out
         self._started = True
         # A forged cursor may name other partitions.
-        ours = {p: place for p, place in self._at.offsets.items() if p in log.next_offsets}
-        self._at = replace(self._at, offsets=ours)
-        ahead = {p: log.next_offsets[p] for p, place in self._at.offsets.items() if place > log.next_offsets[p]}
+        ours = {p: place for p, place in self._cursor.offsets.items() if p in log.next_offsets}
+        self._cursor = replace(self._cursor, offsets=ours)
+        ahead = {p: log.next_offsets[p] for p, place in self._cursor.offsets.items() if place > log.next_offsets[p]}
         if not ahead:
             return []
-        self._at = replace(self._at, offsets=self._at.offsets | ahead)
-        return [self._gap("the topic has lost its newest messages", self._at.time_ms)]
+        self._cursor = replace(self._cursor, offsets=self._cursor.offsets | ahead)
+        return [self._build_gap("the topic has lost its newest messages", self._cursor.time_ms)]
 
-    def _begin_now(self) -> None:
-        self._at, self._number, self._aligned, self._started = self._log.cursor(), self._log.last, True, True
+    def _start_now(self) -> None:
+        self._cursor, self._number, self._aligned, self._started = self._log.build_cursor(), self._log.last, True, True
 
     async def _read_backlog(self) -> list[WhaleDelivery] | None:
         """A part of what the log has dropped; None where it has all."""
-        assert self._at is not None
-        if self._at.topic != self._log.topic and not self._log.after(self._number, 1):
-            self._at = WhaleCursor(self._log.topic, self._at.time_ms)
-        if self._at.topic != self._log.topic:
+        assert self._cursor is not None
+        if self._cursor.topic != self._log.topic and not self._log.list_after(self._number, 1):
+            self._cursor = WhaleCursor(self._log.topic, self._cursor.time_ms)
+        if self._cursor.topic != self._log.topic:
             return None
         for partition, floor in self._log.dropped_before.items():
-            place = self._at.offsets.get(partition, 0)
+            place = self._cursor.offsets.get(partition, 0)
             if place >= floor:
                 continue
             self._aligned = False
             try:
-                found = await self._past.read_kafka(partition, place, floor, BATCH_SIZE)
+                found = await self._history.read_kafka(partition, place, floor, BATCH_SIZE)
             except HistoryExpiredError as error:
-                out = await self._read_tables("Kafka no longer has them") if partition in self._at.offsets else []
-                self._move(partition, max(error.low, place + 1), 0)
+                out = await self._read_tables("Kafka no longer has them") if partition in self._cursor.offsets else []
+                self._advance(partition, max(error.low, place + 1), 0)
                 return out
             out = [sent for item in found if (sent := self._deliver(item))]
             if not found:
-                self._move(partition, floor, 0)
+                self._advance(partition, floor, 0)
             return out
         return None
 
-    def _from_log(self, most: int) -> list[WhaleDelivery]:
+    def _read_log(self, most: int) -> list[WhaleDelivery]:
         out: list[WhaleDelivery] = []
-        while not out and (entries := self._log.after(self._number, most)):
+        while not out and (entries := self._log.list_after(self._number, most)):
             for entry in entries:
                 self._number = entry.number
                 if self._aligned:
-                    self._at = entry.cursor
+                    self._cursor = entry.cursor
                     if not self._has_seen(entry) and self._wanted(entry.whale):
                         out.append(WhaleDelivery(entry.cursor_text, entry.whale.body))
                 else:
@@ -147,15 +147,15 @@ class WhaleSubscription:
         return out
 
     def _align(self, entry: WhaleLogEntry) -> list[WhaleDelivery]:
-        assert self._at is not None
-        if entry.cursor.topic != self._at.topic:
+        assert self._cursor is not None
+        if entry.cursor.topic != self._cursor.topic:
             if entry.cursor.topic != self._log.topic:
                 return []
-            self._at = WhaleCursor(entry.cursor.topic, self._at.time_ms)
+            self._cursor = WhaleCursor(entry.cursor.topic, self._cursor.time_ms)
         sent = None
-        if entry.offset >= self._at.offsets.get(entry.partition, 0):
+        if entry.offset >= self._cursor.offsets.get(entry.partition, 0):
             sent = self._deliver(AlertRecord(entry.partition, entry.offset, entry.whale))
-        if all(place <= entry.cursor.offsets.get(p, 0) for p, place in self._at.offsets.items()):
+        if all(place <= entry.cursor.offsets.get(p, 0) for p, place in self._cursor.offsets.items()):
             self._aligned = True
             self._seen_until = self._log.last
             if entry.number == self._seen_until:
@@ -172,37 +172,37 @@ class WhaleSubscription:
 
     def _deliver(self, found: AlertRecord) -> WhaleDelivery | None:
         whale = found.whale
-        self._move(found.partition, found.offset + 1, whale.time_ms if whale else 0)
+        self._advance(found.partition, found.offset + 1, whale.time_ms if whale else 0)
         if whale is None or whale.key in self._seen or self._log.is_repeated(found):
             return None
         self._seen.add(whale.key)
-        return WhaleDelivery(self._text(), whale.body) if self._wanted(whale) else None
+        return WhaleDelivery(self._format_cursor(), whale.body) if self._wanted(whale) else None
 
     async def _read_tables(self, reason: str) -> list[WhaleDelivery]:
-        assert self._at is not None
-        since_ms = max(0, self._at.time_ms - OVERLAP_MS)
-        whales = await self._past.read_tables(since_ms, 10 * BATCH_SIZE)
+        assert self._cursor is not None
+        since_ms = max(0, self._cursor.time_ms - OVERLAP_MS)
+        whales = await self._history.read_tables(since_ms, 10 * BATCH_SIZE)
         reason = reason if whales is not None else f"{reason}, and the tables can't send them"
-        out = [] if reason == self._last_reason else [self._gap(reason, since_ms)]
+        out = [] if reason == self._last_reason else [self._build_gap(reason, since_ms)]
         self._last_reason = reason
         for whale in whales or ():
             if whale.key in self._seen:
                 continue
             self._seen.add(whale.key)
-            self._at = replace(self._at, time_ms=max(self._at.time_ms, whale.time_ms))
+            self._cursor = replace(self._cursor, time_ms=max(self._cursor.time_ms, whale.time_ms))
             if self._wanted(whale):
-                out.append(WhaleDelivery(self._text(), whale.body))
+                out.append(WhaleDelivery(self._format_cursor(), whale.body))
         return out
 
-    def _gap(self, reason: str, since_ms: int) -> WhaleDelivery:
-        return WhaleDelivery(self._text(), gap=reason, since_ms=since_ms)
+    def _build_gap(self, reason: str, since_ms: int) -> WhaleDelivery:
+        return WhaleDelivery(self._format_cursor(), gap=reason, since_ms=since_ms)
 
-    def _move(self, partition: int, place: int, time_ms: int) -> None:
-        assert self._at is not None
-        self._at = replace(
-            self._at, time_ms=max(time_ms, self._at.time_ms), offsets=self._at.offsets | {partition: place}
+    def _advance(self, partition: int, place: int, time_ms: int) -> None:
+        assert self._cursor is not None
+        self._cursor = replace(
+            self._cursor, time_ms=max(time_ms, self._cursor.time_ms), offsets=self._cursor.offsets | {partition: place}
         )
 
-    def _text(self) -> str:
-        assert self._at is not None
-        return self._at.text()
+    def _format_cursor(self) -> str:
+        assert self._cursor is not None
+        return self._cursor.format_text()

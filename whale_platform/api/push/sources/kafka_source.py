@@ -28,16 +28,16 @@ class KafkaSource:
     def __init__(self, bootstrap: KafkaCluster, hub: PushHub, tick_s: float = TICK_S) -> None:
         self._hub, self._tick_s = hub, tick_s
         self._ends: dict[int, int] = {}
-        self._said = dict.fromkeys(("whales", "bulk"), ("waiting", "starting"))
+        self._states = dict.fromkeys(("whales", "bulk"), ("waiting", "starting"))
         self.unread = 0
         alerts = TailCallbacks(
-            self._begin,
+            self._on_start,
             lambda records: [parse_alert(one) for one in records],
-            self._whales,
-            self._lost,
+            self._on_whales,
+            self._on_gap,
             self._on_whale_state,
         )
-        bulk = TailCallbacks(lambda start: None, self._fold, self._bulk, self._lost, self._on_bulk_state)
+        bulk = TailCallbacks(lambda start: None, self._fold, self._on_bulk, self._on_gap, self._on_bulk_state)
         self.tails = (
             TopicTailer(bootstrap, [WHALE_ALERTS], alerts, back=KEPT),
             TopicTailer(bootstrap, [TRADE_WINDOWS, RAW_TRADES], bulk, tick_s=tick_s),
@@ -62,19 +62,19 @@ class KafkaSource:
         for tail in self.tails:
             tail.join(timeout_s)
 
-    def _begin(self, start: TailStart) -> None:
+    def _on_start(self, start: TailStart) -> None:
         log = self._hub.whale_log
-        log.begin(start.ids[WHALE_ALERTS], {partition: place for (_, partition), place in start.places.items()})
+        log.start_from(start.ids[WHALE_ALERTS], {partition: place for (_, partition), place in start.offsets.items()})
         self._ends = {partition: end for (_, partition), end in start.ends.items()}
-        self._maybe_ready()
+        self._update_readiness()
         self._hub.wake_subscriptions()
 
-    def _whales(self, batch: Any) -> None:
+    def _on_whales(self, batch: Any) -> None:
         self.unread += sum(one.whale is None for one in batch)
         self._hub.publish_whales(batch)
-        self._maybe_ready()
+        self._update_readiness()
 
-    def _maybe_ready(self) -> None:
+    def _update_readiness(self) -> None:
         log = self._hub.whale_log
         if not log.ready and all(log.next_offsets.get(partition, 0) >= end for partition, end in self._ends.items()):
             log.ready = True
@@ -87,21 +87,21 @@ class KafkaSource:
         trades, unread = sample_trades(record.value for record in records if record.topic == RAW_TRADES)
         return [row for row, _ in batch.windows.values()], trades, unread + len(batch.rejects)
 
-    def _bulk(self, batch: Any) -> None:
+    def _on_bulk(self, batch: Any) -> None:
         windows, trades, unread = batch
         self.unread += unread
         self._hub.publish_tick(windows, trades)
 
-    def _lost(self, topic: str, why: str) -> None:
-        self._hub.gap(_NAMES[topic], why)
+    def _on_gap(self, topic: str, why: str) -> None:
+        self._hub.publish_gap(_NAMES[topic], why)
 
     def _on_whale_state(self, state: str, detail: str) -> None:
-        self._state("whales", state, detail)
+        self._publish_state("whales", state, detail)
 
     def _on_bulk_state(self, state: str, detail: str) -> None:
-        self._state("bulk", state, detail)
+        self._publish_state("bulk", state, detail)
 
-    def _state(self, part: str, state: str, detail: str) -> None:
-        self._said[part] = (state, detail)
-        troubles = [detail for state, detail in self._said.values() if state != "ready"]
-        self._hub.status(feed="waiting" if troubles else "ready", detail=troubles[0] if troubles else "")
+    def _publish_state(self, part: str, state: str, detail: str) -> None:
+        self._states[part] = (state, detail)
+        troubles = [detail for state, detail in self._states.values() if state != "ready"]
+        self._hub.publish_status(feed="waiting" if troubles else "ready", detail=troubles[0] if troubles else "")

@@ -36,7 +36,7 @@ class TailStart:
     """Where a reading begins. ids: topic ids by name; ends: the topics' ends as they were then."""
 
     ids: dict[str, str]
-    places: OffsetsByPartition
+    offsets: OffsetsByPartition
     ends: OffsetsByPartition
 
 
@@ -57,13 +57,13 @@ class TopicTailer:
     def __init__(
         self, bootstrap: KafkaCluster, names: Sequence[str], ears: TailCallbacks, back: int = 0, tick_s: float = 0.0
     ) -> None:
-        self._bootstrap, self._names, self._ears = bootstrap, list(names), ears
+        self._bootstrap, self._names, self._callbacks = bootstrap, list(names), ears
         self._messages_back, self.tick_s = back, tick_s
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"tail-{names[0]}", daemon=True)
         self._ids: dict[str, str] = {}
-        self._places: OffsetsByPartition = {}
+        self._offsets: OffsetsByPartition = {}
         self._state = ("starting", "")
         self.lag = 0
         self.messages = 0
@@ -107,8 +107,8 @@ class TopicTailer:
         reader = TopicReader(self._bootstrap, "whale-live", FETCH_WAIT_MS)
         try:
             start = self._start(known, reader)
-            self._call_in_loop(lambda: self._ears.on_start(start))
-            reader.assign(start.places)
+            self._call_in_loop(lambda: self._callbacks.on_start(start))
+            reader.assign(start.offsets)
             self._report_state("ready", "")
             watch = TopicWatch(self._identify, known)
             try:
@@ -125,25 +125,25 @@ class TopicTailer:
             records = reader.poll(MAX_RECORDS, POLL_S)
             if records:
                 self.messages += len(records)
-                self._take(records)
+                self._deliver_batch(records)
                 for record in records:
-                    self._places[record.topic, record.partition] = record.offset + 1
+                    self._offsets[record.topic, record.partition] = record.offset + 1
             if began >= lag_at:
                 lag_at = began + LAG_EVERY_S
-                ends = {part: reader.known_end(*part) or 0 for part in self._places}
-                self.lag = sum(max(0, ends[part] - place) for part, place in self._places.items())
+                ends = {part: reader.known_end(*part) or 0 for part in self._offsets}
+                self.lag = sum(max(0, ends[part] - place) for part, place in self._offsets.items())
                 self._report_state("waiting" if watch.trouble else "ready", watch.trouble)
             self._stop.wait(max(0.0, self.tick_s - (time.monotonic() - began)))
 
-    def _take(self, records: list[KafkaRecord]) -> None:
+    def _deliver_batch(self, records: list[KafkaRecord]) -> None:
         try:
-            batch = self._ears.prepare(records)
+            batch = self._callbacks.prepare(records)
         except Exception:  # one message that nobody thought of must not end the push, nor be met again for ever
             log.exception("messages left out", topics=self._names, count=len(records))
             for topic in {record.topic for record in records}:
-                self._call_in_loop(partial(self._ears.on_gap, topic, "a message could not be understood"))
+                self._call_in_loop(partial(self._callbacks.on_gap, topic, "a message could not be understood"))
             return
-        self._call_in_loop(lambda: self._ears.on_batch(batch))
+        self._call_in_loop(lambda: self._callbacks.on_batch(batch))
 
     def _start(self, known: TopicIdentity, reader: TopicReader) -> TailStart:
         first = not self._ids
@@ -152,7 +152,7 @@ class TopicTailer:
         for name, info in known.topics.items():
             for partition in range(info.partitions):
                 low, high = reader.bounds(name, partition)
-                held = self._places.get((name, partition)) if self._ids.get(name) == ids[name] else None
+                held = self._offsets.get((name, partition)) if self._ids.get(name) == ids[name] else None
                 place = max(low, high - self._messages_back) if first else low if held is None else held
                 if held is not None and not low <= held <= high:
                     place = low
@@ -162,15 +162,15 @@ class TopicTailer:
                 places[name, partition], ends[name, partition] = place, high
             if not first and self._ids.get(name) != ids[name]:
                 losses.append((name, "the topic was recreated"))
-        self._ids, self._places = ids, dict(places)
+        self._ids, self._offsets = ids, dict(places)
         for name, why in losses:
-            self._call_in_loop(partial(self._ears.on_gap, name, why))
+            self._call_in_loop(partial(self._callbacks.on_gap, name, why))
         return TailStart(ids, places, ends)
 
     def _report_state(self, state: str, detail: str) -> None:
         if self._state != (state, detail):
             self._state = (state, detail)
-            self._call_in_loop(lambda: self._ears.on_state(state, detail))
+            self._call_in_loop(lambda: self._callbacks.on_state(state, detail))
 
     def _call_in_loop(self, work: Callable[[], None]) -> None:
         """Run `work` in the loop and wait until it has."""

@@ -57,14 +57,16 @@ class WhaleHistory:
 
     async def read_kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
         """Read from Kafka, as `whale_subscription.HistoryReader` says."""
-        return await self._ask(address, lambda: self._kafka(partition, start, end, most))
+        return await self._run_in_thread(address, lambda: self._scan_kafka(partition, start, end, most))
 
     async def read_tables(self, address: str, since_ms: int, most: int) -> list[PushedWhale] | None:
         """Read from the tables, as `whale_subscription.HistoryReader` says."""
         dsn = self._dsn
-        return None if dsn is None else await self._ask(address, lambda: self._tables(dsn, since_ms, most))
+        return (
+            None if dsn is None else await self._run_in_thread(address, lambda: self._query_tables(dsn, since_ms, most))
+        )
 
-    async def _ask(self, address: str, work: Callable[[], T]) -> T:
+    async def _run_in_thread(self, address: str, work: Callable[[], T]) -> T:
         """What `work` gives. Who hangs up leaves a place that is free only when its thread is."""
         if self._asking[address] >= MAX_PENDING_PER_ADDRESS or self._asking.total() >= MAX_PENDING:
             raise HistoryUnavailableError("many clients ask for older whales just now: this one has to wait")
@@ -73,17 +75,17 @@ class WhaleHistory:
 
         def leave(_: object) -> None:
             with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._leave, address)
+                loop.call_soon_threadsafe(self._release_slot, address)
 
         future.add_done_callback(leave)
         return await asyncio.wrap_future(future)
 
-    def _leave(self, address: str) -> None:
+    def _release_slot(self, address: str) -> None:
         self._asking[address] -= 1
         if not self._asking[address]:
             del self._asking[address]
 
-    def _kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+    def _scan_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
         if not is_reachable(self._bootstrap, 2.0):
             raise HistoryUnavailableError("Kafka does not answer")
         reader = TopicReader(self._bootstrap, "whale-live-past", fetch_wait_ms=100)
@@ -108,7 +110,7 @@ class WhaleHistory:
         finally:
             reader.close()
 
-    def _tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[PushedWhale] | None:
+    def _query_tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[PushedWhale] | None:
         try:
             rows = read_whales_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), most + 1)
         except (PostgresUnusableError, OSError) as error:
