@@ -12,10 +12,6 @@ from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
 
 
-class InvalidFrameError(Exception):
-    """The frame can't be parsed; the message is the reason, written for a person."""
-
-
 @dataclass(frozen=True, slots=True)
 class LastTrade:
     """The exchange's newest trade at subscription: tells what was missed, is not itself new."""

@@ -16,14 +16,8 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import (
-    Event,
-    IgnoredMessage,
-    InvalidFrameError,
-    ServerShutdown,
-    SubscriptionConfirmed,
-    SymbolRejected,
-)
+from whale_platform.exchanges.base import Event, IgnoredMessage, ServerShutdown, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.errors import InvalidFrameError
 
 _MICROSECONDS_FROM = 10**14  # in µs the year 1973, in ms the year 5138
 _NAMED_STREAM = re.compile(r"(\w+)@trade\b")

@@ -17,14 +17,8 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import (
-    Event,
-    IgnoredMessage,
-    InvalidFrameError,
-    LastTrade,
-    SubscriptionConfirmed,
-    SymbolRejected,
-)
+from whale_platform.exchanges.base import Event, IgnoredMessage, LastTrade, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.errors import InvalidFrameError
 
 _TAKER: dict[object, Side] = {"sell": "buy", "buy": "sell"}
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,9}))?(?:Z|\+00:00)").fullmatch

@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from whale_platform.exchanges.base import InvalidFrameError
+from whale_platform.exchanges.errors import InvalidFrameError
 
 MAX_FRAME = 1 << 20
 MAX_PAGE = 1 << 24

@@ -4,7 +4,8 @@ import threading
 import time
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import Exchange, InvalidFrameError
+from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.sequencing.backfill_range import BACKFILL_IDS, BackfillRange
 from whale_platform.ingest.transport.rest_client import RestClient

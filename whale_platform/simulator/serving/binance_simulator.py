@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from websockets.asyncio.server import ServerConnection
 
 from whale_platform.domain.catalogue import ListedPair
-from whale_platform.simulator.errors import InvalidParameterError
+from whale_platform.exchanges.errors import InvalidParameterError
 from whale_platform.simulator.play.base import MarketKey, Play
 from whale_platform.simulator.serving import wire_format
 from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok

@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
 from whale_platform.domain.catalogue import ListedPair
-from whale_platform.simulator.errors import ControlRejectedError, InvalidParameterError
+from whale_platform.exchanges.errors import ControlRejectedError, InvalidParameterError
 from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.serving import wire_format
 from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
