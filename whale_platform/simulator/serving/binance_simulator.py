@@ -15,9 +15,9 @@ from websockets.asyncio.server import ServerConnection
 from whale_platform.domain.catalogue import ListedPair
 from whale_platform.exchanges.errors import InvalidParameterError
 from whale_platform.simulator.play.base import MarketKey, Play
-from whale_platform.simulator.serving import wire_format
+from whale_platform.simulator.serving import binance_wire_format as wire_format
 from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
-from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
+from whale_platform.simulator.serving.simulator_clients import SimulatorClient, SimulatorClients
 
 NAME = "binance"
 _ENCODERS = {
@@ -31,7 +31,7 @@ _ENCODERS = {
 class BinanceSimulator:
     """Both doors of the Binance half; paths come without the `/binance` in front."""
 
-    def __init__(self, play: Play, hub: SubscriptionHub) -> None:
+    def __init__(self, play: Play, hub: SimulatorClients) -> None:
         self._play, self._hub = play, hub
         self._calls: dict[str, Callable[[Mapping[str, str], bool], RestResponse]] = {
             "/api/v3/ping": lambda *_: respond_ok({}),
@@ -122,7 +122,7 @@ class BinanceSimulator:
             page = self._play.downward(place, None, limit)[::-1]
         else:
             page = self._play.upward(place, first, limit)
-        return respond_ok([wire_format.build_binance_row(fill, micro) for fill in page])
+        return respond_ok([wire_format.build_history_row(fill, micro) for fill in page])
 
 
 def _described(pair: ListedPair) -> dict[str, str]:

@@ -17,9 +17,9 @@ from websockets.frames import CloseCode
 from whale_platform.domain.catalogue import ListedPair
 from whale_platform.exchanges.errors import ControlRejectedError, InvalidParameterError
 from whale_platform.simulator.play.base import Play
-from whale_platform.simulator.serving import wire_format
+from whale_platform.simulator.serving import coinbase_wire_format as wire_format
 from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
-from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
+from whale_platform.simulator.serving.simulator_clients import SimulatorClient, SimulatorClients
 
 NAME = "coinbase"
 SUBSCRIBE_WITHIN_S = 5.0
@@ -42,7 +42,7 @@ ProductChannels = dict[str, set[str]]
 class CoinbaseSimulator:
     """Both doors of the Coinbase half; paths come without the `/coinbase` in front."""
 
-    def __init__(self, play: Play, hub: SubscriptionHub) -> None:
+    def __init__(self, play: Play, hub: SimulatorClients) -> None:
         self._play, self._hub = play, hub
         self._beating: dict[SimulatorClient, ProductChannels] = {}
 
@@ -122,7 +122,7 @@ class CoinbaseSimulator:
         for place in fresh:
             last = self._play.last(place)
             if last is not None:
-                self._hub.say(client, wire_format.encode_coinbase_event(last, "last_match"))
+                self._hub.say(client, wire_format.encode_event(last, "last_match"))
 
     def _wanted(self, asked: dict[str, object]) -> ProductChannels:
         shared, listed = asked.get("product_ids", []), asked.get("channels", [])
@@ -153,7 +153,7 @@ class CoinbaseSimulator:
         if before is not None:
             page = [fill for fill in page if fill.trade_id > before]
         ends = {"CB-BEFORE": str(page[0].trade_id), "CB-AFTER": str(page[-1].trade_id)} if page else {}
-        return respond_ok([wire_format.build_coinbase_row(fill) for fill in page], ends)
+        return respond_ok([wire_format.build_history_row(fill) for fill in page], ends)
 
 
 def _subscriptions(channels: ProductChannels) -> str:
