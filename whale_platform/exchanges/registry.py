@@ -8,8 +8,8 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.settings import Settings, SourceKind
 
 _MARKS: dict[SourceKind, tuple[str, Source]] = {

@@ -13,16 +13,16 @@ from typing import Any
 
 from whale_platform import host_headers
 from whale_platform.domain.catalogue import SymbolCatalogue
+from whale_platform.exchanges.binance.simulator import BinanceSimulator
+from whale_platform.exchanges.coinbase.simulator import CoinbaseSimulator
 from whale_platform.exchanges.registry import assign_symbols, build_adapters
+from whale_platform.exchanges.simulation.play import Play
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.play.generated_play import GeneratedPlay
 from whale_platform.simulator.play.recorded_play import RecordedPlay
-from whale_platform.simulator.serving.binance_simulator import BinanceSimulator
-from whale_platform.simulator.serving.coinbase_simulator import CoinbaseSimulator
 from whale_platform.simulator.serving.faults import Faults, NoFaults
 from whale_platform.simulator.serving.server import ExchangeSimulator, serve_exchanges
 from whale_platform.simulator.serving.subscription_hub import SubscriptionHub

@@ -13,8 +13,8 @@ from whale_platform.domain.names import is_symbol
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Event, LastTrade
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform_tests.exchanges import test_binance, test_coinbase
 

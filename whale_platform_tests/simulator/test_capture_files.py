@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.exchanges.binance import wire_format as binance_wire_format
+from whale_platform.exchanges.coinbase import wire_format as coinbase_wire_format
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play.capture_files import list_recorded_symbols, read_captures, survey_captures
-from whale_platform.simulator.serving import binance_wire_format, coinbase_wire_format
 from whale_platform_tests.support.captures import (
     binance_files,
     binance_frames,

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from whale_platform.domain.trade import Side
+from whale_platform.exchanges.simulation.play import Fill, MarketKey
 from whale_platform.simulator.errors import PlaySetupError
-from whale_platform.simulator.play.base import Fill, MarketKey
 
 _BINANCE_LINE = re.compile(r"([0-9]{16,19}) (\{.*\})\s*").fullmatch
 _COINBASE_LINE = re.compile(r"([0-9]{9,11}(?:\.[0-9]+)?): (\{.*\})\s*").fullmatch

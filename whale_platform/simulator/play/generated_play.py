@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any, Literal
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.exchanges.simulation.play import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.errors import PlaySetupError
-from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.play.market_profile import MEAN_FILLS, MarketProfile, build_profile
 from whale_platform.simulator.play.trade_generator import TradePrint, generate_prints
 
@@ -84,7 +84,7 @@ class _Feed:
 
 
 class GeneratedPlay:
-    """Implements `build_fill.Play`. Raises PlaySetupError where the saved state is of another seed."""
+    """Implements `Play`. Raises PlaySetupError where the saved state is of another seed."""
 
     kind: Literal["generated", "recorded"] = "generated"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import NormalDist
 
-from whale_platform.simulator.play.base import MarketKey
+from whale_platform.exchanges.simulation.play import MarketKey
 
 _PRICES = {"BTC": 61_700.0, "ETH": 2_680.0, "SOL": 155.0, "XRP": 0.61, "DOGE": 0.107, "ADA": 0.345, "AVAX": 22.6}
 _PRICES |= {"LINK": 10.4, "LTC": 60.7, "DOT": 4.75, "BNB": 510.0}

@@ -11,10 +11,10 @@ from pathlib import Path
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, find_currencies, split_dashed
 from whale_platform.domain.trade import PEGGED
 from whale_platform.exchanges import symbols
-from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.exchanges.errors import InvalidFrameError
+from whale_platform.exchanges.simulation.play import MarketKey
 from whale_platform.simulator.errors import PlaySetupError
-from whale_platform.simulator.play.base import MarketKey
 from whale_platform.simulator.play.market_profile import KNOWN_CURRENCIES
 
 RECORDED_LISTING = "exchangeInfo.json"

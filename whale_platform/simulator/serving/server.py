@@ -13,7 +13,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from whale_platform.simulator.serving.rest_response import RestResponse
+from whale_platform.exchanges.simulation.rest_response import RestResponse
 from whale_platform.simulator.serving.subscription_hub import SubscriptionHub
 
 PING_EVERY_S = 20.0

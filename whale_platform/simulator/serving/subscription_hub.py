@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
-from whale_platform.simulator.play.base import Fill, MarketKey
+from whale_platform.exchanges.simulation.play import Fill, MarketKey
+from whale_platform.exchanges.simulation.simulator_clients import FillEncoder, SimulatorClient
 from whale_platform.simulator.serving.faults import Faults
-from whale_platform.simulator.serving.simulator_clients import FillEncoder, SimulatorClient
 
 MAX_UNSENT = 8 << 20
 _BUSY = 1 << 20

@@ -7,7 +7,7 @@ from typing import cast
 from urllib.parse import parse_qs, urlparse
 
 from whale_platform.domain.names import INGEST_GAPS
-from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.ingest.backfill.gap_filler import GapFiller
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections.connection_manager import ConnectionManager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.ingest.backfill import request_trials
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform_tests.ingest.backfill.bench import A, B, Bench, history, refusing

@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 
 from whale_platform.domain.trade import Side
-from whale_platform.simulator.play.base import Fill
+from whale_platform.exchanges.simulation.play import Fill
 
 _MAKER: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 

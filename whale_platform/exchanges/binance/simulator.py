@@ -13,11 +13,11 @@ from urllib.parse import unquote
 from websockets.asyncio.server import ServerConnection
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.exchanges.binance import wire_format
 from whale_platform.exchanges.errors import InvalidParameterError
-from whale_platform.simulator.play.base import MarketKey, Play
-from whale_platform.simulator.serving import binance_wire_format as wire_format
-from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
-from whale_platform.simulator.serving.simulator_clients import SimulatorClient, SimulatorClients
+from whale_platform.exchanges.simulation.play import MarketKey, Play
+from whale_platform.exchanges.simulation.rest_response import RestResponse, parse_parameters, read_number, respond_ok
+from whale_platform.exchanges.simulation.simulator_clients import SimulatorClient, SimulatorClients
 
 NAME = "binance"
 _ENCODERS = {

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from websockets.asyncio.server import ServerConnection
 
-from whale_platform.simulator.play.base import Fill, MarketKey
+from whale_platform.exchanges.simulation.play import Fill, MarketKey
 
 FillEncoder = Callable[[Fill], bytes]
 

@@ -15,11 +15,11 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.exchanges.coinbase import wire_format
 from whale_platform.exchanges.errors import ControlRejectedError, InvalidParameterError
-from whale_platform.simulator.play.base import Play
-from whale_platform.simulator.serving import coinbase_wire_format as wire_format
-from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
-from whale_platform.simulator.serving.simulator_clients import SimulatorClient, SimulatorClients
+from whale_platform.exchanges.simulation.play import Play
+from whale_platform.exchanges.simulation.rest_response import RestResponse, parse_parameters, read_number, respond_ok
+from whale_platform.exchanges.simulation.simulator_clients import SimulatorClient, SimulatorClients
 
 NAME = "coinbase"
 SUBSCRIBE_WITHIN_S = 5.0

@@ -3,7 +3,7 @@
 Fields stand in the order of real frames, so a recorded trade leaves here byte for byte as it was captured.
 """
 
-from whale_platform.simulator.play.base import Fill
+from whale_platform.exchanges.simulation.play import Fill
 
 
 def encode_event(fill: Fill, micro: bool) -> str:
