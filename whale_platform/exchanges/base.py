@@ -58,6 +58,18 @@ class Exchange(Protocol):
     """One exchange's protocol; adapters are frozen, but for what their catalogue learns."""
 
     @property
+    def ws_url(self) -> str:
+        """Address of its streams, without a trailing slash."""
+
+    @property
+    def rest_url(self) -> str:
+        """Address of its REST side, without a trailing slash."""
+
+    @property
+    def request_headers(self) -> Sequence[tuple[str, str]]:
+        """Names and values of headers that its REST side expects beside the usual ones."""
+
+    @property
     def name(self) -> str:
         """What goes into every trade's `exchange`."""
 
@@ -141,3 +153,30 @@ class Exchange(Protocol):
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """The pairs in its answer. Raises InvalidFrameError."""
+
+
+class AdapterFactory(Protocol):
+    """An adapter's class. What is left out is that of the real exchange."""
+
+    def __call__(
+        self,
+        ws_url: str = ...,
+        rest_url: str = ...,
+        name: str = ...,
+        source: Source = ...,
+        *,
+        listed: SymbolCatalogue = ...,
+    ) -> Exchange:
+        """Return an adapter for these addresses; `name` and `source` mark its trades."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSpec:
+    """One exchange, as its folder describes it in `EXCHANGE`.
+
+    title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set.
+    """
+
+    title: str
+    adapter: AdapterFactory
+    by_default: bool = False

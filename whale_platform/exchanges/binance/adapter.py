@@ -31,6 +31,7 @@ class Binance:
     rest_url: str = "https://api.binance.com"
     name: str = "binance"
     source: Source = "live"
+    request_headers: tuple[tuple[str, str], ...] = (("X-MBX-TIME-UNIT", "MICROSECOND"),)  # else milliseconds
     dense_ids: bool = True
     max_life_s: float | None = 23 * 3600.0  # the server cuts at 24 h
     history_page: int = 1000
@@ -42,7 +43,7 @@ class Binance:
 
     def symbol(self, wanted: str) -> str | None:
         """`BTC` and `BTC/USDT` -> `BTCUSDT`; a name that is in the list is that symbol."""
-        asked = symbols.parse_request(wanted, ("binance", self.name))
+        asked = symbols.parse_request(wanted, symbols.accepted_names(self.name))
         if asked is None or ("-" in asked.text and not asked.ours):
             return None
         if "-" in asked.text:

@@ -33,6 +33,7 @@ class Coinbase:
     rest_url: str = "https://api.exchange.coinbase.com"
     name: str = "coinbase"
     source: Source = "live"
+    request_headers: tuple[tuple[str, str], ...] = ()
     dense_ids: bool = True
     max_life_s: float | None = None
     history_page: int = 1000
@@ -47,7 +48,7 @@ class Coinbase:
 
         `BTC-USDC` becomes `BTC-USD`: the two products show the same trades; `coinbase:BTC-USDC` insists.
         """
-        asked = symbols.parse_request(wanted, ("coinbase", self.name))
+        asked = symbols.parse_request(wanted, symbols.accepted_names(self.name))
         if asked is None:
             return None
         symbol = asked.text.replace("/", "-") if "-" in asked.text or asked.currencies else f"{asked.text}-USD"
