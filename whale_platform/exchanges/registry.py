@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange, ExchangeSpec
+
+if TYPE_CHECKING:
+    from whale_platform.exchanges.simulation.simulated_exchange import SimulatedExchange
 
 EXCHANGES = (
     "binance",
@@ -55,6 +58,12 @@ def _load(name: str) -> ExchangeSpec:
 SPECS = {name: _load(name) for name in EXCHANGES}
 
 
+def load_simulated(name: str) -> "SimulatedExchange":
+    """The simulated side of a registered exchange; it is imported here, because few processes need it."""
+    simulated: SimulatedExchange = import_module(f"{__package__}.{name}.simulator").SIMULATED
+    return simulated
+
+
 def build_adapters(
     settings: ExchangeSettings, listed: Callable[[str], SymbolCatalogue] | None = None
 ) -> list[Exchange]:
@@ -73,9 +82,9 @@ def build_adapters(
     return found
 
 
-def join_names(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str], word: str = "and") -> str:
     """`a, b and c`."""
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    return f" {word} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def assign_symbols(exchanges: Sequence[Exchange], wanted: Sequence[str]) -> dict[str, list[str]]:

@@ -1,9 +1,35 @@
-"""Trades as Binance spells them: socket frames and REST rows.
+"""Trades as Binance spells them: socket frames, REST rows, lines of recordings (`<ns> <frame>`).
 
 Fields stand in the order of real frames, so a recorded trade leaves here byte for byte as it was captured.
 """
 
-from whale_platform.exchanges.simulation.play import Fill
+import json
+import re
+from typing import Any
+
+from whale_platform.domain.trade import Side
+from whale_platform.exchanges.simulation.captured_fields import read_decimal_text
+from whale_platform.exchanges.simulation.play import Fill, MarketKey
+from whale_platform.exchanges.simulation.simulated_exchange import CapturedTrade
+
+_LINE = re.compile(r"([0-9]{16,19}) (\{.*\})\s*").fullmatch
+_MICROSECONDS_FROM = 10**14
+_DECIMALS = 8
+
+
+def build_fill(place: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int) -> Fill:
+    """A generated trade; prices and sizes have 8 decimals."""
+    return Fill(place, trade_id, _padded(price), _padded(size), side, time, time)
+
+
+def read_capture(exchange: str, line: str) -> CapturedTrade | None:
+    """The trade of a recording's line, if it holds one; ValueError and the like where it can't be read."""
+    parts = _LINE(line) if '"trade"' in line else None
+    if parts is None:
+        return None
+    frame = json.loads(parts[2])
+    data = frame.get("data", frame)
+    return CapturedTrade(int(parts[1]), _read_event(exchange, data)) if data.get("e") == "trade" else None
 
 
 def encode_event(fill: Fill, micro: bool) -> str:
@@ -50,3 +76,23 @@ def build_history_row(fill: Fill, micro: bool) -> dict[str, object]:
         "isBuyerMaker": fill.side == "sell",
         "isBestMatch": True,
     }
+
+
+def _read_event(exchange: str, data: dict[str, Any]) -> Fill:
+    return Fill(
+        (exchange, str(data["s"])),
+        int(data["t"]),
+        read_decimal_text(data["p"]),
+        read_decimal_text(data["q"]),
+        "sell" if data["m"] else "buy",
+        _micros(data["T"]),
+        _micros(data["E"]),
+    )
+
+
+def _micros(time: int) -> int:
+    return time if time >= _MICROSECONDS_FROM else time * 1000
+
+
+def _padded(text: str) -> str:
+    return text + "0" * (_DECIMALS - len(text) + text.index(".") + 1)

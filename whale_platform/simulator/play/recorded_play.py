@@ -82,7 +82,7 @@ class RecordedPlay:
                 f"the files hold trades of {', '.join(contents.symbols)} only: set WHALE_EXCHANGES to that"
             )
         self.pairs: Mapping[MarketKey, ListedPair] = symbol_listing.find_pairs(
-            symbols, symbol_listing.list_recorded(files)
+            symbols, {name: symbol_listing.list_recorded(name, files) for name in symbols}
         )
         self._exchanges = frozenset(symbols)
         self._identity: dict[str, object] = {
