@@ -10,6 +10,7 @@ from typing import Protocol
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
+from whale_platform.exchanges.dump_format import DumpFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,11 @@ class AdapterFactory(Protocol):
 class ExchangeSpec:
     """One exchange, as its folder describes it in `EXCHANGE`.
 
-    title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set.
+    title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set. dumps: its files of
+    past trades; None where it publishes none that the lake can import.
     """
 
     title: str
     adapter: AdapterFactory
     by_default: bool = False
+    dumps: DumpFormat | None = None

@@ -56,6 +56,7 @@ def _load(name: str) -> ExchangeSpec:
 
 
 SPECS = {name: _load(name) for name in EXCHANGES}
+DUMPS = {name: spec.dumps for name, spec in SPECS.items() if spec.dumps is not None}
 
 
 def load_simulated(name: str) -> "SimulatedExchange":
