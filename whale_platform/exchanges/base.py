@@ -132,7 +132,10 @@ class Exchange(Protocol):
         """REST address of one page of trades that helps to fill [first_id, last_id]."""
 
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
-        """The following page, given the last one fetched; None when [first_id, last_id] is covered or history ends."""
+        """The following page, given the last one fetched; None when [first_id, last_id] is covered or history ends.
+
+        Raises HistoryOutOfReachError where the exchange does not show all that it has: what is missing may exist.
+        """
 
     def newest_url(self, symbol: str) -> str:
         """REST address of one page of history that holds the newest trade of `symbol`."""

@@ -2,6 +2,7 @@
 
 * ExchangeError
   x InvalidFrameError
+  x HistoryOutOfReachError
   x InvalidParameterError
   x ControlRejectedError
 """
@@ -13,6 +14,10 @@ class ExchangeError(Exception):
 
 class InvalidFrameError(ExchangeError):
     """The frame can't be parsed; the message is the reason, written for a person."""
+
+
+class HistoryOutOfReachError(ExchangeError):
+    """The exchange has older trades than it shows; the message is the reason, written for a person."""
 
 
 class InvalidParameterError(ExchangeError):

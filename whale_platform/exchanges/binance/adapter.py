@@ -1,4 +1,4 @@
-"""Binance spot: combined `@trade` streams and `historicalTrades`; `binance_us` is the same on other hosts.
+"""Binance spot: combined `@trade` streams and `historicalTrades`; an exchange of its protocol derives from it.
 
 What is not a spot fill never becomes a trade: `aggTrade` and `blockTrade` count in other id spaces and are ignored;
 a trade with the futures field `X` means the address is a futures one and goes to the dead letters.
@@ -39,6 +39,8 @@ class Binance:
     symbols_per_connection: int = 200  # 1,024 streams are allowed; a lost connection shall cost few
     symbols_per_message: int = 100
     messages_per_second: float = 3.0  # 5 are allowed, pings and pongs among them
+    stream_options: tuple[tuple[str, str], ...] = (("timeUnit", "MICROSECOND"),)
+    listing_options: tuple[tuple[str, str], ...] = (("showPermissionSets", "false"),)  # which are most of its bytes
     listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
@@ -66,8 +68,8 @@ class Binance:
         return None
 
     def connect_url(self) -> str:
-        """Of combined streams, in microseconds."""
-        return f"{self.ws_url}/stream?timeUnit=MICROSECOND"
+        """Of combined streams, with `stream_options`."""
+        return _add_options(f"{self.ws_url}/stream", self.stream_options)
 
     def subscribe(self, wanted: Sequence[str], number: int) -> str:
         """`SUBSCRIBE` to the symbols' trades, with `number` as its id."""
@@ -125,11 +127,11 @@ class Binance:
 
     def check_url(self, symbol: str) -> str:
         """`exchangeInfo` of the symbol: 400 for an unknown one."""
-        return f"{self.rest_url}/api/v3/exchangeInfo?{urlencode({'symbol': symbol, 'showPermissionSets': 'false'})}"
+        return _add_options(f"{self.rest_url}/api/v3/exchangeInfo", (("symbol", symbol), *self.listing_options))
 
     def listing_url(self) -> str:
-        """`exchangeInfo`, without the permissions, which are most of its bytes."""
-        return f"{self.rest_url}/api/v3/exchangeInfo?showPermissionSets=false"
+        """`exchangeInfo`, with `listing_options`."""
+        return _add_options(f"{self.rest_url}/api/v3/exchangeInfo", self.listing_options)
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """Field `symbols`; an entry without names is left out. Raises InvalidFrameError."""
@@ -182,6 +184,10 @@ class Binance:
             received_time,
             source,
         )
+
+
+def _add_options(url: str, options: Sequence[tuple[str, str]]) -> str:
+    return f"{url}?{urlencode(options)}" if options else url
 
 
 def _pair(row: dict[str, Any]) -> ListedPair | None:
