@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EXCHANGES = (
     "binance",
     "coinbase",
+    "binance_us",
 )
 
 Way = Literal["ws", "rest"]

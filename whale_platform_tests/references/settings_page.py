@@ -22,7 +22,7 @@ ABOUT = """Environment variables, or lines of the file `.env` in the folder in w
 is set and empty counts as unset. What ends in `_S` is in seconds, in `_USD` in US dollars. Lists have commas between
 their parts; memory is such as `768m` or `2g`."""
 COLUMNS = ("variable", "type", "default", "meaning")
-ADDRESSES = """Where the exchanges are, for the source `live`:"""
+ADDRESSES = """Where the exchanges are, for the source `live`; `WHALE_EXCHANGES` may name each of them:"""
 BESIDE = """These, and `WHALE_TOOLS` where the set-up needs it, are read from the environment alone, not from `.env`:"""
 
 
