@@ -1,7 +1,7 @@
 """From bytes to checked fields: the only way in for anything an exchange says.
 
 Whatever arrives, the only exception that leaves here is `InvalidFrameError`, and its message names the field. Numbers
-that matter travel as strings in both protocols, so a JSON number, `NaN` or a boolean in their place is refused, not
+that matter travel as strings in these protocols, so a JSON number, `NaN` or a boolean in their place is refused, not
 converted.
 """
 
