@@ -19,6 +19,8 @@ ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app WHALE_TOOLS=/app/.whale/tools
 COPY package.json package-lock.json .npmrc ./
 COPY whale_platform/__init__.py whale_platform/host_headers.py whale_platform/kafka_cluster.py whale_platform/proxy_bypass.py \
     whale_platform/postgres_login.py whale_platform/setting_values.py whale_platform/settings.py whale_platform/version.py whale_platform/
+COPY whale_platform/domain whale_platform/domain
+COPY whale_platform/exchanges whale_platform/exchanges
 COPY whale_platform/supervision whale_platform/supervision
 COPY whale_platform/files whale_platform/files
 COPY whale_platform/storage whale_platform/storage

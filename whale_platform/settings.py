@@ -8,12 +8,14 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationInfo, create_model, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from whale_platform.exchanges import registry
+from whale_platform.exchanges.registry import Way
 from whale_platform.kafka_cluster import KafkaCluster, SaslMechanism, SecurityProtocol
 from whale_platform.postgres_login import ROLES, PostgresLogin, Role
 from whale_platform.setting_values import (
@@ -42,10 +44,27 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC", "DOT")
 
 
-class Settings(BaseSettings):
+def _address_fields() -> dict[str, Any]:
+    """`binance_ws_url`, `binance_rest_url` and those of every other registered exchange; by default the real one's."""
+    fields: dict[str, Any] = {}
+    for name, spec in registry.SPECS.items():
+        adapter, whose = spec.adapter(), f"of {spec.title}'s"
+        fields[f"{name}_ws_url"] = str, Field(adapter.ws_url, description=f"{whose} streams")
+        fields[f"{name}_rest_url"] = str, Field(adapter.rest_url, description=f"{whose} REST side")
+    return fields
+
+
+if TYPE_CHECKING:
+    ExchangeAddresses = BaseSettings
+else:
+    ExchangeAddresses = create_model("ExchangeAddresses", __base__=BaseSettings, **_address_fields())
+
+
+class Settings(ExchangeAddresses):
     """Everything an operator can set. Times are seconds, money is US dollars.
 
-    The comment above or beside a field is its meaning in docs/reference/settings.md.
+    The comment above or beside a field is its meaning in docs/reference/settings.md. The exchanges' addresses come from
+    their registry.
     """
 
     model_config = SettingsConfigDict(
@@ -72,7 +91,7 @@ class Settings(BaseSettings):
     tools: Path = ROOT / ".whale" / "tools"
     source: SourceKind = "live"  # where the trades come from
     # the exchanges whose trades are ingested
-    exchanges: Names = ("binance", "coinbase")
+    exchanges: Names = tuple(name for name, spec in registry.SPECS.items() if spec.by_default)
     # BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT; what an exchange does not list is left out
     symbols: Names = DEFAULT_BASES
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"  # the least severe lines that are logged
@@ -138,10 +157,6 @@ class Settings(BaseSettings):
 
     simulator_host: str = "127.0.0.1"  # where the simulator is, for the ingester
     simulator_port: Port = 18765  # of the simulator
-    binance_ws_url: str = "wss://stream.binance.com:9443"  # of Binance's streams
-    binance_rest_url: str = "https://api.binance.com"  # of Binance's REST side
-    coinbase_ws_url: str = "wss://ws-feed.exchange.coinbase.com"  # of Coinbase's streams
-    coinbase_rest_url: str = "https://api.exchange.coinbase.com"  # of Coinbase's REST side
 
     ingest_silence_s: Annotated[float, Field(gt=0)] = 60.0  # after so long without a trade it connects again
     ingest_share: Share = "1/1"  # 2/3: the second of three ingesters that share the symbols
@@ -246,15 +261,15 @@ class Settings(BaseSettings):
         """Where the generated password of the embedded Postgres's owner lies (mode 0600)."""
         return self.role_password_file("owner")
 
-    def exchange_address(self, exchange: str, kind: Literal["ws", "rest"]) -> str:
-        """Where `exchange` (binance, coinbase) is: the simulator for every source but `live`, whatever else is set.
+    def exchange_address(self, exchange: str, way: Way) -> str:
+        """Where a registered exchange is: the simulator for every source but `live`, whatever else is set.
 
         So no process can take real trades under a simulated or recorded name.
         """
         if self.source != "live":
-            scheme = {"ws": "ws", "rest": "http"}[kind]
+            scheme = {"ws": "ws", "rest": "http"}[way]
             return f"{scheme}://{self.simulator_host}:{self.simulator_port}/{exchange}"
-        return str(getattr(self, f"{exchange}_{kind}_url")).rstrip("/")
+        return str(getattr(self, f"{exchange}_{way}_url")).rstrip("/")
 
     def role_password_file(self, role: Role) -> Path:
         """Where the generated password of that role lies."""

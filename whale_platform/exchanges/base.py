@@ -10,10 +10,7 @@ from typing import Protocol
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
-
-
-class InvalidFrameError(Exception):
-    """The frame can't be parsed; the message is the reason, written for a person."""
+from whale_platform.exchanges.dump_format import DumpFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,18 @@ Event = Trade | LastTrade | SymbolRejected | SubscriptionConfirmed | ServerShutd
 
 class Exchange(Protocol):
     """One exchange's protocol; adapters are frozen, but for what their catalogue learns."""
+
+    @property
+    def ws_url(self) -> str:
+        """Address of its streams, without a trailing slash."""
+
+    @property
+    def rest_url(self) -> str:
+        """Address of its REST side, without a trailing slash."""
+
+    @property
+    def request_headers(self) -> Sequence[tuple[str, str]]:
+        """Names and values of headers that its REST side expects beside the usual ones."""
 
     @property
     def name(self) -> str:
@@ -123,7 +132,10 @@ class Exchange(Protocol):
         """REST address of one page of trades that helps to fill [first_id, last_id]."""
 
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
-        """The following page, given the last one fetched; None when [first_id, last_id] is covered or history ends."""
+        """The following page, given the last one fetched; None when [first_id, last_id] is covered or history ends.
+
+        Raises HistoryOutOfReachError where the exchange does not show all that it has: what is missing may exist.
+        """
 
     def newest_url(self, symbol: str) -> str:
         """REST address of one page of history that holds the newest trade of `symbol`."""
@@ -145,3 +157,32 @@ class Exchange(Protocol):
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """The pairs in its answer. Raises InvalidFrameError."""
+
+
+class AdapterFactory(Protocol):
+    """An adapter's class. What is left out is that of the real exchange."""
+
+    def __call__(
+        self,
+        ws_url: str = ...,
+        rest_url: str = ...,
+        name: str = ...,
+        source: Source = ...,
+        *,
+        listed: SymbolCatalogue = ...,
+    ) -> Exchange:
+        """Return an adapter for these addresses; `name` and `source` mark its trades."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSpec:
+    """One exchange, as its folder describes it in `EXCHANGE`.
+
+    title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set. dumps: its files of
+    past trades; None where it publishes none that the lake can import.
+    """
+
+    title: str
+    adapter: AdapterFactory
+    by_default: bool = False
+    dumps: DumpFormat | None = None

@@ -1,7 +1,7 @@
 """From bytes to checked fields: the only way in for anything an exchange says.
 
 Whatever arrives, the only exception that leaves here is `InvalidFrameError`, and its message names the field. Numbers
-that matter travel as strings in both protocols, so a JSON number, `NaN` or a boolean in their place is refused, not
+that matter travel as strings in these protocols, so a JSON number, `NaN` or a boolean in their place is refused, not
 converted.
 """
 
@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from whale_platform.exchanges.base import InvalidFrameError
+from whale_platform.exchanges.errors import InvalidFrameError
 
 MAX_FRAME = 1 << 20
 MAX_PAGE = 1 << 24

@@ -1,26 +1,74 @@
-"""Which exchanges there are, built from settings; a wrong name or symbol fails at start with what to write instead."""
+"""Which exchanges there are, built from settings; a wrong name or symbol fails at start with what to write instead.
+
+An exchange is a folder beside this module and its name in `EXCHANGES`; nothing else in the platform names one.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Source
-from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
-from whale_platform.settings import Settings, SourceKind
+from whale_platform.exchanges.base import Exchange, ExchangeSpec
 
-_MARKS: dict[SourceKind, tuple[str, Source]] = {
+if TYPE_CHECKING:
+    from whale_platform.exchanges.simulation.simulated_exchange import SimulatedExchange
+
+EXCHANGES = (
+    "binance",
+    "coinbase",
+    "binance_us",
+)
+
+Way = Literal["ws", "rest"]
+WAYS: tuple[Way, ...] = ("ws", "rest")
+_MARKS: dict[str, tuple[str, Source]] = {
     "live": ("", "live"),
     "simulator": ("sim_", "simulated"),
     "replay": ("", "replay"),
 }
-_KINDS: dict[str, Callable[[str, str, str, Source], Binance | Coinbase]] = {"binance": Binance, "coinbase": Coinbase}
 
 
-def build_adapters(settings: Settings, listed: Callable[[str], SymbolCatalogue] | None = None) -> list[Exchange]:
+class ExchangeSettings(Protocol):
+    """What of the settings decides about adapters."""
+
+    @property
+    def source(self) -> str:
+        """Where the trades come from: `live`, `simulator` or `replay`."""
+
+    @property
+    def home(self) -> Path:
+        """The folder that keeps copies of the exchanges' lists of symbols."""
+
+    @property
+    def exchanges(self) -> tuple[str, ...]:
+        """Names of the exchanges that are ingested."""
+
+    def exchange_address(self, exchange: str, way: Way) -> str:
+        """Where `exchange` is."""
+
+
+def _load(name: str) -> ExchangeSpec:
+    spec: ExchangeSpec = import_module(f"{__package__}.{name}").EXCHANGE
+    return spec
+
+
+SPECS = {name: _load(name) for name in EXCHANGES}
+DUMPS = {name: spec.dumps for name, spec in SPECS.items() if spec.dumps is not None}
+
+
+def load_simulated(name: str) -> "SimulatedExchange":
+    """The simulated side of a registered exchange; it is imported here, because few processes need it."""
+    simulated: SimulatedExchange = import_module(f"{__package__}.{name}.simulator").SIMULATED
+    return simulated
+
+
+def build_adapters(
+    settings: ExchangeSettings, listed: Callable[[str], SymbolCatalogue] | None = None
+) -> list[Exchange]:
     """The adapters of `settings.exchanges`, in that order. Raises ValueError for an unknown name.
 
     `listed(name)` gives what an exchange lists; by default it is the copy that the home keeps.
@@ -29,11 +77,16 @@ def build_adapters(settings: Settings, listed: Callable[[str], SymbolCatalogue] 
     listed = listed or partial(catalogue.load_catalogue, settings.home)
     found: list[Exchange] = []
     for kind in dict.fromkeys(settings.exchanges):
-        if kind not in _KINDS:
-            raise ValueError(f"unknown exchange {kind!a}: WHALE_EXCHANGES may hold binance and coinbase")
-        name, addresses = f"{prefix}{kind}", [settings.exchange_address(kind, way) for way in ("ws", "rest")]
-        found.append(replace(_KINDS[kind](addresses[0], addresses[1], name, source), listed=listed(name)))
+        if kind not in SPECS:
+            raise ValueError(f"unknown exchange {kind!a}: WHALE_EXCHANGES may hold {join_names(EXCHANGES)}")
+        name, (ws_url, rest_url) = f"{prefix}{kind}", (settings.exchange_address(kind, way) for way in WAYS)
+        found.append(SPECS[kind].adapter(ws_url, rest_url, name, source, listed=listed(name)))
     return found
+
+
+def join_names(names: Sequence[str], word: str = "and") -> str:
+    """`a, b and c`."""
+    return f" {word} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def assign_symbols(exchanges: Sequence[Exchange], wanted: Sequence[str]) -> dict[str, list[str]]:

@@ -28,6 +28,11 @@ class RequestedSymbol:
         return (base, quote) if slash else None
 
 
+def accepted_names(name: str) -> tuple[str, str]:
+    """The names by which an operator may mean the adapter `name`: a simulated one answers to the real one's too."""
+    return name.removeprefix("sim_"), name
+
+
 def parse_request(wanted: str, names: tuple[str, ...] = ()) -> RequestedSymbol | None:
     """What an operator wrote; None where it names an exchange that is none of `names`. Raises ValueError."""
     exchange, colon, symbol = wanted.strip().rpartition(":")

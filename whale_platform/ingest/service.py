@@ -40,6 +40,7 @@ from whale_platform.ingest.recovery.standby import Standby
 from whale_platform.ingest.recovery.startup_scan import StartupState, scan_topic
 from whale_platform.ingest.transport.exchange_clock import ExchangeClocks
 from whale_platform.ingest.transport.rest_client import RestClient
+from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.runner import ServiceContext
 
@@ -76,7 +77,7 @@ def _read_symbol_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -
     settings = context.settings
     symbols = assign_symbols(exchanges, settings.symbols)
     for exchange in exchanges:
-        listed, rest = exchange.listed, RestClient(exchange.name, simulated=settings.source != "live")
+        listed, rest = exchange.listed, _rest_client(exchange, settings)
         known = listed.read_at is not None and not any(map(listed.explain_refusal, symbols[exchange.name]))
         context.report_state("starting", f"reading the list of symbols of {exchange.name}")
         while settings.source != "live" or not known:
@@ -89,6 +90,10 @@ def _read_symbol_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -
                 if settings.source == "live" or context.stop.wait(WAIT_S):
                     break
                 context.report_state("starting", f"waiting for the list of symbols: {trouble}")
+
+
+def _rest_client(exchange: Exchange, settings: Settings) -> RestClient:
+    return RestClient(exchange.name, simulated=settings.source != "live", headers=exchange.request_headers)
 
 
 def run_ingester(context: ServiceContext, exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> int:
@@ -139,7 +144,7 @@ def _ingest(
     receive_to_produced = LatencySamples()
     stop = threading.Event()
     used = [exchange for exchange in exchanges if symbols[exchange.name]]
-    rests = [RestClient(exchange.name, simulated=settings.source != "live") for exchange in used]
+    rests = [_rest_client(exchange, settings) for exchange in used]
     clocks = ExchangeClocks(list(zip(used, rests, strict=True)), stop, log)
     more = learned.starts, receive_to_produced, clocks.get_lead
     pipelines = [Pipeline(one, symbols[one.name], producer, ledger, ends, *more) for one in used]

@@ -1,1 +1,1 @@
-"""An exchange on localhost: both protocols, WebSocket and REST, with generated or recorded trades."""
+"""The exchanges on localhost, WebSocket and REST, with generated or recorded trades."""

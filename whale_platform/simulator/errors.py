@@ -2,8 +2,6 @@
 
 * SimulatorError
   x PlaySetupError (also a ValueError)
-  x InvalidParameterError
-  x ControlRejectedError
 """
 
 
@@ -13,11 +11,3 @@ class SimulatorError(Exception):
 
 class PlaySetupError(SimulatorError, ValueError):
     """The settings or files allow no play; the message says in one line what to do."""
-
-
-class InvalidParameterError(SimulatorError):
-    """A parameter that is no non-negative integer; the message is its name."""
-
-
-class ControlRejectedError(SimulatorError):
-    """A control message that is answered with an error frame; the message is its reason."""

@@ -12,19 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform import host_headers
-from whale_platform.domain.catalogue import SymbolCatalogue
-from whale_platform.exchanges.registry import assign_symbols, build_adapters
+from whale_platform.exchanges.registry import EXCHANGES, assign_symbols, build_adapters, load_simulated
+from whale_platform.exchanges.simulation.play import Play
 from whale_platform.files.atomic_files import write_json
 from whale_platform.settings import Settings
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import Play
 from whale_platform.simulator.play.generated_play import GeneratedPlay
 from whale_platform.simulator.play.recorded_play import RecordedPlay
-from whale_platform.simulator.serving.binance_simulator import BinanceSimulator
-from whale_platform.simulator.serving.coinbase_simulator import CoinbaseSimulator
 from whale_platform.simulator.serving.faults import Faults, NoFaults
-from whale_platform.simulator.serving.server import ExchangeSimulator, serve_exchanges
+from whale_platform.simulator.serving.server import serve_exchanges
 from whale_platform.simulator.serving.subscription_hub import SubscriptionHub
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.heartbeat import ServiceState
@@ -51,16 +48,17 @@ def build_play(settings: Settings) -> Play:
             settings.replay_files, settings.replay_speed, settings.replay_times, settings.exchanges, saved
         )
     try:
-        binance = symbol_listing.list_simulated(settings.symbols)
-        lists = {"sim_binance": binance}
-        symbols = assign_symbols(
-            build_adapters(settings, lambda name: lists.get(name, SymbolCatalogue())), settings.symbols
-        )
+        adapters = build_adapters(settings, lambda name: symbol_listing.list_simulated(_real(name), settings.symbols))
+        symbols = assign_symbols(adapters, settings.symbols)
     except ValueError as wrong:
         raise PlaySetupError(str(wrong)) from None
-    places = {name.removeprefix("sim_"): found for name, found in symbols.items()}
-    pairs = symbol_listing.find_pairs(places, binance)
+    lists = {_real(exchange.name): exchange.listed for exchange in adapters}
+    pairs = symbol_listing.find_pairs({_real(name): found for name, found in symbols.items()}, lists)
     return GeneratedPlay(pairs, settings.simulator_rate, settings.simulator_seed, saved)
+
+
+def _real(name: str) -> str:
+    return name.removeprefix("sim_")
 
 
 def state_path(home: Path) -> Path:
@@ -71,7 +69,7 @@ def state_path(home: Path) -> Path:
 async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int:
     """Serve `play` on the configured port until `context.stop`; exit code."""
     hub = SubscriptionHub(faults)
-    binance, coinbase = BinanceSimulator(play, hub), CoinbaseSimulator(play, hub)
+    sides = {name: load_simulated(name).serve(name, play, hub) for name in EXCHANGES}
     port = context.settings.simulator_port
 
     def save() -> None:
@@ -84,13 +82,13 @@ async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int
             context.record_progress()
             now = time.monotonic()
             rate, before, at = (play.played - before) / (now - at), play.played, now
-            coinbase.beat()
+            for side in sides.values():
+                side.beat()
             save()
             _tell(context, play, hub, rate)
 
     async with AsyncExitStack() as stack:
         try:
-            sides: dict[str, ExchangeSimulator] = {"binance": binance, "coinbase": coinbase}
             bind = "127.0.0.1" if host_headers.is_loopback(context.settings.simulator_host) else context.settings.bind
             await stack.enter_async_context(serve_exchanges(port, sides, hub, bind))
         except OSError as wrong:

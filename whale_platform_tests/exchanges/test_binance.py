@@ -5,15 +5,9 @@ from typing import Any
 import pytest
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import (
-    Event,
-    IgnoredMessage,
-    InvalidFrameError,
-    ServerShutdown,
-    SubscriptionConfirmed,
-    SymbolRejected,
-)
-from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.base import Event, IgnoredMessage, ServerShutdown, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.errors import InvalidFrameError
 
 BINANCE = Binance()
 DATA = {

@@ -5,15 +5,9 @@ from typing import Any
 import pytest
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import (
-    Event,
-    IgnoredMessage,
-    InvalidFrameError,
-    LastTrade,
-    SubscriptionConfirmed,
-    SymbolRejected,
-)
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.base import Event, IgnoredMessage, LastTrade, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.coinbase.adapter import Coinbase
+from whale_platform.exchanges.errors import InvalidFrameError
 
 COINBASE = Coinbase()
 DATA = {

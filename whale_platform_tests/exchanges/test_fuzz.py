@@ -12,12 +12,12 @@ from whale_platform.contracts.raw_trade import decode_trade, encode_trade
 from whale_platform.domain.names import is_symbol
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import Event, InvalidFrameError, LastTrade
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.base import Event, LastTrade
+from whale_platform.exchanges.errors import InvalidFrameError
+from whale_platform.exchanges.registry import SPECS
 from whale_platform_tests.exchanges import test_binance, test_coinbase
 
-ADAPTERS = (Binance(), Coinbase())
+ADAPTERS = tuple(spec.adapter() for spec in SPECS.values())
 JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 
 PAGE = 5
 IDS = st.sets(st.integers(1, 80), max_size=80)

@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import IgnoredMessage, InvalidFrameError, LastTrade
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.base import IgnoredMessage, LastTrade
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
+from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform_tests.support.captures import binance_frames, coinbase_frames, decode_frame
 
 

@@ -9,9 +9,9 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Trade, explain_whaleless, usd_via
 from whale_platform.exchanges import symbols
-from whale_platform.exchanges.base import InvalidFrameError
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
+from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import assign_symbols
 from whale_platform.files.atomic_files import write_json
 

@@ -22,7 +22,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts.raw_trade import decode_trade, peek_trade_id
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.ingest.backfill import gap_filler, history_client
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HttpUnavailableError

@@ -6,8 +6,8 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.heartbeat_report import ALARM, ALARM_S, GRACE_S, HeartbeatReport
 from whale_platform.ingest.publishing.latency import LatencySamples

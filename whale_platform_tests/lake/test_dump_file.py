@@ -12,11 +12,12 @@ import pytest
 from whale_platform.bench.storage.dump_import import generate_dump, pack_dump
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.exchanges import symbols
+from whale_platform.exchanges.registry import DUMPS
 from whale_platform.lake.errors import InvalidDumpError, LakeError
 from whale_platform.lake.imports import dump_file, dump_loader
-from whale_platform.lake.imports.dump_file import DUMP_COLUMNS
 from whale_platform.lake.imports.dump_loader import LoadedDump
 
+COLUMNS = DUMPS["binance"].kinds
 DAY = datetime(2024, 8, 8, tzinfo=UTC)
 MS = int(DAY.timestamp()) * 1000
 NAME = "BTCUSDT-trades-2024-08-08.zip"
@@ -27,7 +28,7 @@ def load(path: Path) -> LoadedDump:
     folder = path.parent / "work"
     folder.mkdir(exist_ok=True)
     return dump_loader.load_dump(
-        dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ())),
+        dump_file.parse_dump_name("binance", path, symbols.build_splitter(SymbolCatalogue(), ())),
         folder,
         lambda what, done, of: None,
     )
@@ -52,7 +53,7 @@ def test_both_kinds_both_eras_header_or_not(tmp_path: Path, kind: str, micros: b
 
 def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
     path = made(tmp_path, GOOD, "ETHFDUSD-aggTrades-2024-02.zip")
-    found = dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ("ETH/FDUSD",)))
+    found = dump_file.parse_dump_name("binance", path, symbols.build_splitter(SymbolCatalogue(), ("ETH/FDUSD",)))
     assert (found.base, found.quote, found.kind) == ("ETH", "FDUSD", "aggTrades")
     assert (found.start, found.end) == (datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
 
@@ -68,12 +69,12 @@ def test_a_name_says_what_is_in_the_file(tmp_path: Path) -> None:
 )
 def test_another_name_is_refused(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(InvalidDumpError, match=why):
-        dump_file.parse_dump_name(made(tmp_path, GOOD, name), symbols.build_splitter(SymbolCatalogue(), ()))
+        dump_file.parse_dump_name("binance", made(tmp_path, GOOD, name), symbols.build_splitter(SymbolCatalogue(), ()))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidDumpError, match="is not there: give the path"):
-        dump_file.parse_dump_name(tmp_path / NAME, symbols.build_splitter(SymbolCatalogue(), ()))
+        dump_file.parse_dump_name("binance", tmp_path / NAME, symbols.build_splitter(SymbolCatalogue(), ()))
 
 
 def test_the_checksum_is_checked_where_there_is_one(tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_one_bad_line_spoils_the_file_and_is_named(tmp_path: Path, line: str, wh
 
 
 def test_a_bad_line_deep_in_a_file_is_named(tmp_path: Path) -> None:
-    lines = [DUMP_COLUMNS["trades"]]
+    lines = [str(COLUMNS["trades"])]
     lines += [f"{n},61837.63000000,0.00200000,123.67526000,{MS + n // 10},True,True" for n in range(300_000)]
     lines[234_567] = lines[234_567].replace("61837", "6l837")
     with pytest.raises(InvalidDumpError, match=r"line 234,568 is not id,price.*6l837"):
@@ -173,7 +174,7 @@ def test_a_bad_line_deep_in_a_file_is_named(tmp_path: Path) -> None:
     [
         ("id,price,qty,quote_qty,time,is_buyer_maker", "other columns than spot trades"),
         ("a,b,c,d,e,f,g", "neither a trade nor the names"),
-        (DUMP_COLUMNS["aggTrades"], "other columns than spot trades"),
+        (str(COLUMNS["aggTrades"]), "other columns than spot trades"),
     ],
 )
 def test_futures_and_other_columns_are_refused(tmp_path: Path, first: str, why: str) -> None:
@@ -181,7 +182,7 @@ def test_futures_and_other_columns_are_refused(tmp_path: Path, first: str, why: 
         load(made(tmp_path, [first, *GOOD]))
 
 
-@pytest.mark.parametrize("lines", [[], [DUMP_COLUMNS["trades"]]])
+@pytest.mark.parametrize("lines", [[], [str(COLUMNS["trades"])]])
 def test_a_file_without_trades_is_refused(tmp_path: Path, lines: list[str]) -> None:
     with pytest.raises(InvalidDumpError, match="holds no trades"):
         load(made(tmp_path, lines))
@@ -257,8 +258,8 @@ def test_currencies_come_from_the_exchange_s_list_or_are_given(tmp_path: Path) -
     with pytest.raises(
         InvalidDumpError, match=r"not in the exchange's list of symbols.*--pair BASE/QUOTE.*let the ingester run"
     ):
-        dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ()))
+        dump_file.parse_dump_name("binance", path, symbols.build_splitter(SymbolCatalogue(), ()))
     listed = SymbolCatalogue([ListedPair("XRPRLUSD", "XRP", "RLUSD", "TRADING", True)], 1.0)
     for split in (symbols.build_splitter(listed, ()), symbols.build_splitter(SymbolCatalogue(), ("xrp/rlusd",))):
-        found = dump_file.parse_dump_name(path, split)
+        found = dump_file.parse_dump_name("binance", path, split)
         assert (found.base, found.quote) == ("XRP", "RLUSD")

@@ -36,7 +36,7 @@ from pathlib import Path
 from whale_platform.exchanges import symbols
 from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.lake.imports import dump_file, importer
-dump = dump_file.parse_dump_name(Path(sys.argv[2]), symbols.build_splitter(SymbolCatalogue(), ()))
+dump = dump_file.parse_dump_name("binance", Path(sys.argv[2]), symbols.build_splitter(SymbolCatalogue(), ()))
 importer.import_dump(Path(sys.argv[1]), dump, {}, lambda what, done, of: time.sleep(0.2 if what == "importing" else 0))
 """
 
@@ -49,7 +49,7 @@ def root(tmp_path: Path) -> Path:
 def run(root: Path, path: Path) -> ImportResult:
     return importer.import_dump(
         root,
-        dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ())),
+        dump_file.parse_dump_name("binance", path, symbols.build_splitter(SymbolCatalogue(), ())),
         {"run": "test"},
         lambda what, done, of: None,
     )
@@ -229,7 +229,7 @@ def test_huge_and_tiny_numbers_are_exact(root: Path, tmp_path: Path) -> None:
 
 def test_one_import_at_a_time(root: Path, tmp_path: Path) -> None:
     path = generate_dump(tmp_path, 24, hours=1)
-    dump = dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ()))
+    dump = dump_file.parse_dump_name("binance", path, symbols.build_splitter(SymbolCatalogue(), ()))
 
     def second(what: str, done: int, of: int) -> None:
         with pytest.raises(ConcurrentCommitError, match="another import"):

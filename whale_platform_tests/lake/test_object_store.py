@@ -66,7 +66,7 @@ def test_a_lake_in_an_object_store_is_written_read_compacted_and_vacuumed(s3: S3
 
     # 3. A dump is imported once, retention deletes its day, and the work beside the lake lies in the home.
     path = generate_dump(tmp_path, 300, hours=3)
-    dump = dump_file.parse_dump_name(path, symbols.build_splitter(SymbolCatalogue(), ()))
+    dump = dump_file.parse_dump_name("binance", path, symbols.build_splitter(SymbolCatalogue(), ()))
     assert [importer.import_dump(root, dump, {}, lambda *_: None).new for _ in range(2)] == [300, 0]
     old = retention.list_days(root)[:1]
     assert retention.drop_days(root, old, {}, sure=True) == 3

@@ -1,9 +1,12 @@
-"""settings.md: each field of `Settings` with its type and default; its comment, beside or above it, is its meaning."""
+"""settings.md: each field of `Settings` with its type and default; its comment, beside or above it, is its meaning.
+
+The exchanges' addresses are fields that the registry brings; their descriptions are their meanings.
+"""
 
 import ast
 import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,30 +21,41 @@ from whale_platform_tests.references.markdown import code, kind_of, page, table
 ABOUT = """Environment variables, or lines of the file `.env` in the folder in which `./whale` is run. A variable that
 is set and empty counts as unset. What ends in `_S` is in seconds, in `_USD` in US dollars. Lists have commas between
 their parts; memory is such as `768m` or `2g`."""
+COLUMNS = ("variable", "type", "default", "meaning")
+ADDRESSES = """Where the exchanges are, for the source `live`; `WHALE_EXCHANGES` may name each of them:"""
 BESIDE = """These, and `WHALE_TOOLS` where the set-up needs it, are read from the environment alone, not from `.env`:"""
 
 
 def render() -> str:
     """Return the page."""
+    own = set(meanings())
     return page(
         "Settings",
         ABOUT,
-        table(("variable", "type", "default", "meaning"), _rows()),
+        table(COLUMNS, _rows(own)),
+        ADDRESSES,
+        table(COLUMNS, _rows(Settings.model_fields.keys() - own)),
         BESIDE,
         table(("variable", "meaning"), [(code(name), meaning) for name, meaning in SET_UP.items()]),
     )
 
 
-def _rows() -> list[tuple[str, str, str, str]]:
+def _rows(names: Set[str]) -> list[tuple[str, str, str, str]]:
     told, shapes = meanings(), Settings.model_json_schema()["properties"]
     return [
-        (code(_variable(name)), _kind(field, shapes[name]), _default(field), _named(told.get(name, "")))
+        (
+            code(_variable(name)),
+            _kind(field, shapes[name]),
+            _default(field),
+            _named(told.get(name) or field.description or ""),
+        )
         for name, field in Settings.model_fields.items()
+        if name in names
     ]
 
 
 def meanings() -> dict[str, str]:
-    """Return the comments of the fields, by field: those above it and the one beside it."""
+    """Return the comments of the fields that `Settings` writes down: those above it and the one beside it."""
     path = Path(settings.__file__)
     with path.open("rb") as file:
         comments = {
@@ -72,7 +86,9 @@ def _variable(name: str) -> str:
 def _named(text: str) -> str:
     """Put variables in place of the fields that a comment names; one word alone may be a word like any other."""
     return re.sub(
-        r"\b\w+_\w+\b", lambda word: code(_variable(word[0])) if word[0] in Settings.model_fields else word[0], text
+        r"\b\w+_\w+\b",
+        lambda word: code(_variable(word[0])) if word[0] in Settings.model_fields else word[0],
+        text or "",
     )
 
 

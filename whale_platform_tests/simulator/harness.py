@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 import websocket
 
+from whale_platform.exchanges.simulation.play import Play
 from whale_platform.settings import Settings
 from whale_platform.simulator.service import build_play, serve_play
 from whale_platform.simulator.serving.faults import Faults, NoFaults
@@ -80,10 +81,10 @@ class Running:
 
 
 @contextmanager
-def simulator(home: Path, faults: Faults | None = None, **given: Any) -> Iterator[Running]:
-    """Run a simulator until the block ends."""
+def simulator(home: Path, faults: Faults | None = None, play: Play | None = None, **given: Any) -> Iterator[Running]:
+    """Run a simulator until the block ends; by default it plays what the settings ask for."""
     context = context_of(settings(home, **given))
-    play = build_play(context.settings)
+    play = play or build_play(context.settings)
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(asyncio.run(serve_play(context, play, faults or NoFaults()))))
     thread.start()

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.exchanges.binance import wire_format as binance_wire_format
+from whale_platform.exchanges.coinbase import wire_format as coinbase_wire_format
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play.capture_files import list_recorded_symbols, read_captures, survey_captures
-from whale_platform.simulator.serving.wire_format import encode_binance_combined, encode_coinbase_event
 from whale_platform_tests.support.captures import (
     binance_files,
     binance_frames,
@@ -31,14 +32,14 @@ def line(trade_id: int, received_ns: int, symbol: str = "BTCUSDT") -> str:
 
 def test_binance_trades_leave_byte_for_byte_as_captured() -> None:
     real = {frame for frame in binance_frames() if '@trade"' in frame}
-    sent = [encode_binance_combined(one.fill, micro=False) for one in read_captures(binance_files())]
+    sent = [binance_wire_format.encode_combined(one.fill, micro=False) for one in read_captures(binance_files())]
     assert len(sent) == 34_419
     assert set(sent) == real
 
 
 def test_coinbase_trades_leave_byte_for_byte_as_captured() -> None:
     real = [frame for frame in coinbase_frames() if frame.startswith('{"type":"match"')]
-    sent = [encode_coinbase_event(one.fill, "match") for one in read_captures([coinbase_file()]) if one.new]
+    sent = [coinbase_wire_format.encode_event(one.fill, "match") for one in read_captures([coinbase_file()]) if one.new]
     assert sent == real
     assert len(sent) == 97
 

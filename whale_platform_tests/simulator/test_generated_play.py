@@ -10,8 +10,8 @@ import pytest
 from whale_platform.domain.catalogue import ListedPair
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import LastTrade
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play.generated_play import HISTORY_TRADES, GeneratedPlay, build_fill
 from whale_platform.simulator.play.market_profile import build_profile

@@ -125,7 +125,7 @@ def test_a_wrong_coinbase_message_gets_an_error_frame(tmp_path: Path, message: s
 
 
 def test_coinbase_closes_who_does_not_subscribe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whale_platform.simulator.serving.coinbase_simulator.SUBSCRIBE_WITHIN_S", 0.05)
+    monkeypatch.setattr("whale_platform.exchanges.coinbase.simulator.SUBSCRIBE_WITHIN_S", 0.05)
     with simulator(tmp_path) as running, running.connect("/coinbase") as client:
         opcode, payload = client.recv_data()
     assert (opcode, struct.unpack("!H", payload[:2])[0]) == (websocket.ABNF.OPCODE_CLOSE, 1008)

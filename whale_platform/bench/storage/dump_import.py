@@ -1,4 +1,4 @@
-"""Dumps exactly as Binance publishes them, made up: for tests, and to measure what an import takes."""
+"""Dumps exactly as an exchange publishes them, made up: for tests, and to measure what an import takes."""
 
 import hashlib
 import random
@@ -6,14 +6,16 @@ import time
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
-from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.exchanges import symbols
+from whale_platform.exchanges.dump_format import DumpedTrade
+from whale_platform.exchanges.registry import DUMPS
 from whale_platform.lake.imports import dump_file, importer
 
+EXCHANGE = next(iter(DUMPS))
 HOUR_US = 3_600_000_000
 FIRST_ID, FIRST_PRICE = 3_707_000_000, 6_183_763  # of a day in 2024; the price in ticks of 0.01
 
@@ -34,10 +36,9 @@ def generate_dump(
     `rows`: how many trades; those of one taker at one price and time are one line where `kind` is `aggTrades`. micros:
     times in microseconds, as from 2025 on, instead of milliseconds. hours: how many have trades, from midnight on.
     """
-    trades = _generate_trades(rows, day, micros, hours, seed)
-    lines = _format_aggregates(trades) if kind == "aggTrades" else _format_fills(trades)
+    lines = DUMPS[EXCHANGE].encode(kind, _generate_trades(rows, day, micros, hours, seed))
     path = folder / f"{symbol}-{kind}-{day}.zip"
-    pack_dump(path, [dump_file.DUMP_COLUMNS[kind], *lines] if header else lines)
+    pack_dump(path, [str(DUMPS[EXCHANGE].kinds[kind]), *lines] if header else lines)
     return path
 
 
@@ -52,7 +53,9 @@ def pack_dump(path: Path, lines: Iterable[str]) -> None:
 
 def measure_import(folder: Path, rows: int) -> dict[str, Any]:
     """Import a day of so many trades into a fresh lake in `folder`, and once more: seconds, rows a second, bytes."""
-    dump = dump_file.parse_dump_name(generate_dump(folder, rows), symbols.build_splitter(SymbolCatalogue(), ()))
+    dump = dump_file.parse_dump_name(
+        EXCHANGE, generate_dump(folder, rows), symbols.build_splitter(SymbolCatalogue(), ())
+    )
     root = folder / "lake" / "trades"
     took = []
     for _ in range(2):
@@ -73,17 +76,7 @@ def measure_import(folder: Path, rows: int) -> dict[str, Any]:
     }
 
 
-class _Trade(NamedTuple):
-    """price in ticks of 0.01, quantity in 0.00001, time as written."""
-
-    trade_id: int
-    price: int
-    quantity: int
-    time: int
-    maker: bool
-
-
-def _generate_trades(rows: int, day: date, micros: bool, hours: int, seed: int) -> Iterator[_Trade]:
+def _generate_trades(rows: int, day: date, micros: bool, hours: int, seed: int) -> Iterator[DumpedTrade]:
     """Each taker takes one to four fills at one moment; the price walks by single ticks."""
     chance = random.Random(seed)
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
@@ -92,26 +85,7 @@ def _generate_trades(rows: int, day: date, micros: bool, hours: int, seed: int) 
         at, maker = (start + hours * HOUR_US * number // rows) // unit, chance.random() < 0.5
         for _ in range(min(chance.choice((1, 1, 1, 2, 4)), rows - number)):
             price += chance.choice((0, 0, 0, -1 if maker else 1))
-            yield _Trade(FIRST_ID + number, price, int(chance.lognormvariate(6, 2.5)) % 5_000_000 + 1, at, maker)
+            quantity = (int(chance.lognormvariate(6, 2.5)) % 5_000_000 + 1) * 10**3
+            yield DumpedTrade(FIRST_ID + number, price * 10**6, quantity, at, maker)
             number += 1
         price += chance.choice((-1, 0, 1))
-
-
-def _format_fills(trades: Iterable[_Trade]) -> Iterator[str]:
-    for trade_id, price, quantity, at, maker in trades:
-        paid = _format_number(price * quantity * 10)
-        yield f"{trade_id},{_format_number(price * 10**6)},{_format_number(quantity * 10**3)},{paid},{at},{maker},True"
-
-
-def _format_aggregates(trades: Iterable[_Trade]) -> Iterator[str]:
-    groups = groupby(trades, key=lambda trade: (trade.time, trade.price, trade.maker))
-    for number, ((at, price, maker), found) in enumerate(groups, FIRST_ID // 2):
-        fills = list(found)
-        quantity = sum(trade.quantity for trade in fills)
-        ids = f"{fills[0].trade_id},{fills[-1].trade_id}"
-        yield f"{number},{_format_number(price * 10**6)},{_format_number(quantity * 10**3)},{ids},{at},{maker},True"
-
-
-def _format_number(units: int) -> str:
-    """A count of 1e-8 with 8 decimals, as Binance writes numbers."""
-    return f"{units // 10**8}.{units % 10**8:08d}"

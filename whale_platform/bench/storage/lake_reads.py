@@ -18,6 +18,7 @@ from duckdb import DuckDBPyConnection
 
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.trade import Trade
+from whale_platform.exchanges.registry import EXCHANGES
 from whale_platform.lake.delta import commits, newest, table
 from whale_platform.lake.delta.table import HOUR, NewFile, hour_folder
 from whale_platform.lake.duckdb import engine, parquet_writer
@@ -38,11 +39,8 @@ def generate_trades(count: int, symbols: int = 20, seed: int = 1) -> list[Trade]
         price, quantity = Decimal(prices[symbol]).scaleb(-2), Decimal(int(dice.lognormvariate(10, 2)) + 1).scaleb(-5)
         at = first + number * 3_600_000_000 // count
         side: Any = dice.choice(("buy", "sell"))
-        made.append(
-            Trade(
-                "binance", symbol, symbol[:-4], "USDT", number, price, quantity, side, at, at + dice.randrange(90_000)
-            )
-        )
+        received = at + dice.randrange(90_000)
+        made.append(Trade(EXCHANGES[0], symbol, symbol[:-4], "USDT", number, price, quantity, side, at, received))
     return made
 
 

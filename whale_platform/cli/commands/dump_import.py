@@ -14,6 +14,7 @@ from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.domain import catalogue
 from whale_platform.exchanges import symbols
+from whale_platform.exchanges.registry import DUMPS, join_names
 from whale_platform.lake.errors import LakeError
 from whale_platform.lake.imports import dump_file, importer
 from whale_platform.lake.imports.dump_file import DumpFile
@@ -22,6 +23,7 @@ from whale_platform.storage.folders import Folder
 from whale_platform.version import code_version
 
 app = typer.Typer(add_completion=False, help="Past trades into the lake, from the files that an exchange publishes.")
+SITES = ", ".join(f"{name}: {known.site}" for name, known in DUMPS.items())
 NEXT_STEPS = (
     "Their windows and reports: ./whale lake recompute {first:%Y-%m-%dT%H:%M} {last:%Y-%m-%dT%H:%M}, or as a run of "
     "Dagster: ./whale dagster asset materialize -m whale_platform.definitions --select lake/windows_from_lake "
@@ -31,7 +33,7 @@ NEXT_STEPS = (
 
 @app.command()
 def import_dumps(
-    exchange: Annotated[str, typer.Argument(metavar="binance", help="Whose files these are.")],
+    exchange: Annotated[str, typer.Argument(metavar="|".join(DUMPS), help=f"Whose files these are ({SITES}).")],
     files: Annotated[
         list[Path], typer.Argument(metavar="FILES...", help="Daily or monthly zips of spot trades or aggTrades.")
     ],
@@ -41,13 +43,14 @@ def import_dumps(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Import public dumps (data.binance.vision); a trade that is there already is not there twice.
+    """Import an exchange's public dumps; a trade that is there already is not there twice.
 
     A CHECKSUM file beside the zip is checked. A broken file changes nothing; a killed import goes on where it was.
     """
-    if exchange != dump_file.EXCHANGE:
+    if exchange not in DUMPS:
+        known = join_names(tuple(DUMPS))
         raise UserError(
-            f"import {exchange!a}: only the dumps of {dump_file.EXCHANGE} are known: `whale import binance …zip`"
+            f"import {exchange!a}: only the dumps of {known} are known: `whale import {next(iter(DUMPS))} …zip`"
         )
     there = require_home(home)
     if there.source == "simulator":
@@ -57,12 +60,12 @@ def import_dumps(
         )
     root = load_home_settings(there).trades_lake
     try:
-        split = symbols.build_splitter(catalogue.load_catalogue(there.path, dump_file.EXCHANGE), pair or ())
+        split = symbols.build_splitter(catalogue.load_catalogue(there.path, exchange), pair or ())
     except ValueError as wrong:
         raise UserError(f"--pair: {wrong}") from None
     hours: list[datetime] = []
     try:
-        for dump in [dump_file.parse_dump_name(path, split) for path in files]:
+        for dump in [dump_file.parse_dump_name(exchange, path, split) for path in files]:
             begin = time.monotonic()
             done = _import(root, dump)
             hours += done.hours

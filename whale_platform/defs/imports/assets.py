@@ -19,6 +19,7 @@ from whale_platform.defs.shared.partitions import group_consecutive
 from whale_platform.defs.shared.platform_settings import PlatformSettings
 from whale_platform.domain import catalogue
 from whale_platform.exchanges import symbols
+from whale_platform.exchanges.registry import DUMPS, join_names
 from whale_platform.reports.tables import render_table
 from whale_platform.settings import Settings
 from whale_platform.version import code_version
@@ -33,7 +34,8 @@ HOURS_METADATA = "hours_of_trades"  # in the metadata: [first, last] partition o
 class ImportConfig(dg.Config):
     """What the launchpad asks for."""
 
-    files: list[str] = Field([], description="Zips as Binance publishes them; empty: every zip in HOME/import.")
+    exchange: str = Field(next(iter(DUMPS)), description=f"Whose files these are: {join_names(tuple(DUMPS), 'or')}.")
+    files: list[str] = Field([], description="Zips as it publishes them; empty: every zip in HOME/import.")
     pairs: list[str] = Field(
         [], description="Base and quote of symbols that the exchange's list has not, such as BTC/U."
     )
@@ -44,13 +46,17 @@ class ImportConfig(dg.Config):
     group_name="lake",
     kinds={"parquet", "deltalake"},
     owners=OWNERS,
-    code_version=hash_modules("whale_platform.lake.imports.importer", "whale_platform.lake.imports.dump_file"),
+    code_version=hash_modules(
+        "whale_platform.lake.imports.importer",
+        "whale_platform.lake.imports.dump_file",
+        *(f"whale_platform.exchanges.{name}.dump_format" for name in DUMPS),
+    ),
     pool="imports",  # a second import would be refused; so it waits
 )
 def imported_trades(
     context: dg.AssetExecutionContext, config: ImportConfig, platform: PlatformSettings
 ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
-    """Binance's daily and monthly dumps of spot trades and aggTrades, each trade once beside those that came live."""
+    """An exchange's daily and monthly dumps of spot trades, each trade once beside those that came live."""
     from whale_platform.lake.errors import LakeError
     from whale_platform.lake.imports import dump_file, importer  # 90 MB in processes that never need them
 
@@ -64,12 +70,15 @@ def imported_trades(
         if what == "importing":
             context.log.info(f"{dump.path.name}: {part} of {of} hours")
 
+    if config.exchange not in DUMPS:
+        known = join_names(tuple(DUMPS))
+        raise dg.Failure(f"exchange {config.exchange!a}: only the dumps of {known} are known", allow_retries=False)
     try:
-        split = symbols.build_splitter(catalogue.load_catalogue(settings.home, dump_file.EXCHANGE), config.pairs)
+        split = symbols.build_splitter(catalogue.load_catalogue(settings.home, config.exchange), config.pairs)
     except ValueError as wrong:
         raise dg.Failure(str(wrong), allow_retries=False) from None
     try:
-        for dump in [dump_file.parse_dump_name(path, split) for path in _find_files(settings, config)]:
+        for dump in [dump_file.parse_dump_name(config.exchange, path, split) for path in _find_files(settings, config)]:
             about = {"run": context.run.run_id, "code": code_version()}
             done[dump.path.name] = one = importer.import_dump(root, dump, about, tell)
             told = {

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.domain import catalogue
-from whale_platform.exchanges.base import Exchange, InvalidFrameError
+from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.files.atomic_files import write_json
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HttpUnavailableError

@@ -15,7 +15,8 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts.raw_trade import encode_key
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import Event, Exchange, IgnoredMessage, InvalidFrameError, LastTrade
+from whale_platform.exchanges.base import Event, Exchange, IgnoredMessage, LastTrade
+from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.ingest.publishing.dead_letters import describe_trade
 from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
 from whale_platform.ingest.publishing.history_intake import HistoryIntake, move_trade

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from statistics import median_high
 from typing import Any
 
-from whale_platform.exchanges.base import Exchange, InvalidFrameError
+from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 

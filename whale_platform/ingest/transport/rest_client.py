@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -27,8 +27,7 @@ from whale_platform.ingest.transport.http_status import compute_retry_after_s, d
 
 TIMEOUT_S = 10.0
 MAX_BYTES = 32 * 1024 * 1024  # an exchange's list of all symbols is the longest answer, several MB
-# Binance tells times in whole milliseconds unless asked; a repaired trade shall carry the live one's microseconds.
-REQUEST_HEADERS = {"User-Agent": f"whale-platform/{__version__}", "X-MBX-TIME-UNIT": "MICROSECOND"}
+USER_AGENT = f"whale-platform/{__version__}"
 
 GLOBAL_BACKOFF_STATUSES = (
     418,
@@ -55,9 +54,13 @@ class RestClient:
         fetch: Callable[[str, float], TimedResponse] | None = None,
         now: Callable[[], float] = time.monotonic,
         simulated: bool = False,
+        headers: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """simulated: whether it is the simulator, which has no TLS and may be another host; others need TLS."""
-        self._fetch = fetch or partial(_fetch, name, simulated)
+        """simulated: whether it is the simulator, which has no TLS and may be another host; others need TLS.
+
+        headers: what the exchange expects beside the usual ones.
+        """
+        self._fetch = fetch or partial(_fetch, name, simulated, {"User-Agent": USER_AGENT, **dict(headers)})
         self._now = now
         self._wait = 0.0, ""
 
@@ -116,7 +119,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 OPENER = urllib.request.build_opener(_Handler, _Stay)
 
 
-def _fetch(name: str, simulated: bool, url: str, timeout_s: float) -> TimedResponse:
+def _fetch(name: str, simulated: bool, headers: dict[str, str], url: str, timeout_s: float) -> TimedResponse:
     asked = urlsplit(url)
     plain = asked.scheme == "http" and (simulated or host_headers.is_loopback(asked.hostname or ""))
     if asked.scheme != "https" and not plain:
@@ -125,7 +128,7 @@ def _fetch(name: str, simulated: bool, url: str, timeout_s: float) -> TimedRespo
     line["sock"] = None
     _line.deadline = deadline = Deadline(timeout_s, lambda: line["sock"])
     try:
-        with deadline, OPENER.open(urllib.request.Request(url, headers=REQUEST_HEADERS), timeout=timeout_s) as answer:
+        with deadline, OPENER.open(urllib.request.Request(url, headers=headers), timeout=timeout_s) as answer:
             round_trip_us = (time.monotonic_ns() - _line.monotonic_ns) // 1000
             body: bytes = answer.read(MAX_BYTES + 1)
     except urllib.error.HTTPError as refused:

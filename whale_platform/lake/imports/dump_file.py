@@ -1,7 +1,7 @@
-"""Binance's public dumps of spot trades: what a file's name says, and the one CSV out of its zip.
+"""An exchange's public dumps of spot trades: what a file's name says, and the one CSV out of its zip.
 
-Checked here: the name, the CHECKSUM beside the file where there is one, the zip's own check sums, and the columns
-(futures dumps have the same names and other columns). What does not fit makes the whole file a `InvalidDumpError`; the
+Checked here: the name, the CHECKSUM beside the file where there is one, the zip's own check sums, and the columns, by
+the exchange's format (`exchanges/dump_format.py`). What does not fit makes the whole file an `InvalidDumpError`; the
 lines are checked in dump_loader.py, and nothing goes into the lake before both are through.
 """
 
@@ -15,19 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, NoReturn
 
+from whale_platform.exchanges.dump_format import DumpColumns
+from whale_platform.exchanges.registry import DUMPS, SPECS
 from whale_platform.lake.duckdb.engine import require_free_space
 from whale_platform.lake.errors import InvalidDumpError
 
-EXCHANGE = "binance"
-DUMP_COLUMNS = {
-    "trades": "id,price,qty,quoteQty,time,isBuyerMaker,isBestMatch",
-    "aggTrades": "aggTradeId,price,qty,firstTradeId,lastTradeId,time,isBuyerMaker,isBestMatch",
-}
-DUMP_NAME = re.compile(
-    r"(?P<symbol>[^\W_]{1,40})-(?P<kind>trades|aggTrades)"
-    r"-(?P<year>20[0-9]{2})-(?P<month>0[1-9]|1[0-2])(?:-(?P<day>[0-3][0-9]))?\.zip"
-)
-HEADER_LINE = re.compile(r"[a-z]*id,price,(qty|quantity),[a-z,]*time[a-z]*,[a-z]*buyermaker,[a-z]*bestmatch")
 CHUNK_BYTES = 1 << 22
 
 ImportProgress = Callable[[str, int, int], None]  # (what is being done, how much of it is done, of how much)
@@ -35,9 +27,10 @@ ImportProgress = Callable[[str, int, int], None]  # (what is being done, how muc
 
 @dataclass(frozen=True, slots=True)
 class DumpFile:
-    """What a file's name says: `kind` is `trades` or `aggTrades`; all times are in [start, end), aware UTC."""
+    """What a file's name says: `kind` is one of its exchange's format; all times are in [start, end), aware UTC."""
 
     path: Path
+    exchange: str
     symbol: str
     base: str
     quote: str
@@ -45,15 +38,20 @@ class DumpFile:
     start: datetime
     end: datetime
 
+    @property
+    def columns(self) -> DumpColumns:
+        """The columns of its lines."""
+        return DUMPS[self.exchange].kinds[self.kind]
 
-def parse_dump_name(path: Path, split: Callable[[str], tuple[str, str]]) -> DumpFile:
-    """The dump that `path` names; `split` cuts a symbol into base and quote, or raises ValueError. Raises
-    InvalidDumpError."""
-    found = DUMP_NAME.fullmatch(path.name)
+
+def parse_dump_name(exchange: str, path: Path, split: Callable[[str], tuple[str, str]]) -> DumpFile:
+    """The dump of `exchange` (one in `DUMPS`) that `path` names; `split` cuts a symbol into base and quote, or raises
+    ValueError. Raises InvalidDumpError."""
+    known = DUMPS[exchange]
+    found = known.file_name.fullmatch(path.name)
     if found is None:
-        reject_dump(
-            path, "is not named like Binance's dumps (BTCUSDT-trades-2024-08-08.zip): keep the name it came with"
-        )
+        whose = f"{SPECS[exchange].title}'s dumps ({known.example})"
+        reject_dump(path, f"is not named like {whose}: keep the name it came with")
     if not path.is_file():
         reject_dump(path, "is not there: give the path of a downloaded file")
     year, month, day = int(found["year"]), int(found["month"]), int(found["day"] or 1)
@@ -66,7 +64,7 @@ def parse_dump_name(path: Path, split: Callable[[str], tuple[str, str]]) -> Dump
         reject_dump(path, f"can't be imported: {error}")
     start = datetime(year, month, day, tzinfo=UTC)
     end = start + timedelta(days=1 if found["day"] else days)
-    return DumpFile(path, found["symbol"], base, quote, found["kind"], start, end)
+    return DumpFile(path, exchange, found["symbol"], base, quote, found["kind"], start, end)
 
 
 def verify_checksum(path: Path, sha256: str) -> bool:
@@ -88,7 +86,7 @@ def unzip_dump(path: Path, file: IO[bytes], out: Path, tell: ImportProgress) -> 
 
     Raises InvalidDumpError, DiskFullError.
 
-    Folders and copies in them are left alone: Binance's ETHUSDT-aggTrades-2018-01.zip has a second, shorter one so.
+    Folders and copies in them are left alone: an exchange's ETHUSDT-aggTrades-2018-01.zip has a second, shorter one so.
     """
     wanted, lines, done, last = f"{path.stem}.csv", 0, 0, b""
     try:
@@ -113,12 +111,12 @@ def count_header_lines(dump: DumpFile, lines: Path) -> int:
     """Lines of header: 0 or 1. Raises InvalidDumpError where the columns are not those of a spot dump."""
     with lines.open("rb") as file:
         first = file.readline(CHUNK_BYTES).decode(errors="replace").strip()
-    columns = DUMP_COLUMNS[dump.kind]
-    if len(first.split(",")) != len(columns.split(",")):
+    columns = dump.columns
+    if len(first.split(",")) != len(columns.names):
         reject_dump(dump.path, f"has other columns than spot {dump.kind} ({columns}): {first[:120]!a}", 1)
     if first[:1].isdigit():
         return 0
-    if not HEADER_LINE.fullmatch(re.sub(r"[_ \"]", "", first.lower())):
+    if not DUMPS[dump.exchange].header.fullmatch(re.sub(r"[_ \"]", "", first.lower())):
         reject_dump(dump.path, f"is neither a trade nor the names of the columns ({columns}): {first[:120]!a}", 1)
     return 1
 

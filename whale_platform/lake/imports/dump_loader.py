@@ -1,8 +1,8 @@
 """The lines of a dump as typed rows in a Parquet file, every one of them checked before any goes into the lake.
 
-A field is read only where it is written as Binance writes it, so nothing is rounded or guessed; prices, quantities and
-times are held to the bounds of live trades (domain/plausibility.py) and to the day or month of the file's name. A line
-that is there twice, all of it, counts once: Binance has published such files. An id with two contents, and the first
+A field is read only where it is written as its exchange writes it, so nothing is rounded or guessed; prices, quantities
+and times are held to the bounds of live trades (domain/plausibility.py) and to the day or month of the file's name. A
+line that is there twice, all of it, counts once: such files have been published. An id with two contents, and the first
 line that does not fit, is named, and raises `InvalidDumpError` for the whole file.
 """
 
@@ -17,12 +17,13 @@ from pathlib import Path
 import duckdb
 
 from whale_platform.domain import plausibility
+from whale_platform.exchanges.registry import SPECS
 from whale_platform.lake.delta.schema import WIDE_DECIMAL
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.duckdb.engine import quote_literal
 from whale_platform.lake.errors import DiskFullError
 from whale_platform.lake.imports import dump_file
-from whale_platform.lake.imports.dump_file import DUMP_COLUMNS, DumpFile, ImportProgress, reject_dump
+from whale_platform.lake.imports.dump_file import DumpFile, ImportProgress, reject_dump
 
 MICROS_FROM = 10**14  # a time of this and more counts microseconds: as milliseconds it would be the year 5138
 WHOLE, NUMBER, TRUTH = "'[0-9]{1,18}'", "'[0-9]{1,20}([.][0-9]{1,18})?'", "'(?i)true|false'"
@@ -102,20 +103,22 @@ def _build_decimals_count() -> str:
 
 def _read_csv(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path, head: int, out: Path) -> None:
     """The CSV as Parquet (`loaded`) with exact types; null where a field is not written as it should be."""
-    columns = DUMP_COLUMNS[dump.kind].split(",")
-    first, last = ("firstTradeId", "lastTradeId") if dump.kind == "aggTrades" else (columns[0], columns[0])
+    columns = dump.columns
     fields = (
-        *((name, source, WHOLE, "BIGINT") for name, source in (("id", columns[0]), ("first", first), ("last", last))),
-        *((name, source, NUMBER, WIDE_DECIMAL) for name, source in (("price", "price"), ("quantity", "qty"))),
-        ("time", "time", WHOLE, "BIGINT"),
-        ("maker", "isBuyerMaker", TRUTH, "BOOLEAN"),
+        ("id", columns.row_id, WHOLE, "BIGINT"),
+        ("first", columns.first, WHOLE, "BIGINT"),
+        ("last", columns.last, WHOLE, "BIGINT"),
+        ("price", columns.price, NUMBER, WIDE_DECIMAL),
+        ("quantity", columns.quantity, NUMBER, WIDE_DECIMAL),
+        ("time", columns.time, WHOLE, "BIGINT"),
+        ("maker", columns.buyer_maker, TRUTH, "BOOLEAN"),
     )
     wanted = ", ".join(
         f'CASE WHEN regexp_full_match("{source}", {form}) THEN "{source}"::{kind} END AS "{name}"'
         for name, source, form, kind in fields
     )
-    narrow = " AND ".join(f"regexp_full_match({name}, {NARROW})" for name in ("price", "qty"))
-    types = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
+    narrow = " AND ".join(f'regexp_full_match("{name}", {NARROW})' for name in (columns.price, columns.quantity))
+    types = ", ".join(f"'{name}': 'VARCHAR'" for name in columns.names)
     options = f"auto_detect = false, header = false, skip = {head}, delim = ',', quote = '', escape = ''"
     csv = f"read_csv({quote_literal(str(lines))}, {options}, strict_mode = true, columns = {{{types}}})"
     try:
@@ -123,7 +126,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, dump: DumpFile, lines: Path
         connection.execute(f"COPY ({query}) TO {quote_literal(str(out))} (FORMAT parquet)")
     except duckdb.InvalidInputException as error:
         line = re.search(r"Line: ([0-9]+)", str(error))
-        why = "is not text" if "unicode" in str(error) else f"is not {DUMP_COLUMNS[dump.kind]}"
+        why = "is not text" if "unicode" in str(error) else f"is not {columns}"
         reject_dump(dump.path, f"{why}: download it again", int(line[1]) if line else None)
     parquet = f"read_parquet({quote_literal(str(out))}, file_row_number = true)"
     connection.execute(f"CREATE VIEW loaded AS SELECT *, file_row_number + {1 + head} AS line FROM {parquet}")
@@ -176,9 +179,9 @@ def _check_ids(connection: duckdb.DuckDBPyConnection, dump: DumpFile, out: Path)
 def _build_reasons_query(dump: DumpFile, unit: int) -> str:
     """SQL: each line with what is wrong with it; the first reason that holds, null where there is none."""
     low, high = (int(moment.timestamp()) * 1_000_000 // unit for moment in (dump.start, dump.end))
-    names = ("id", "first", "last", "price", "quantity", '"time"', "maker")
+    names, title = ("id", "first", "last", "price", "quantity", '"time"', "maker"), SPECS[dump.exchange].title
     reasons = {
-        " OR ".join(f"{name} IS NULL" for name in names): f"is not {DUMP_COLUMNS[dump.kind]} as Binance writes them",
+        " OR ".join(f"{name} IS NULL" for name in names): f"is not {dump.columns} as {title} writes them",
         f'("time" >= {MICROS_FROM}) <> {unit == 1}': "mixes milliseconds and microseconds",
         f'"time" < {low} OR "time" >= {high}': f"has a time outside {dump.start:%Y-%m-%d} to {dump.end:%Y-%m-%d}, UTC",
         f"price NOT BETWEEN {plausibility.MIN_PRICE:f} AND {plausibility.MAX_PRICE:f}": "has a price that can't be",

@@ -23,7 +23,7 @@ from whale_platform.lake.duckdb import engine
 from whale_platform.lake.duckdb.engine import quote_literal
 from whale_platform.lake.errors import ConcurrentCommitError
 from whale_platform.lake.imports import dump_loader
-from whale_platform.lake.imports.dump_file import EXCHANGE, DumpFile, ImportProgress
+from whale_platform.lake.imports.dump_file import DumpFile, ImportProgress
 from whale_platform.lake.imports.dump_loader import LoadedDump
 from whale_platform.lake.maintenance import rewrite
 from whale_platform.storage import folders
@@ -104,7 +104,7 @@ def _find_imported_hours(root: Folder, dump: DumpFile, loaded: LoadedDump, marke
             found = connection.execute(
                 f"SELECT coalesce(sum(fills), 0) FROM {engine.select_rows(root, files.get(start, ()))} "
                 "WHERE exchange = ? AND symbol = ?",
-                [EXCHANGE, dump.symbol],
+                [dump.exchange, dump.symbol],
             ).fetchone()
             if found is not None and found[0] >= fills:
                 there.add(start)
@@ -116,7 +116,13 @@ def _build_hour_query(
 ) -> Callable[[duckdb.DuckDBPyConnection], str]:
     """SQL of the dump's rows of one hour in the lake's columns."""
     low, high = (int(moment.timestamp()) * 1_000_000 // loaded.unit for moment in (start, start + HOUR))
-    names = {"exchange": EXCHANGE, "symbol": dump.symbol, "base": dump.base, "quote": dump.quote, "source": "import"}
+    names = {
+        "exchange": dump.exchange,
+        "symbol": dump.symbol,
+        "base": dump.base,
+        "quote": dump.quote,
+        "source": "import",
+    }
     sql = f"""SELECT {", ".join(f"{quote_literal(text)} AS {name}" for name, text in names.items())},
         first AS trade_id, (last - first + 1)::INTEGER AS fills, true AS dense, price, quantity,
         {dump_loader.build_notional_wide()} AS notional_wide, CASE WHEN maker THEN 'sell' ELSE 'buy' END AS side,

@@ -1,4 +1,4 @@
-"""Captured feeds as trades: `<ns> <frame>` lines (Binance) and `<seconds>: <frame>` lines (Coinbase), plain or gzip.
+"""Captured feeds as trades: lines of frames as each exchange's module reads them, plain or gzip.
 
 Several files become one sequence by receive time, whatever order they are given in. Other channels are skipped, and a
 trade that is not newer than its symbol's last one (overlapping captures) is dropped. A line that holds a trade which
@@ -7,37 +7,22 @@ can't be read ends the reading with the file and line: a gap in a recording is w
 
 import gzip
 import heapq
-import json
-import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from whale_platform.domain.trade import Side
+from whale_platform.exchanges.registry import EXCHANGES, SPECS, join_names, load_simulated
+from whale_platform.exchanges.simulation.play import Fill, MarketKey
+from whale_platform.exchanges.simulation.simulated_exchange import CapturedTrade
 from whale_platform.simulator.errors import PlaySetupError
-from whale_platform.simulator.play.base import Fill, MarketKey
-
-_BINANCE_LINE = re.compile(r"([0-9]{16,19}) (\{.*\})\s*").fullmatch
-_COINBASE_LINE = re.compile(r"([0-9]{9,11}(?:\.[0-9]+)?): (\{.*\})\s*").fullmatch
-_MICROSECONDS_FROM = 10**14
-
-
-@dataclass(frozen=True, slots=True)
-class CapturedTrade:
-    """One trade and when the capture received it, ns UTC. `new`: False for Coinbase's `last_match`."""
-
-    received_ns: int
-    fill: Fill
-    new: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureContents:
-    """Of some files: symbols per exchange, count of trades, each exchange's first, each place's `last_match`."""
+    """Of some files: symbols per exchange, count of trades, each exchange's first, what was before it in each place."""
 
     symbols: dict[str, list[str]]
     trades: int
@@ -65,7 +50,8 @@ def survey_captures(files: Sequence[Path]) -> CaptureContents:
         count += 1
     if not first:
         names = ", ".join(path.name for path in files) or "nothing"
-        raise PlaySetupError(f"no trades in {names}: give captured feeds of Binance or Coinbase with --file")
+        titles = join_names([SPECS[name].title for name in _readers()], "or")
+        raise PlaySetupError(f"no trades in {names}: give captured feeds of {titles} with --file")
     symbols: dict[str, list[str]] = {}
     for exchange, symbol in found:
         symbols.setdefault(exchange, []).append(symbol)
@@ -88,7 +74,7 @@ def _lines(path: Path) -> Iterator[CapturedTrade]:
     try:
         with _opened(path) as file:
             for number, line in enumerate(file, 1):
-                if ('"trade"' in line or 'match"' in line) and (one := _entry(path, number, line)) is not None:
+                if (one := _entry(path, number, line)) is not None:
                     yield one
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as wrong:
         raise PlaySetupError(f"{path} can't be read: {wrong}") from None
@@ -108,47 +94,14 @@ def _entry(path: Path, number: int, line: str) -> CapturedTrade | None:
 
 
 def _read(line: str) -> CapturedTrade | None:
-    if parts := _BINANCE_LINE(line):
-        frame = json.loads(parts[2])
-        data = frame.get("data", frame)
-        return CapturedTrade(int(parts[1]), _binance(data)) if data.get("e") == "trade" else None
-    if parts := _COINBASE_LINE(line):
-        frame = json.loads(parts[2])
-        if frame.get("type") in ("match", "last_match"):
-            return CapturedTrade(int(Decimal(parts[1]) * 10**9), _coinbase(frame), frame["type"] == "match")
+    for exchange, read in _readers().items():
+        if (one := read(exchange, line)) is not None:
+            return one
     return None
 
 
-def _binance(data: dict[str, Any]) -> Fill:
-    side: Side = "sell" if data["m"] else "buy"
-    place = ("binance", str(data["s"]))
-    return Fill(
-        place, int(data["t"]), _number(data["p"]), _number(data["q"]), side, _micros(data["T"]), _micros(data["E"])
-    )
-
-
-def _coinbase(frame: dict[str, Any]) -> Fill:
-    moment = datetime.fromisoformat(frame["time"])
-    time = int(moment.replace(microsecond=0, tzinfo=UTC).timestamp()) * 1_000_000 + moment.microsecond
-    return Fill(
-        ("coinbase", str(frame["product_id"])),
-        int(frame["trade_id"]),
-        _number(frame["price"]),
-        _number(frame["size"]),
-        "buy" if frame["side"] == "sell" else "sell",
-        time,
-        time,
-        str(frame["taker_order_id"]),
-        str(frame["maker_order_id"]),
-        int(frame["sequence"]),
-    )
-
-
-def _number(text: object) -> str:
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
-        raise ValueError(f"{text!r} is not a decimal string")
-    return text
-
-
-def _micros(time: int) -> int:
-    return time if time >= _MICROSECONDS_FROM else time * 1000
+@cache
+def _readers() -> dict[str, Callable[[str, str], CapturedTrade | None]]:
+    """What reads the lines of each exchange's recordings."""
+    found = {name: load_simulated(name).read_capture for name in EXCHANGES}
+    return {name: read for name, read in found.items() if read is not None}

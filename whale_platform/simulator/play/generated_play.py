@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any, Literal
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.exchanges.simulation.play import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.errors import PlaySetupError
-from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.play.market_profile import MEAN_FILLS, MarketProfile, build_profile
 from whale_platform.simulator.play.trade_generator import TradePrint, generate_prints
 
@@ -84,7 +84,7 @@ class _Feed:
 
 
 class GeneratedPlay:
-    """Implements `build_fill.Play`. Raises PlaySetupError where the saved state is of another seed."""
+    """Implements `Play`. Raises PlaySetupError where the saved state is of another seed."""
 
     kind: Literal["generated", "recorded"] = "generated"
 
@@ -177,13 +177,8 @@ class GeneratedPlay:
 def build_fill(of: MarketProfile, one: TradePrint, now: int) -> Fill:
     """`one` as a trade at `now` (µs)."""
     price, size = _scaled(one.price, of.price_decimals), _scaled(one.size, of.size_decimals)
-    trade_id = one.number + 1
     side: Literal["buy", "sell"] = "sell" if one.sold else "buy"
-    if of.place[0] == "binance":
-        return Fill(of.place, trade_id, _padded(price), _padded(size), side, now, now)
-    order = f"00000000-0000-4000-8000-{one.order + 1:012x}"
-    maker = f"00000000-0000-4000-9000-{trade_id:012x}"
-    return Fill(of.place, trade_id, _trimmed(price), _trimmed(size), side, now, now, order, maker, 3 * trade_id)
+    return of.build_fill(of.place, one.number + 1, price, size, side, now, one.order)
 
 
 def _scaled(number: int, decimals: int) -> str:
@@ -191,14 +186,6 @@ def _scaled(number: int, decimals: int) -> str:
         return f"{number}.0"
     whole, part = divmod(number, 10**decimals)
     return f"{whole}.{part:0{decimals}d}"
-
-
-def _padded(text: str) -> str:
-    return text + "0" * (8 - len(text) + text.index(".") + 1)
-
-
-def _trimmed(text: str) -> str:
-    return text.rstrip("0").rstrip(".")
 
 
 def _key(place: MarketKey) -> str:

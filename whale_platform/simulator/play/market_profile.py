@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from statistics import NormalDist
 
-from whale_platform.simulator.play.base import MarketKey
+from whale_platform.exchanges.registry import load_simulated
+from whale_platform.exchanges.simulation.play import MarketKey
+from whale_platform.exchanges.simulation.simulated_exchange import FillBuilder
 
 _PRICES = {"BTC": 61_700.0, "ETH": 2_680.0, "SOL": 155.0, "XRP": 0.61, "DOGE": 0.107, "ADA": 0.345, "AVAX": 22.6}
 _PRICES |= {"LINK": 10.4, "LTC": 60.7, "DOT": 4.75, "BNB": 510.0}
@@ -18,7 +20,6 @@ KNOWN_CURRENCIES = tuple(_PRICES)
 _SHARES = {"BTC": 0.34, "ETH": 0.24, "SOL": 0.13, "XRP": 0.08, "DOGE": 0.06, "ADA": 0.04, "AVAX": 0.035, "LINK": 0.03}
 _SHARES |= {"LTC": 0.025, "DOT": 0.02}
 _OTHER_SHARE = 0.01
-_EXCHANGE_SHARES = {"binance": 0.8, "coinbase": 0.2}
 
 _BTC = {0.0001: 0.7, 0.05: 5.5, 0.25: 6.2, 0.5: 41, 0.75: 866, 0.9: 3_555, 0.95: 6_169, 0.99: 20_000, 0.999: 45_100}
 _BTC |= {0.9999: 110_000, 0.99997: 427_000, 0.9999999: 1_500_000}
@@ -64,7 +65,8 @@ _OTHER_SIZES = _sizes(_ETH, 0.6)
 class MarketProfile:
     """One symbol. Prices are whole ticks of 10^-price_decimals, sizes whole steps of 10^-size_decimals.
 
-    `share`: its part of all trades, before normalising. `usd`: one unit of the quote currency in dollars.
+    `share`: its part of all trades, before normalising. `usd`: one unit of the quote currency in dollars. `build_fill`:
+    how its exchange writes a trade.
     """
 
     place: MarketKey
@@ -74,22 +76,24 @@ class MarketProfile:
     size_decimals: int
     share: float
     sizes: FillSizes
+    build_fill: FillBuilder
 
 
 def build_profile(place: MarketKey, base: str, quote: str) -> MarketProfile:
     """The market of a symbol in its exchange's spelling, and of its currencies."""
-    exchange, _ = place
+    simulated = load_simulated(place[0])
     usd = _PRICES.get(quote, 1.0)
     price = _price(base) / usd
-    size_decimals = min(8, max(0, math.ceil(math.log10(price * usd))) + (3 if exchange == "coinbase" else 0))
+    size_decimals = min(8, max(0, math.ceil(math.log10(price * usd))) + simulated.size_decimals)
     return MarketProfile(
         place=place,
         price=price,
         usd=usd,
         price_decimals=min(8, max(2, 4 - math.floor(math.log10(price)))),
         size_decimals=size_decimals,
-        share=_SHARES.get(base, _OTHER_SHARE) * _EXCHANGE_SHARES[exchange],
+        share=_SHARES.get(base, _OTHER_SHARE) * simulated.trade_share,
         sizes=_SIZES.get(base, _OTHER_SIZES),
+        build_fill=simulated.build_fill,
     )
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from whale_platform.domain.catalogue import ListedPair
+from whale_platform.exchanges.simulation.play import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
-from whale_platform.simulator.play.base import Fill, FillPublisher, MarketKey, PlayState
 from whale_platform.simulator.play.capture_files import read_captures, survey_captures
 
 ReplayTimes = Literal["original", "now"]
@@ -62,7 +62,7 @@ class _Log:
 
 
 class RecordedPlay:
-    """Implements `play.base.Play`; continues what was played before. Raises PlaySetupError for files that don't fit."""
+    """Implements `Play`; continues what was played before. Raises PlaySetupError for files that don't fit."""
 
     kind: Literal["generated", "recorded"] = "recorded"
 
@@ -82,7 +82,7 @@ class RecordedPlay:
                 f"the files hold trades of {', '.join(contents.symbols)} only: set WHALE_EXCHANGES to that"
             )
         self.pairs: Mapping[MarketKey, ListedPair] = symbol_listing.find_pairs(
-            symbols, symbol_listing.list_recorded(files)
+            symbols, {name: symbol_listing.list_recorded(name, files) for name in symbols}
         )
         self._exchanges = frozenset(symbols)
         self._identity: dict[str, object] = {

@@ -1,1 +1,1 @@
-"""How the simulator's trades leave it: both exchanges' protocols, their subscribers, the listening socket."""
+"""How the simulator's trades leave it: their subscribers, the listening socket."""

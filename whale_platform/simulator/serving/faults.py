@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Faults(Protocol):
-    """What may go wrong on purpose. `client` numbers a connection; `exchange` is `binance` or `coinbase`."""
+    """What may go wrong on purpose. `client` numbers a connection; `exchange` is its name in the registry."""
 
     def accept(self, exchange: str) -> bool:
         """Whether a new WebSocket connection is taken; otherwise it gets a 503."""

@@ -1,4 +1,4 @@
-"""One listening socket for both exchanges: `/binance/…` and `/coinbase/…`, WebSocket and plain HTTP GET."""
+"""One listening socket for all exchanges: a path for each, by its name, WebSocket and plain HTTP GET."""
 
 import logging
 import time
@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from whale_platform.simulator.serving.rest_response import RestResponse
+from whale_platform.exchanges.registry import join_names
+from whale_platform.exchanges.simulation.rest_response import RestResponse
+from whale_platform.exchanges.simulation.simulated_exchange import ExchangeSimulator
 from whale_platform.simulator.serving.subscription_hub import SubscriptionHub
 
 PING_EVERY_S = 20.0
@@ -25,19 +26,6 @@ _log = logging.getLogger("whale_platform.simulator.serving.server")
 _log.addFilter(lambda record: "opening handshake failed" not in record.getMessage())
 
 
-class ExchangeSimulator(Protocol):
-    """One exchange's half of the simulator; paths come without the exchange's name in front."""
-
-    def speaks(self, path: str) -> bool:
-        """Whether `path` is a WebSocket address."""
-
-    def rest(self, path: str, query: str, headers: Mapping[str, str]) -> RestResponse:
-        """Return the response to one GET."""
-
-    async def converse(self, connection: ServerConnection, path: str, query: str) -> None:
-        """Serve one WebSocket connection until it closes."""
-
-
 def serve_exchanges(
     port: int, sides: Mapping[str, ExchangeSimulator], hub: SubscriptionHub, host: str = "127.0.0.1"
 ) -> AbstractAsyncContextManager[Server]:
@@ -47,7 +35,8 @@ def serve_exchanges(
         exchange, path, query = _route(request.path)
         side = sides.get(exchange)
         if side is None:
-            return _response(RestResponse(HTTPStatus.NOT_FOUND, {"message": "paths start with /binance or /coinbase"}))
+            paths = join_names([f"/{name}" for name in sides], "or")
+            return _response(RestResponse(HTTPStatus.NOT_FOUND, {"message": f"paths start with {paths}"}))
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return _response(side.rest(path, query, request.headers))
         if not side.speaks(path):

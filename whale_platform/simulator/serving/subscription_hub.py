@@ -4,31 +4,21 @@ A trade's payload is made once per spelling and shared by all who want it. Writi
 more than `MAX_UNSENT` bytes unread loses its connection, never single frames.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
-from whale_platform.simulator.play.base import Fill, MarketKey
+from whale_platform.exchanges.simulation.play import Fill, MarketKey
+from whale_platform.exchanges.simulation.simulator_clients import FillEncoder, SimulatorClient
 from whale_platform.simulator.serving.faults import Faults
 
 MAX_UNSENT = 8 << 20
 _BUSY = 1 << 20
 
-FillEncoder = Callable[[Fill], bytes]
-
-
-class SimulatorClient:
-    """One WebSocket connection: what it hears (`places`, in `encode`'s spelling) and what waits to be written."""
-
-    def __init__(self, number: int, exchange: str, connection: ServerConnection, encode: FillEncoder) -> None:
-        self.number, self.exchange, self.connection, self.encode = number, exchange, connection, encode
-        self.places: set[MarketKey] = set()
-        self.pending: list[bytes] = []
-
 
 class SubscriptionHub:
-    """All clients of one simulator. joined: connections so far; asked: their messages."""
+    """Implements `SimulatorClients`. joined: connections so far; asked: their messages."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults

@@ -20,9 +20,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "import"
 
 
-def run(folder: Path, *files: Path, source: str = "live") -> dg.ExecuteInProcessResult:
+def run(folder: Path, *files: Path, source: str = "live", **more: str) -> dg.ExecuteInProcessResult:
     platform = PlatformSettings(home=str(folder.parent), source=source)
-    config = {"ops": {STEP: {"config": {"files": [str(path) for path in files]}}}} if files else {}
+    given = {**more, "files": [str(path) for path in files]}
+    config = {"ops": {STEP: {"config": given}}} if files or more else {}
     return dg.materialize([imported_trades], run_config=config, resources={"platform": platform}, raise_on_error=False)
 
 
@@ -50,6 +51,13 @@ def test_every_file_of_the_folder_is_imported_and_told(folder: Path) -> None:
 def test_only_the_files_named_are_imported(folder: Path, tmp_path: Path) -> None:
     generate_dump(folder, 24, hours=1)
     assert told(run(folder, generate_dump(tmp_path, 48, symbol="ETHUSDT", hours=1)))["rows"] == 48
+
+
+def test_an_exchange_without_dumps_is_refused(folder: Path) -> None:
+    generate_dump(folder, 24, hours=1)
+    done = run(folder, exchange="coinbase")
+    assert not done.success
+    assert "only the dumps of binance are known" in str(done.failure_data_for_node(STEP))
 
 
 def test_no_file_says_where_to_put_them(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""One running platform for the whole folder, with some hours of windows from before it was started."""
+"""One running platform for the whole folder, with every registered exchange and some hours of older windows."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.bench.harness.platform import Platform
+from whale_platform.exchanges.registry import EXCHANGES
 from whale_platform.settings import Settings
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
 from whale_platform_tests.stores.builders import WINDOW
@@ -29,7 +30,7 @@ def settings_of(platform: Platform) -> Settings:
 
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    made = Platform(tmp_path_factory.mktemp("platform"), PROXIES)
+    made = Platform(tmp_path_factory.mktemp("platform"), {**PROXIES, "WHALE_EXCHANGES": ",".join(EXCHANGES)})
     try:
         made.start("--source", "simulator", "--rate", "50")
         minutes = [past(HOURS) + timedelta(minutes=minute) for minute in range(HOURS * 60)]

@@ -4,14 +4,17 @@ import psutil
 import pytest
 
 from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform.exchanges.registry import EXCHANGES
 from whale_platform_tests.support.processes import find_listening_ports, find_open_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+SIMULATED = {f"sim_{name}" for name in EXCHANGES}
 SERVED = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
 
 
 def test_no_socket_of_the_platform_can_be_reached_from_another_machine(platform: Platform) -> None:
-    wait_for("a window", lambda: platform.sql("select 1 from trade_windows where exchange like 'sim_%' limit 1"))
+    of_each = "select distinct exchange from trade_windows where exchange like 'sim_%'"
+    wait_for("a window of each exchange", lambda: {row[0] for row in platform.sql(of_each)} == SIMULATED)
     processes = platform.processes()
     assert {int(platform.env[f"WHALE_{name}_PORT"]) for name in SERVED} <= find_listening_ports(processes)
     stream = psutil.Process(platform.status()["services"]["stream"]["pid"])

@@ -7,7 +7,8 @@ from typing import cast
 from urllib.parse import parse_qs, urlparse
 
 from whale_platform.domain.names import INGEST_GAPS
-from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.ingest.backfill.gap_filler import GapFiller
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
@@ -54,8 +55,10 @@ class Clock(threading.Event):
 class Bench:
     """A pipeline with a hole in each of `symbols`, nothing of `silent`, and a repairer whose history is `answer`."""
 
-    def __init__(self, answer: Answer, *symbols: str, silent: tuple[str, ...] = ()) -> None:
-        exchange = Binance()
+    def __init__(
+        self, answer: Answer, *symbols: str, silent: tuple[str, ...] = (), exchange: Exchange | None = None
+    ) -> None:
+        exchange = exchange or Binance()
         clock = Clock()
         self.waits = clock.waits
         self.requests: list[str] = []

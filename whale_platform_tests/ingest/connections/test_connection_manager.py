@@ -12,8 +12,8 @@ from websockets.sync.server import ServerConnection, serve
 
 from whale_platform.domain.names import DEAD_LETTERS
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.ingest.connections import (
     connection,
     connection_manager,

@@ -13,8 +13,8 @@ from whale_platform.contracts.raw_trade import decode_trade
 from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.registry import assign_symbols, build_adapters
 from whale_platform.ingest import service
 from whale_platform.ingest.connections import connection_manager, symbol_lister

@@ -8,7 +8,7 @@ import pytest
 
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.binance import Binance
+from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.ingest.publishing import plausibility_filter
 from whale_platform.ingest.sequencing.backfill_range import BackfillRange
 from whale_platform.ingest.transport.exchange_clock import ClockLead

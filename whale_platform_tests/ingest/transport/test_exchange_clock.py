@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.binance import Binance
-from whale_platform.exchanges.coinbase import Coinbase
+from whale_platform.exchanges.binance.adapter import Binance
+from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.transport.exchange_clock import (
     FORGET_S,

@@ -12,14 +12,14 @@ from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
 
-from whale_platform.domain.catalogue import ListedPair
-from whale_platform.simulator.errors import InvalidParameterError
-from whale_platform.simulator.play.base import MarketKey, Play
-from whale_platform.simulator.serving import wire_format
-from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
-from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, find_currencies
+from whale_platform.exchanges.binance import wire_format
+from whale_platform.exchanges.errors import InvalidParameterError
+from whale_platform.exchanges.simulation.play import MarketKey, Play
+from whale_platform.exchanges.simulation.rest_response import RestResponse, parse_parameters, read_number, respond_ok
+from whale_platform.exchanges.simulation.simulated_exchange import SimulatedExchange
+from whale_platform.exchanges.simulation.simulator_clients import SimulatorClient, SimulatorClients
 
-NAME = "binance"
 _ENCODERS = {
     (False, False): wire_format.encode_raw_ms,
     (False, True): wire_format.encode_raw_us,
@@ -29,10 +29,10 @@ _ENCODERS = {
 
 
 class BinanceSimulator:
-    """Both doors of the Binance half; paths come without the `/binance` in front."""
+    """Implements `ExchangeSimulator`."""
 
-    def __init__(self, play: Play, hub: SubscriptionHub) -> None:
-        self._play, self._hub = play, hub
+    def __init__(self, name: str, play: Play, hub: SimulatorClients) -> None:
+        self._name, self._play, self._hub = name, play, hub
         self._calls: dict[str, Callable[[Mapping[str, str], bool], RestResponse]] = {
             "/api/v3/ping": lambda *_: respond_ok({}),
             "/api/v3/time": lambda _, micro: respond_ok({"serverTime": _now(micro)}),
@@ -59,7 +59,7 @@ class BinanceSimulator:
         given, combined = parse_parameters(query), path == "/stream"
         names = given.get("streams", "") if combined else unquote(path.removeprefix("/ws"))
         encode = _ENCODERS[combined, given.get("timeUnit", "").upper() == "MICROSECOND"]
-        client = self._hub.join(NAME, connection, encode)
+        client = self._hub.join(self._name, connection, encode)
         streams = {name: None for name in names.split("/") if name}
         try:
             self._hub.subscribe(client, self._places(streams))
@@ -68,6 +68,9 @@ class BinanceSimulator:
                 self._hub.say(client, json.dumps(self._control(client, streams, message)))
         finally:
             self._hub.leave(client)
+
+    def beat(self) -> None:
+        """Nothing: the exchange sends trades alone."""
 
     def _control(self, client: SimulatorClient, streams: dict[str, None], message: str | bytes) -> dict[str, object]:
         try:
@@ -94,15 +97,15 @@ class BinanceSimulator:
 
     def _places(self, streams: Mapping[str, None] | list[str]) -> list[MarketKey]:
         found = (stream.removesuffix("@trade").upper() for stream in streams if stream.endswith("@trade"))
-        return [(NAME, symbol) for symbol in found if self._trades(symbol)]
+        return [(self._name, symbol) for symbol in found if self._trades(symbol)]
 
     def _trades(self, symbol: str) -> bool:
-        pair = self._play.pairs.get((NAME, symbol))
+        pair = self._play.pairs.get((self._name, symbol))
         return pair is not None and pair.trading
 
     def _info(self, given: Mapping[str, str], micro: bool) -> RestResponse:
         symbol = given.get("symbol")
-        listed = {name: pair for (exchange, name), pair in self._play.pairs.items() if exchange == NAME}
+        listed = {name: pair for (exchange, name), pair in self._play.pairs.items() if exchange == self._name}
         if symbol is not None and symbol not in listed:
             return _refusal(-1121, "Invalid symbol.")
         shown = [symbol] if symbol is not None else sorted(listed)
@@ -113,16 +116,16 @@ class BinanceSimulator:
         symbol = given.get("symbol")
         if symbol is None:
             return _refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-        if (NAME, symbol) not in self._play.pairs:
+        if (self._name, symbol) not in self._play.pairs:
             return _refusal(-1121, "Invalid symbol.")
         limit = min(read_number(given, "limit", 500) or 500, 1000)
         first = read_number(given, "fromId")
-        place = (NAME, symbol)
+        place = (self._name, symbol)
         if first is None:
             page = self._play.downward(place, None, limit)[::-1]
         else:
             page = self._play.upward(place, first, limit)
-        return respond_ok([wire_format.build_binance_row(fill, micro) for fill in page])
+        return respond_ok([wire_format.build_history_row(fill, micro) for fill in page])
 
 
 def _described(pair: ListedPair) -> dict[str, str]:
@@ -135,3 +138,24 @@ def _refusal(code: int, message: str) -> RestResponse:
 
 def _now(micro: bool) -> int:
     return time.time_ns() // (1_000 if micro else 1_000_000)
+
+
+def build_pair(base: str, quote: str) -> ListedPair:
+    """Two currencies, joined."""
+    return ListedPair(base + quote, base, quote, "TRADING", True)
+
+
+def find_pair(listed: SymbolCatalogue, symbol: str) -> ListedPair:
+    """By the list, and of USDT by the name. Raises ValueError."""
+    return ListedPair(symbol, *find_currencies(listed, symbol), "TRADING", True)
+
+
+SIMULATED = SimulatedExchange(
+    BinanceSimulator,
+    wire_format.build_fill,
+    find_pair,
+    build_pair,
+    trade_share=0.8,
+    read_capture=wire_format.read_capture,
+    recorded_listing="exchangeInfo.json",
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
-from whale_platform.simulator.errors import InvalidParameterError
+from whale_platform.exchanges.errors import InvalidParameterError
 
 
 @dataclass(frozen=True, slots=True)

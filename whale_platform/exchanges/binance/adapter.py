@@ -1,4 +1,4 @@
-"""Binance spot: combined `@trade` streams and `historicalTrades`; `binance_us` is the same on other hosts.
+"""Binance spot: combined `@trade` streams and `historicalTrades`; an exchange of its protocol derives from it.
 
 What is not a spot fill never becomes a trade: `aggTrade` and `blockTrade` count in other id spaces and are ignored;
 a trade with the futures field `X` means the address is a futures one and goes to the dead letters.
@@ -16,14 +16,8 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import (
-    Event,
-    IgnoredMessage,
-    InvalidFrameError,
-    ServerShutdown,
-    SubscriptionConfirmed,
-    SymbolRejected,
-)
+from whale_platform.exchanges.base import Event, IgnoredMessage, ServerShutdown, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.errors import InvalidFrameError
 
 _MICROSECONDS_FROM = 10**14  # in µs the year 1973, in ms the year 5138
 _NAMED_STREAM = re.compile(r"(\w+)@trade\b")
@@ -37,6 +31,7 @@ class Binance:
     rest_url: str = "https://api.binance.com"
     name: str = "binance"
     source: Source = "live"
+    request_headers: tuple[tuple[str, str], ...] = (("X-MBX-TIME-UNIT", "MICROSECOND"),)  # else milliseconds
     dense_ids: bool = True
     max_life_s: float | None = 23 * 3600.0  # the server cuts at 24 h
     history_page: int = 1000
@@ -44,11 +39,13 @@ class Binance:
     symbols_per_connection: int = 200  # 1,024 streams are allowed; a lost connection shall cost few
     symbols_per_message: int = 100
     messages_per_second: float = 3.0  # 5 are allowed, pings and pongs among them
+    stream_options: tuple[tuple[str, str], ...] = (("timeUnit", "MICROSECOND"),)
+    listing_options: tuple[tuple[str, str], ...] = (("showPermissionSets", "false"),)  # which are most of its bytes
     listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
 
     def symbol(self, wanted: str) -> str | None:
         """`BTC` and `BTC/USDT` -> `BTCUSDT`; a name that is in the list is that symbol."""
-        asked = symbols.parse_request(wanted, ("binance", self.name))
+        asked = symbols.parse_request(wanted, symbols.accepted_names(self.name))
         if asked is None or ("-" in asked.text and not asked.ours):
             return None
         if "-" in asked.text:
@@ -71,8 +68,8 @@ class Binance:
         return None
 
     def connect_url(self) -> str:
-        """Of combined streams, in microseconds."""
-        return f"{self.ws_url}/stream?timeUnit=MICROSECOND"
+        """Of combined streams, with `stream_options`."""
+        return _add_options(f"{self.ws_url}/stream", self.stream_options)
 
     def subscribe(self, wanted: Sequence[str], number: int) -> str:
         """`SUBSCRIBE` to the symbols' trades, with `number` as its id."""
@@ -130,11 +127,11 @@ class Binance:
 
     def check_url(self, symbol: str) -> str:
         """`exchangeInfo` of the symbol: 400 for an unknown one."""
-        return f"{self.rest_url}/api/v3/exchangeInfo?{urlencode({'symbol': symbol, 'showPermissionSets': 'false'})}"
+        return _add_options(f"{self.rest_url}/api/v3/exchangeInfo", (("symbol", symbol), *self.listing_options))
 
     def listing_url(self) -> str:
-        """`exchangeInfo`, without the permissions, which are most of its bytes."""
-        return f"{self.rest_url}/api/v3/exchangeInfo?showPermissionSets=false"
+        """`exchangeInfo`, with `listing_options`."""
+        return _add_options(f"{self.rest_url}/api/v3/exchangeInfo", self.listing_options)
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """Field `symbols`; an entry without names is left out. Raises InvalidFrameError."""
@@ -187,6 +184,10 @@ class Binance:
             received_time,
             source,
         )
+
+
+def _add_options(url: str, options: Sequence[tuple[str, str]]) -> str:
+    return f"{url}?{urlencode(options)}" if options else url
 
 
 def _pair(row: dict[str, Any]) -> ListedPair | None:

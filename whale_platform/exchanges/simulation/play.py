@@ -10,7 +10,7 @@ from whale_platform.domain.trade import Side
 
 PlayState = Literal["waiting", "playing", "finished"]
 MarketKey = tuple[str, str]
-"""(exchange, symbol): `binance` or `coinbase`, and the symbol as that exchange spells it."""
+"""(exchange, symbol): the exchange's name in the registry, and the symbol as that exchange spells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Fill:
     """One trade as an exchange would publish it.
 
     price, size: decimal strings as they go out. side: the TAKER's. time, sent_time: trade and event time, µs UTC.
-    The order ids and the sequence exist on Coinbase only.
+    The order ids and the sequence are empty where the exchange has none.
     """
 
     place: MarketKey

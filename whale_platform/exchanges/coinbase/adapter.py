@@ -17,14 +17,8 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import (
-    Event,
-    IgnoredMessage,
-    InvalidFrameError,
-    LastTrade,
-    SubscriptionConfirmed,
-    SymbolRejected,
-)
+from whale_platform.exchanges.base import Event, IgnoredMessage, LastTrade, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.errors import InvalidFrameError
 
 _TAKER: dict[object, Side] = {"sell": "buy", "buy": "sell"}
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,9}))?(?:Z|\+00:00)").fullmatch
@@ -39,6 +33,7 @@ class Coinbase:
     rest_url: str = "https://api.exchange.coinbase.com"
     name: str = "coinbase"
     source: Source = "live"
+    request_headers: tuple[tuple[str, str], ...] = ()
     dense_ids: bool = True
     max_life_s: float | None = None
     history_page: int = 1000
@@ -53,7 +48,7 @@ class Coinbase:
 
         `BTC-USDC` becomes `BTC-USD`: the two products show the same trades; `coinbase:BTC-USDC` insists.
         """
-        asked = symbols.parse_request(wanted, ("coinbase", self.name))
+        asked = symbols.parse_request(wanted, symbols.accepted_names(self.name))
         if asked is None:
             return None
         symbol = asked.text.replace("/", "-") if "-" in asked.text or asked.currencies else f"{asked.text}-USD"

@@ -14,14 +14,14 @@ from urllib.parse import unquote
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
-from whale_platform.domain.catalogue import ListedPair
-from whale_platform.simulator.errors import ControlRejectedError, InvalidParameterError
-from whale_platform.simulator.play.base import Play
-from whale_platform.simulator.serving import wire_format
-from whale_platform.simulator.serving.rest_response import RestResponse, parse_parameters, read_number, respond_ok
-from whale_platform.simulator.serving.subscription_hub import SimulatorClient, SubscriptionHub
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, split_dashed
+from whale_platform.exchanges.coinbase import wire_format
+from whale_platform.exchanges.errors import ControlRejectedError, InvalidParameterError
+from whale_platform.exchanges.simulation.play import Play
+from whale_platform.exchanges.simulation.rest_response import RestResponse, parse_parameters, read_number, respond_ok
+from whale_platform.exchanges.simulation.simulated_exchange import SimulatedExchange
+from whale_platform.exchanges.simulation.simulator_clients import SimulatorClient, SimulatorClients
 
-NAME = "coinbase"
 SUBSCRIBE_WITHIN_S = 5.0
 _SILENT = (
     "ticker",
@@ -40,10 +40,10 @@ ProductChannels = dict[str, set[str]]
 
 
 class CoinbaseSimulator:
-    """Both doors of the Coinbase half; paths come without the `/coinbase` in front."""
+    """Implements `ExchangeSimulator`."""
 
-    def __init__(self, play: Play, hub: SubscriptionHub) -> None:
-        self._play, self._hub = play, hub
+    def __init__(self, name: str, play: Play, hub: SimulatorClients) -> None:
+        self._name, self._play, self._hub = name, play, hub
         self._beating: dict[SimulatorClient, ProductChannels] = {}
 
     def speaks(self, path: str) -> bool:
@@ -57,9 +57,9 @@ class CoinbaseSimulator:
             now = time.time_ns() // 1000
             return respond_ok({"iso": wire_format.format_iso_time(now), "epoch": now / 1e6})
         if parts == ["products"]:
-            listed = [pair for (exchange, _), pair in sorted(self._play.pairs.items()) if exchange == NAME]
+            listed = [pair for (exchange, _), pair in sorted(self._play.pairs.items()) if exchange == self._name]
             return respond_ok([_described(pair) for pair in listed])
-        pair = self._play.pairs.get((NAME, parts[1])) if len(parts) in (2, 3) and parts[0] == "products" else None
+        pair = self._play.pairs.get((self._name, parts[1])) if len(parts) in (2, 3) and parts[0] == "products" else None
         if pair is not None:
             if len(parts) == 2:
                 return respond_ok(_described(pair))
@@ -72,7 +72,7 @@ class CoinbaseSimulator:
 
     async def converse(self, connection: ServerConnection, _path: str, _query: str) -> None:
         """Serve one WebSocket connection until it closes."""
-        client = self._hub.join(NAME, connection, wire_format.encode_match)
+        client = self._hub.join(self._name, connection, wire_format.encode_match)
         channels: ProductChannels = {}
         self._beating[client] = channels
         deadline = asyncio.get_running_loop().time() + SUBSCRIBE_WITHIN_S
@@ -97,7 +97,7 @@ class CoinbaseSimulator:
         now = wire_format.format_iso_time(time.time_ns() // 1000)
         for client, channels in tuple(self._beating.items()):
             for product in sorted(channels.get("heartbeat", ())):
-                last = self._play.last((NAME, product))
+                last = self._play.last((self._name, product))
                 frame = {"type": "heartbeat", "last_trade_id": 0, "product_id": product}
                 self._hub.say(client, json.dumps(frame | {"sequence": last.sequence if last else 0, "time": now}))
 
@@ -110,7 +110,7 @@ class CoinbaseSimulator:
         if kind not in ("subscribe", "unsubscribe"):
             raise ControlRejectedError("type must be subscribe or unsubscribe")
         wanted = self._wanted(asked)
-        matches = [(NAME, product) for product in sorted(wanted.get("matches", ()))]
+        matches = [(self._name, product) for product in sorted(wanted.get("matches", ()))]
         fresh = [place for place in matches if place not in client.places] if kind == "subscribe" else []
         for name, products in wanted.items():
             have = channels.pop(name, set())
@@ -122,7 +122,7 @@ class CoinbaseSimulator:
         for place in fresh:
             last = self._play.last(place)
             if last is not None:
-                self._hub.say(client, wire_format.encode_coinbase_event(last, "last_match"))
+                self._hub.say(client, wire_format.encode_event(last, "last_match"))
 
     def _wanted(self, asked: dict[str, object]) -> ProductChannels:
         shared, listed = asked.get("product_ids", []), asked.get("channels", [])
@@ -143,17 +143,17 @@ class CoinbaseSimulator:
         return wanted
 
     def _listed(self, product: str) -> bool:
-        pair = self._play.pairs.get((NAME, product))
+        pair = self._play.pairs.get((self._name, product))
         return pair is not None and pair.trading
 
     def _trades(self, product: str, given: Mapping[str, str]) -> RestResponse:
         limit = min(read_number(given, "limit", 1000) or 1000, 1000)
         after, before = read_number(given, "after"), read_number(given, "before")
-        page = self._play.downward((NAME, product), after, limit)
+        page = self._play.downward((self._name, product), after, limit)
         if before is not None:
             page = [fill for fill in page if fill.trade_id > before]
         ends = {"CB-BEFORE": str(page[0].trade_id), "CB-AFTER": str(page[-1].trade_id)} if page else {}
-        return respond_ok([wire_format.build_coinbase_row(fill) for fill in page], ends)
+        return respond_ok([wire_format.build_history_row(fill) for fill in page], ends)
 
 
 def _subscriptions(channels: ProductChannels) -> str:
@@ -170,3 +170,18 @@ def _described(pair: ListedPair) -> dict[str, object]:
         "status": pair.status,
         "trading_disabled": False,
     }
+
+
+def _find_pair(_listed: SymbolCatalogue, symbol: str) -> ListedPair:
+    return ListedPair(symbol, *split_dashed(symbol), "online", True)
+
+
+SIMULATED = SimulatedExchange(
+    CoinbaseSimulator,
+    wire_format.build_fill,
+    _find_pair,
+    build_pair=None,
+    trade_share=0.2,
+    size_decimals=3,
+    read_capture=wire_format.read_capture,
+)
