@@ -16,6 +16,7 @@ from typing import Any
 
 from whale_platform.broker.errors import BrokerError, ProducerStoppedError
 from whale_platform.contracts.raw_trade import encode_trade
+from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.publishing.delivery import NextOffsets
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.recovery import positions_file as files
@@ -96,7 +97,7 @@ class PositionSaver:
         )
 
 
-class Housekeeper:
+class Housekeeper(BackgroundThread):
     """The thread. `start`; ends when `stop` is set or the producer takes nothing more."""
 
     def __init__(
@@ -114,19 +115,7 @@ class Housekeeper:
         self._register_at = time.monotonic() + REGISTER_S
         self._stop = stop
         self._log = log
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for the end."""
-        self._thread.join(timeout_s)
+        super().__init__("keeper")
 
     def _run(self) -> None:
         try:

@@ -247,7 +247,7 @@ def _watch_threads(
         if state != (context.heartbeat.state, context.heartbeat.detail):
             context.report_state(*state)
         broken = next((producer.fatal for producer in producers if producer.fatal), None)
-        if broken is None and not all(thread.alive() for thread in threads):
+        if broken is None and not all(thread.is_alive() for thread in threads):
             broken = "a thread has died; its error stands above"
         if broken is not None:
             context.log.error("starting again to learn the topic's tail", reason=broken)

@@ -265,7 +265,7 @@ def test_a_question_that_takes_too_long_is_given_up(make: Make, monkeypatch: pyt
     def timed_out(*_: object) -> Any:
         raise StoreUnavailableError("canceling statement due to statement timeout")
 
-    monkeypatch.setattr(parts.pool, "rows", timed_out)
+    monkeypatch.setattr(parts.pool, "fetch_rows", timed_out)
     answer = client_of(parts).get("/windows")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert "ask for less" in answer.json()["detail"]

@@ -21,6 +21,7 @@ from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, compute_backoff_s
+from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
@@ -49,7 +50,7 @@ class QuietProbe:
     wait_s: float
 
 
-class GapFiller:
+class GapFiller(BackgroundThread):
     """`start`; ends when `stop` is set. `status` is the trouble with the exchange's REST side, or empty."""
 
     def __init__(
@@ -67,19 +68,7 @@ class GapFiller:
         self._checked: set[str] = set()
         self._probed: dict[str, QuietProbe] = {}
         self._position_trials: RequestTrials[str] = RequestTrials()
-        self._thread = threading.Thread(target=self._run, name=f"repair-{pipeline.exchange.name}", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for the end."""
-        self._thread.join(timeout_s)
-
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        super().__init__(f"repair-{pipeline.exchange.name}")
 
     def _run(self) -> None:
         try:

@@ -18,6 +18,7 @@ from websocket import ABNF, WebSocketBadStatusException, WebSocketException, Web
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.exchanges.base import Event, Exchange, SubscriptionConfirmed, SymbolRejected
+from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.subscriptions import MAX_MISSES, MessageRateLimit, Subscriptions
 from whale_platform.ingest.errors import FrameTooLargeError
 from whale_platform.ingest.publishing.pipeline import Pipeline
@@ -56,7 +57,7 @@ class ConnectionState:
     ended: ConnectionEnd | None = None
 
 
-class Connection:
+class Connection(BackgroundThread):
     """`start`, watch `life`, `close`. `on_event` gets what is the feed's business; `wake` is set on every change.
 
     `symbols`: those it began with.
@@ -83,11 +84,7 @@ class Connection:
         self._silence_s = silence_s
         self._socket = BufferedWebSocket()
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"socket-{exchange.name}", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread, which connects."""
-        self._thread.start()
+        super().__init__(f"socket-{exchange.name}")
 
     def subscribe(self, symbols: Sequence[str]) -> None:
         """Ask for these symbols too, from any thread: its own sends the message."""
@@ -102,15 +99,6 @@ class Connection:
         """End it from outside; what the far side has still sent is not read."""
         self._closing = True
         self._shut(CLOSE_NORMAL)
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for the thread."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
 
     def _run(self) -> None:
         ended = ConnectionEnd("its thread failed, see the log")

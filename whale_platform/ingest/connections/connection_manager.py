@@ -13,6 +13,7 @@ from typing import Any
 
 from whale_platform.domain.trade import explain_whaleless
 from whale_platform.exchanges.base import Exchange
+from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.connection import Connection
 from whale_platform.ingest.connections.connection_slot import ConnectionSlot
 from whale_platform.ingest.connections.retry import ConnectionAttempts, ReconnectBackoff
@@ -24,7 +25,7 @@ HUNG_S = 5.0  # a frame is done with in milliseconds, unless it waits for room i
 NAMED = 5  # symbols that a sentence names
 
 
-class ConnectionManager:
+class ConnectionManager(BackgroundThread):
     """`start`, `close`, `join`; the rest is to be read from any thread."""
 
     def __init__(
@@ -60,11 +61,7 @@ class ConnectionManager:
             for start in range(needed)
         ]
         self._of = {symbol: strand for strand in self.strands for symbol in strand.symbols}
-        self._thread = threading.Thread(target=self._run, name=f"feed-{exchange.name}", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        super().__init__(f"feed-{exchange.name}")
 
     def close(self) -> None:
         """Begin to close everything; sockets that wait for the broker need `producer.refuse` too."""
@@ -76,19 +73,15 @@ class ConnectionManager:
     def join(self, timeout_s: float) -> bool:
         """Wait for all threads; returns whether they have ended."""
         until = time.monotonic() + timeout_s
-        self._thread.join(timeout_s)
+        super().join(timeout_s)
         for connection in self._list_connections():
             connection.close()
             connection.join(max(0.0, until - time.monotonic()))
-        return not self.alive() and not any(connection.alive() for connection in self._list_connections())
-
-    def alive(self) -> bool:
-        """Whether the feed's own thread runs."""
-        return self._thread.is_alive()
+        return not self.is_alive() and not any(connection.is_alive() for connection in self._list_connections())
 
     def is_hanging(self) -> bool:
         """Whether its thread, or that of an open socket, has not come round for some seconds."""
-        opened = (one.life for one in self._list_connections() if one.alive() and one.life.opened is not None)
+        opened = (one.life for one in self._list_connections() if one.is_alive() and one.life.opened is not None)
         return time.monotonic() - min([self._looked, *(life.looked for life in opened)]) > HUNG_S
 
     @property

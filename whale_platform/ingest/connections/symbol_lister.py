@@ -16,6 +16,7 @@ from whale_platform.domain import catalogue
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.files.atomic_files import write_json
+from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
@@ -36,7 +37,7 @@ class _Wait:
     until: float
 
 
-class SymbolLister:
+class SymbolLister(BackgroundThread):
     """`start`; ends when `stop` is set. `outdated`: the list gives other symbols than the ingester has begun with."""
 
     def __init__(
@@ -56,19 +57,7 @@ class SymbolLister:
         self._log = log.bind(exchange=self._exchange.name)
         self._whole = _Wait(AGAIN_S, 0.0)
         self._refused: dict[str, _Wait] = {}
-        self._thread = threading.Thread(target=self._run, name=f"lister-{self._exchange.name}", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for the end."""
-        self._thread.join(timeout_s)
-
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        super().__init__(f"lister-{self._exchange.name}")
 
     def step(self, now: float, clock_s: float) -> None:
         """Ask what is due; `now` is monotonic, `clock_s` the epoch's, by which the list ages."""

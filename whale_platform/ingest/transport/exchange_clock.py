@@ -17,6 +17,7 @@ from typing import Any
 
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.errors import InvalidFrameError
+from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 
@@ -53,7 +54,7 @@ def measure_offset(answer: TimedResponse, theirs_us: int, at: float) -> ClockOff
     return ClockOffset((theirs_us - ours_us) / 1000, answer.round_trip_us / 1000, at)
 
 
-class ExchangeClocks:
+class ExchangeClocks(BackgroundThread):
     """`start`; ends when `stop` is set. The offsets are to be read from any thread."""
 
     def __init__(
@@ -72,15 +73,7 @@ class ExchangeClocks:
         self._wrong: dict[str, str] = {}
         self._silent: set[str] = set()
         self._not_before: dict[str, float] = {}
-        self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def join(self, timeout_s: float) -> None:
-        """Wait for the end."""
-        self._thread.join(timeout_s)
+        super().__init__("clock")
 
     def get_offset_ms(self, name: str) -> float | None:
         """The exchange's clock minus ours; None where it is not known, or no longer."""

@@ -229,7 +229,7 @@ def test_a_socket_s_thread_that_hangs_is_seen(fake: FakeBinance, start: Start, m
         assert goes_on.wait(300)
         return take(frame, received_us)
 
-    monkeypatch.setattr(one.strands[0]._pipeline, "frame", stuck)
+    monkeypatch.setattr(one.strands[0]._pipeline, "process_frame", stuck)
     until(lambda: len(fake.clients) == 1, "the connection")
     until(lambda: not one.is_hanging(), "both threads to come round")
     fake.trade(SYMBOL, 3)

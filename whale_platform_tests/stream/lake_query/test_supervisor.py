@@ -91,7 +91,7 @@ def test_while_the_stream_is_behind_it_begins_anew_with_a_longer_trigger(
         begun.append((keeper._trigger_s(), query))
         return query
 
-    monkeypatch.setattr(keeper, "_begin", begin)
+    monkeypatch.setattr(keeper, "_start_query", begin)
     for behind in (False, False, True, True, False):
         keeper.poll(behind)
     usual = Settings().lake_trigger_s
