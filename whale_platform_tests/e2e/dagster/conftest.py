@@ -16,11 +16,6 @@ HOURS = 6
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
 
-def past(hours: int) -> datetime:
-    """The first instant of an hour that is over."""
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
-
-
 def settings_of(platform: Platform) -> Settings:
     """Those of the running home, as far as its database goes."""
     home = Path(platform.status()["home"])
@@ -32,21 +27,35 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     made = Platform(tmp_path_factory.mktemp("platform"), PROXIES)
     try:
         made.up("--source", "simulator", "--rate", "50")
-        minutes = [past(HOURS) + timedelta(minutes=minute) for minute in range(HOURS * 60)]
-        ids = {minute: 2 * number for number, minute in enumerate(minutes)}
-        store(
-            settings_of(made).dsn(),
-            [
-                WINDOW._replace(
-                    symbol=symbol, window_start=minute, first_trade_id=ids[minute], last_trade_id=ids[minute] + 1
-                )
-                for symbol in SYMBOLS
-                for minute in minutes
-            ],
-        )
         yield made
     finally:
         made.down()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def hours(platform: Platform) -> list[datetime]:
+    """The first instants of the hours that are over, in which three markets have a window a minute."""
+    begun = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS)
+    starts = [begun + timedelta(hours=hour) for hour in range(HOURS)]
+    store(
+        settings_of(platform).dsn(),
+        [
+            WINDOW._replace(
+                symbol=symbol,
+                window_start=begun + timedelta(minutes=minute),
+                first_trade_id=2 * minute,
+                last_trade_id=2 * minute + 1,
+            )
+            for symbol in SYMBOLS
+            for minute in range(HOURS * 60)
+        ],
+    )
+    return starts
+
+
+def key(hour: datetime) -> str:
+    """The hour's partition."""
+    return f"{hour:%Y-%m-%d-%H:%M}"
 
 
 @pytest.fixture(scope="package")
