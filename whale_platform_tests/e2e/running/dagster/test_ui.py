@@ -5,18 +5,25 @@ from datetime import datetime
 from functools import partial
 
 import pytest
-from playwright.sync_api import Page, Request, Response, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, expect
 
 from whale_platform.bench.harness.platform import Platform, wait_for
-from whale_platform_tests.e2e.browser import keep, launched
-from whale_platform_tests.e2e.dagster.conftest import SYMBOLS, key
-from whale_platform_tests.e2e.dagster.webserver import MATERIALISED, ask, runs
+from whale_platform_tests.e2e.browser import keep
+from whale_platform_tests.e2e.running.dagster.conftest import SYMBOLS, key
+from whale_platform_tests.e2e.running.dagster.webserver import MATERIALISED, ask, runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser, url: str) -> Iterator[BrowserContext]:
+    """One for all pages, since the UI's script is large and is kept compiled."""
+    with browser.new_context(viewport={"width": 1500, "height": 950}, base_url=url) as made:
+        yield made
+
+
 @pytest.fixture
-def page(url: str) -> Iterator[Page]:
+def page(context: BrowserContext, url: str) -> Iterator[Page]:
     """A page whose last sight is kept; none of its requests may be refused, nor go to another machine."""
     wrong: list[str] = []
 
@@ -28,8 +35,7 @@ def page(url: str) -> Iterator[Page]:
         if not request.url.startswith((url, "data:", "blob:")):
             wrong.append(f"asks {request.url}")
 
-    with launched() as browser:
-        made = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=url)
+    with context.new_page() as made:
         made.on("response", look)
         made.on("request", elsewhere)
         made.set_default_timeout(300_000)

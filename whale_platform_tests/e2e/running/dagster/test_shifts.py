@@ -26,8 +26,8 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.control import service_commands
-from whale_platform_tests.e2e.dagster.conftest import settings_of
-from whale_platform_tests.e2e.dagster.webserver import launch, log, runs, terminate
+from whale_platform_tests.e2e.running.conftest import settings_of
+from whale_platform_tests.e2e.running.dagster.webserver import launch, log, runs, terminate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 WORKERS = ("ingester", "stream", "sink")

@@ -12,8 +12,9 @@ import pytest
 
 from whale_platform.bench.harness.platform import Platform
 from whale_platform.settings import ROOT
-from whale_platform_tests.e2e.dagster.conftest import SYMBOLS, key, settings_of
-from whale_platform_tests.e2e.dagster.webserver import ask, runs
+from whale_platform_tests.e2e.running.conftest import settings_of
+from whale_platform_tests.e2e.running.dagster.conftest import SYMBOLS, key
+from whale_platform_tests.e2e.running.dagster.webserver import ask, runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 DEFINITIONS = ("-m", "whale_platform.definitions")

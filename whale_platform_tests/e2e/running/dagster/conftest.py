@@ -1,35 +1,16 @@
-"""One running platform for the whole folder, with some hours of windows from before it was started."""
+"""Some hours of windows from before the platform was started."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from whale_platform.bench.harness.platform import Platform
-from whale_platform.settings import Settings
+from whale_platform_tests.e2e.running.conftest import settings_of
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
 from whale_platform_tests.stores.builders import WINDOW
-from whale_platform_tests.support.proxies import PROXIES
 
 HOURS = 6
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-
-
-def settings_of(platform: Platform) -> Settings:
-    """Those of the running home, as far as its database goes."""
-    home = Path(platform.status()["home"])
-    return Settings.model_validate({"home": home, "postgres_port": platform.env["WHALE_POSTGRES_PORT"]})
-
-
-@pytest.fixture(scope="package")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    made = Platform(tmp_path_factory.mktemp("platform"), PROXIES)
-    try:
-        made.up("--source", "simulator", "--rate", "50")
-        yield made
-    finally:
-        made.down()
+SYMBOLS = ("ETCUSDT", "ICPUSDT", "UNIUSDT")  # none of those that the simulator trades
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -60,4 +41,5 @@ def key(hour: datetime) -> str:
 
 @pytest.fixture(scope="package")
 def url(platform: Platform) -> str:
+    """The address of Dagster's UI."""
     return str(platform.status()["urls"]["dagster"])
