@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def main(argv: list[str]) -> int:
     """Set up where needed (not for `--version`), then run checks or tests, or become the CLI. Returns an exit code."""
     proxy_bypass.bypass_proxies()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a start is a dozen processes: each would compile all it imports
     if argv[:1] == ["--version"]:
         print(f"whale {version_text()}")
         return 0

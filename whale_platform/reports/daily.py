@@ -8,8 +8,6 @@ from datetime import date
 from decimal import Decimal
 from html import escape
 
-from markdown_it import MarkdownIt
-
 from whale_platform.reports import charts, hourly, whales
 from whale_platform.reports.tables import format_money
 from whale_platform.stores.asset_tables.rollups import HourlyRollup
@@ -53,6 +51,8 @@ def render_daily(day: date, rollups: Sequence[HourlyRollup], reports: Sequence[W
 
 def render_html(title: str, text: str) -> str:
     """`text` (Markdown) as one page."""
+    from markdown_it import MarkdownIt  # every process of Dagster loads this module, and few make a page
+
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'

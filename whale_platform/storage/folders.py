@@ -13,14 +13,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple, TypeGuard
-
-from upath import UPath
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, Union
 
 from whale_platform.files import atomic_files
 from whale_platform.storage.object_store import ObjectStore
 
-Folder = Path | UPath
+if TYPE_CHECKING:
+    from upath import UPath
+
+Folder = Union[Path, "UPath"]  # by its name: every process loads this module, and few have an object store
 
 
 class FileStatus(NamedTuple):
@@ -30,15 +31,17 @@ class FileStatus(NamedTuple):
     modified: float
 
 
-def open_object_folder(store: ObjectStore, url: str, scratch: Path) -> UPath:
+def open_object_folder(store: ObjectStore, url: str, scratch: Path) -> "UPath":
     """Return the folder `s3://BUCKET/PREFIX`; `scratch` is a folder on this machine's disk for work beside it."""
-    from whale_platform.storage import object_files  # the client is loaded only where there is an object store
+    from upath import UPath  # this and the client are loaded only where there is an object store
+
+    from whale_platform.storage import object_files
 
     object_files.register()
     return UPath(url, options=tuple(sorted(store.build_options().items())), scratch=str(scratch))
 
 
-def is_remote(folder: Folder) -> TypeGuard[UPath]:
+def is_remote(folder: Folder) -> TypeGuard["UPath"]:
     """Whether it lies in an object store."""
     return not isinstance(folder, Path)
 
@@ -133,7 +136,7 @@ def move_folder(folder: Folder, target: Folder) -> None:
     """Move `folder` to `target`, which is not there. In an object store all is copied before anything is deleted."""
     if isinstance(folder, Path) and isinstance(target, Path):
         folder.rename(target)
-    elif isinstance(folder, UPath) and isinstance(target, UPath):
+    elif is_remote(folder) and is_remote(target):
         folder.fs.copy_below(folder.path, target.path)
         folder.fs.delete_below(folder.path)
 
@@ -143,7 +146,7 @@ def move_file(path: Folder, target: Folder) -> None:
     if isinstance(path, Path) and isinstance(target, Path):
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
-    elif isinstance(path, UPath) and isinstance(target, UPath):
+    elif is_remote(path) and is_remote(target):
         path.fs.cp_file(path.path, target.path)
         path.unlink()
 

@@ -29,6 +29,11 @@ def test_a_current_set_up_is_skipped_in_silence(checkout: Checkout) -> None:
     assert checkout.calls() == []
 
 
+def test_bytecode_is_kept_whatever_the_shell_says(checkout: Checkout) -> None:
+    (checkout.root / "whale_platform" / "cli" / "__main__.py").write_text("import sys; print(sys.dont_write_bytecode)")
+    assert checkout.whale("up", PYTHONDONTWRITEBYTECODE="1").stdout == "False\n"
+
+
 def test_another_checkout_s_environment_is_left_alone(checkout: Checkout) -> None:
     other = checkout.root / "other"
     other.mkdir()

@@ -1,4 +1,4 @@
-"""Dagster's files and where its code server listens; the processes themselves: e2e/dagster and compose."""
+"""Dagster's files and where its code server listens; the processes themselves: e2e/running/dagster and compose."""
 
 import json
 import os

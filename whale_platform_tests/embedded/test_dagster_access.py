@@ -1,4 +1,4 @@
-"""Who may pass to Dagster's webserver, judged by headers; the real server and browser: e2e/dagster/test_door.py."""
+"""Who may pass to Dagster's webserver, judged by headers; the real one: e2e/running/dagster/test_door.py."""
 
 import asyncio
 from collections.abc import MutableMapping

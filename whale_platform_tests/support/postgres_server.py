@@ -31,6 +31,7 @@ class PostgresServer:
         self._options = [part for option in ("fsync=off", *options) for part in ("-c", option)]
         self._log = folder / "postgres.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._migrated: str | None = None
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -55,15 +56,23 @@ class PostgresServer:
         """libpq URI."""
         return self.settings.dsn().rpartition("/")[0] + f"/{database}"
 
-    def create_database(self) -> str:
-        """A fresh empty database; returns its DSN."""
+    def create_database(self, template: str = "template1") -> str:
+        """A fresh database, empty or as `template` is; returns its DSN."""
         name = f"t{secrets.token_hex(6)}"
         conn = psycopg2.connect(self.dsn("postgres"))
         conn.autocommit = True
         with conn.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
+            cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         conn.close()
         return self.dsn(name)
+
+    def create_migrated_database(self) -> str:
+        """A fresh database with the schema, copied from one that is migrated once; returns its DSN."""
+        if self._migrated is None:
+            dsn = self.create_database()
+            migrate(settings_for(dsn, self.settings.home), wait_s=5)
+            self._migrated = dsn.rpartition("/")[2]
+        return self.create_database(self._migrated)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the postmaster."""
@@ -137,7 +146,6 @@ def empty_database(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-def database(empty_database: str, tmp_path: Path) -> str:
+def database(postgres_server: PostgresServer) -> str:
     """The DSN of a migrated database."""
-    migrate(settings_for(empty_database, tmp_path), wait_s=5)
-    return empty_database
+    return postgres_server.create_migrated_database()

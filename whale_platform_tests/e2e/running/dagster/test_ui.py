@@ -1,21 +1,29 @@
 """Dagster's UI as a person uses it, in a headless browser."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 
 import pytest
-from playwright.sync_api import Page, Request, Response, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, expect
 
 from whale_platform.bench.harness.platform import Platform, wait_for
-from whale_platform_tests.e2e.browser import keep, launched
-from whale_platform_tests.e2e.dagster.conftest import HOURS, SYMBOLS, past
-from whale_platform_tests.e2e.dagster.webserver import MATERIALISED, ask, runs
+from whale_platform_tests.e2e.browser import keep
+from whale_platform_tests.e2e.running.dagster.conftest import SYMBOLS, key
+from whale_platform_tests.e2e.running.dagster.webserver import MATERIALISED, ask, runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser, url: str) -> Iterator[BrowserContext]:
+    """One for all pages, since the UI's script is large and is kept compiled."""
+    with browser.new_context(viewport={"width": 1500, "height": 950}, base_url=url) as made:
+        yield made
+
+
 @pytest.fixture
-def page(url: str) -> Iterator[Page]:
+def page(context: BrowserContext, url: str) -> Iterator[Page]:
     """A page whose last sight is kept; none of its requests may be refused, nor go to another machine."""
     wrong: list[str] = []
 
@@ -27,8 +35,7 @@ def page(url: str) -> Iterator[Page]:
         if not request.url.startswith((url, "data:", "blob:")):
             wrong.append(f"asks {request.url}")
 
-    with launched() as browser:
-        made = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=url)
+    with context.new_page() as made:
         made.on("response", look)
         made.on("request", elsewhere)
         made.set_default_timeout(300_000)
@@ -45,16 +52,17 @@ def test_the_lineage_leads_from_the_exchanges_to_the_report(page: Page) -> None:
 
 
 def test_a_backfill_of_several_hours_is_launched_and_finishes_as_one_run(
-    page: Page, platform: Platform, url: str
+    page: Page, platform: Platform, url: str, hours: list[datetime]
 ) -> None:
-    first, last = f"{past(HOURS):%Y-%m-%d-%H:%M}", f"{past(2):%Y-%m-%d-%H:%M}"
+    wanted = hours[:-1]
+    first, last = key(wanted[0]), key(wanted[-1])
     before = {run["runId"] for run in runs(url)}
     page.goto("/assets/hourly_rollups")
     page.get_by_role("button", name="Materialize").first.click()
     chosen = page.get_by_placeholder("partitions")
     chosen.fill(f"[{first}...{last}]")
     chosen.press("Enter")
-    expect(page.get_by_text(f"{HOURS - 1} partitions", exact=True).first).to_be_visible()
+    expect(page.get_by_text(f"{len(wanted)} partitions", exact=True).first).to_be_visible()
     keep(page, "backfill")
     page.get_by_role("button", name="Launch backfill").click()
 
@@ -65,9 +73,9 @@ def test_a_backfill_of_several_hours_is_launched_and_finishes_as_one_run(
     wait_for("the backfill's run", made, 300)
     assert len(made()) == 1
     stats = ask(url, MATERIALISED, {"run": made()[0]})["runOrError"]["stats"]
-    assert stats["materializations"] == HOURS - 1
-    between = f"hour between '{past(HOURS)}' and '{past(2)}'"  # a schedule may have made some of them once more
-    assert platform.sql(f"select count(*) from hourly_rollups where {between}") == [[str((HOURS - 1) * len(SYMBOLS))]]
+    assert stats["materializations"] == len(wanted)
+    between = f"hour between '{wanted[0]}' and '{wanted[-1]}'"  # a schedule may have made some of them once more
+    assert platform.sql(f"select count(*) from hourly_rollups where {between}") == [[str(len(wanted) * len(SYMBOLS))]]
     page.goto(f"/assets/hourly_rollups?partition={last}")
     expect(page.get_by_text("Latest materialization").first).to_be_visible()
     page.wait_for_timeout(2000)

@@ -16,15 +16,14 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from whale_platform.bench.harness.platform import Platform
-from whale_platform_tests.e2e.browser import launched
-from whale_platform_tests.e2e.dagster.conftest import settings_of
-from whale_platform_tests.e2e.dagster.webserver import launch
+from whale_platform_tests.e2e.running.conftest import settings_of
+from whale_platform_tests.e2e.running.dagster.webserver import launch
 from whale_platform_tests.support.postgres_server import query
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -202,9 +201,8 @@ def page_elsewhere(url: str) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_page_in_a_real_browser_comes_through_with_nothing(platform: Platform, url: str) -> None:
-    with page_elsewhere(url) as elsewhere, launched() as browser:
-        page = browser.new_page()
+def test_a_page_in_a_real_browser_comes_through_with_nothing(platform: Platform, browser: Browser, url: str) -> None:
+    with page_elsewhere(url) as elsewhere, browser.new_page() as page:
         answers: list[tuple[str, int]] = []
         page.on("response", lambda answer: answers.append((urlsplit(answer.url).path, answer.status)))
         page.goto(elsewhere)

@@ -26,8 +26,8 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.control import service_commands
-from whale_platform_tests.e2e.dagster.conftest import settings_of
-from whale_platform_tests.e2e.dagster.webserver import launch, log, runs, terminate
+from whale_platform_tests.e2e.running.conftest import settings_of
+from whale_platform_tests.e2e.running.dagster.webserver import launch, log, runs, terminate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 WORKERS = ("ingester", "stream", "sink")
@@ -53,6 +53,16 @@ def pids(platform: Platform) -> dict[str, int]:
 def workers(platform: Platform) -> dict[str, int]:
     found = pids(platform)
     return {name: found[name] for name in (*WORKERS, "Spark driver") if name in found}
+
+
+def run_processes(platform: Platform) -> list[int]:
+    """The processes that the code server has spawned, one for each run."""
+    found = []
+    for one in psutil.Process(pids(platform)["dagster-code"]).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "multiprocessing.spawn" in " ".join(one.cmdline()):
+                found.append(one.pid)
+    return found
 
 
 def kill(platform: Platform, *names: str) -> float:
@@ -128,8 +138,7 @@ def grow(platform: Platform) -> None:
 def test_dagster_shows_the_services_and_keeps_none(platform: Platform, url: str) -> None:
     before, followed = workers(platform), shifts(url)
     assert set(before) == {*WORKERS, "Spark driver"}
-    below = [one for code in [pids(platform)["dagster-code"]] for one in psutil.Process(code).children(recursive=True)]
-    assert not [one.cmdline() for one in below if "execute_run" in " ".join(one.cmdline())], "no process for a shift"
+    wait_for("the processes of other runs to end: a shift has none", lambda: not run_processes(platform), LONG_S)
     took = {"all of Dagster": kill(platform, *DAGSTER)}
     assert workers(platform) == before
     assert shifts(url) == followed, "the same shifts go on"

@@ -1,0 +1,1 @@
+"""The whole platform with Dagster in charge: command line, UI, kills."""
