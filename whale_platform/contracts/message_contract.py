@@ -66,7 +66,11 @@ class MessageContract:
 
     def spark_schema(self, leave_out: Iterable[str] = ()) -> str:
         """Return the DDL with which Spark's `from_json` reads a message, without the fields of `leave_out`."""
-        return ", ".join(f"{name} {kind}" for name, kind in self._list_typed_fields(_SPARK_TYPES, "string", leave_out))
+        return ", ".join(f"{name} {kind}" for name, kind in self.spark_types(leave_out).items())
+
+    def spark_types(self, leave_out: Iterable[str] = ()) -> dict[str, str]:
+        """Return Spark's type of each field, by name, without the fields of `leave_out`."""
+        return dict(self._list_typed_fields(_SPARK_TYPES, "string", leave_out))
 
     def duckdb_schema(self) -> str:
         """Return the type, a STRUCT, as which DuckDB's `read_json` reads a message."""

@@ -5,7 +5,7 @@ times are integer microseconds UTC. What follows from other fields is not writte
 product of price and quantity where both fit decimal(18,8). Optional fields are absent where they say nothing.
 
 Readers that meet millions of trades look at the bytes, since the writer keeps the order of the fields: a look that is
-not sure to be what decoding gives leaves the message to the decoder.
+not sure to be what decoding gives leaves the message to the decoder (written_trade.py).
 """
 
 import json
@@ -16,6 +16,13 @@ from typing import Any, NamedTuple, cast
 
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.contracts.message_contract import MessageContract, MessageField
+from whale_platform.contracts.written_trade import (
+    DECIMAL_PATTERN,
+    NAME_PATTERN,
+    NARROW_PATTERN,
+    WRITTEN_FIELDS,
+    WRITTEN_PATTERN,
+)
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Source, Trade, usd_via
@@ -60,27 +67,16 @@ CONTRACT = MessageContract(
         "taker_order_id": "4711",
     },
 )
-NAME_PATTERN = r'[^\x00-\x20"\\\[\]{}\ufffd]+'  # of exchange, symbol, base, quote and source; for Python and Java
-DECIMAL_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,20}(?:[.][0-9]{1,18})?"  # positive, and fits Spark's decimal(38,18)
-NARROW_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,10}(?:[.][0-9]{1,8})?"  # fits decimal(18,8) as it is written
 SHORT = 9  # characters: a number that is no longer is narrow
 MAX_INTEGER = 2**63
 _name, _digits, _narrow = (re.compile(one).fullmatch for one in (NAME_PATTERN, DECIMAL_PATTERN, NARROW_PATTERN))
 _quoted = partial(json.dumps, ensure_ascii=False)
-_PARTS = {
-    b"name": rb"[!#-Z^-z|~]+",
-    b"narrow": NARROW_PATTERN.encode(),
-    b"number": rb"[0-9.]+",
-    b"text": rb"[ !#-\[\]-~]*",
-}
-_written = re.compile(
-    rb'(\{"v":[12],"exchange":"(%(name)s)","symbol":"(%(name)s)"),"trade_id":([0-9]{1,18}),'
-    rb'(?:"dense":(?:true|false),)?"base":"%(name)s","quote":"(%(name)s)","price":"(%(narrow)s)",'
-    rb'"quantity":"(%(narrow)s)",(?:"notional":"%(number)s","notional_usd":(?:null|"%(number)s"),'
-    rb'"usd_via":(?:null|"%(name)s"),)?"side":"(buy|sell)","event_time":([0-9]{1,18}),'
-    rb'"received_time":[0-9]{1,18},"source":"%(name)s"(?:,"dense":false)?'
-    rb'(?:,"taker_order_id":(?:null|"%(text)s"))?\}' % _PARTS
-).fullmatch
+_written = re.compile(WRITTEN_PATTERN.encode()).fullmatch
+_group = {name: number for number, name in enumerate(WRITTEN_FIELDS, 1)}
+_of_fill = [
+    _group[one] for one in ("exchange", "symbol", "trade_id", "quote", "price", "quantity", "side", "event_time")
+]
+_id, _time = _group["trade_id"], _group["event_time"]
 
 
 class TradeFill(NamedTuple):
@@ -215,15 +211,15 @@ def peek_identity(value: bytes) -> tuple[bytes, int, int] | None:
     None where the message does not look as the ingester writes it: it has to be decoded.
     """
     found = _written(value)
-    return None if found is None else (found[1], int(found[4]), int(found[9]))
+    return None if found is None else (value[: found.start(_id)], int(found[_id]), int(found[_time]))
 
 
 def read_fill(value: bytes) -> TradeFill | None:
     """Return what a count or a sample needs, from the bytes where the ingester wrote them; None: no raw trade."""
     found = _written(value)
     if found is not None:
-        _, exchange, symbol, trade_id, quote, price, quantity, side, event_time = (
-            part.decode() for part in found.groups()
+        exchange, symbol, trade_id, quote, price, quantity, side, event_time = (
+            part.decode() for part in found.group(*_of_fill)
         )
         notional = EXACT.multiply(Decimal(price), Decimal(quantity))
         usd = usd_via(quote) is not None

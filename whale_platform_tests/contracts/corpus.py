@@ -5,7 +5,7 @@ every reader leaves out. `EXPECTED` are the trades that they hold, in order.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -16,6 +16,10 @@ START_US = 1_723_118_400_000_000
 TRADE = Trade(
     "binance", "BTCUSDT", "BTC", "USDT", 7, Decimal("61837.63"), Decimal("0.00042"), "buy", START_US, START_US + 5_000
 )
+
+
+# What a byte of a message is replaced by: what means something to JSON, a number or a pattern, and what is no text.
+CHANGES = [*(bytes([one]) for one in b"\"'\\{}[]:,.-+01eEtn \n\r\x00\x01\x1f\x7f\x80"), "\u2028".encode()]
 
 
 class RawTradeCase(NamedTuple):
@@ -101,6 +105,10 @@ def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
         ("with nine decimals of which the last is a zero",
          dump(row | {"trade_id": 27, "price": "61837.630000000", "notional": "25.9718046"}),
          replace(TRADE, trade_id=27)),
+        ("with a brace in the order", dump(row | {"trade_id": 28, "taker_order_id": "a}b"}),
+         replace(TRADE, trade_id=28, taker_order_id="a}b")),
+        ("with an order without a name", dump(row | {"trade_id": 29, "taker_order_id": ""}),
+         replace(TRADE, trade_id=29, taker_order_id="")),
         ("with trailing zeros", dump(row | {"trade_id": 25, "price": "61837.63000"}), replace(TRADE, trade_id=25)),
     ]  # fmt: skip
 
@@ -152,7 +160,10 @@ def _broken(row: dict[str, Any]) -> list[tuple[str, bytes]]:
         ("with more after its end", whole + b"x"),
         ("twice", whole + whole),
         ("bytes that are no text", whole.replace(b"BTCUSDT", b"BTC\xff\xfe")),
+        ("separators", b"\x01".join(b"2 binance BTCUSDT 7 BTC USDT 61837.63 1 buy 1 1 live o".split())),
         ("single quotes", whole.replace(b'"', b"'")),
+        ("an id that begins with a zero", whole.replace(b'"trade_id":7', b'"trade_id":07')),
+        ("an order that looks like the end of an object", dump(row | {"taker_order_id": "a}{b"})),
     ]
     return [*spoilt, *((f"without {name}", value) for name, value in lacking), *bytes_]
 
@@ -170,5 +181,21 @@ def cases() -> list[RawTradeCase]:
     return out
 
 
+def change_bytes(value: bytes) -> Iterator[bytes]:
+    """Yield `value` with each byte deleted, replaced by each of CHANGES, and with each of them inserted before it."""
+    for place in range(len(value)):
+        before, after = value[:place], value[place + 1 :]
+        yield before + after
+        for change in CHANGES:
+            yield before + change + after
+            yield before + change + value[place:]
+
+
 RAW_TRADES = cases()
+# As the ingester writes them: every part that a pattern may take or leave.
+WRITTEN = [
+    dump(spell(replace(TRADE, dense=dense, taker_order_id=order)))
+    for spell in SPELLINGS.values()
+    for dense, order in ((True, None), (False, "b2-1"))
+]
 EXPECTED = [case.trade for case in RAW_TRADES if case.trade is not None]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.contracts.raw_trade import NAME_PATTERN, VERSION, decode_trade, encode_trade
+from whale_platform.contracts.raw_trade import VERSION, decode_trade, encode_trade
+from whale_platform.contracts.written_trade import NAME_PATTERN
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.trade import Trade, usd_via
 

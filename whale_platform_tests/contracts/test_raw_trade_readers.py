@@ -21,7 +21,14 @@ from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.maintenance import kafka_spool
 from whale_platform.reports.suggestions import collect_notionals
-from whale_platform_tests.contracts.corpus import EXPECTED, RAW_TRADES, START_US, RawTradeCase
+from whale_platform_tests.contracts.corpus import (
+    EXPECTED,
+    RAW_TRADES,
+    START_US,
+    WRITTEN,
+    RawTradeCase,
+    change_bytes,
+)
 from whale_platform_tests.lake.builders import captured
 
 VALUES = [case.value for case in RAW_TRADES]
@@ -63,6 +70,29 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
         assert case.value.startswith(raw_trade.build_symbol_prefixes(trade.exchange, trade.symbol))
         common = trade.symbol.isascii() and trade.price >= Decimal("1e-8")
         assert identity is not None or not common, "the fast look misses what the ingester writes"
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_message_that_is_nearly_written_is_peeked_at_as_it_is_decoded(written: bytes) -> None:
+    taken = 0
+    for value in change_bytes(written):
+        fill = raw_trade.read_fill(value)
+        identity = raw_trade.peek_identity(value)
+        taken += identity is not None
+        try:
+            trade = raw_trade.decode_trade(value)
+        except MessageFormatError:
+            assert (fill, identity) == (None, None), value
+            continue
+        assert fill is not None
+        assert (fill.exchange, fill.symbol, fill.trade_id, fill.side, fill.event_time) == (
+            *(trade.exchange, trade.symbol, trade.trade_id, trade.side, trade.event_time),
+        )
+        assert (Decimal(fill.price), Decimal(fill.quantity), fill.notional) == (
+            *(trade.price, trade.quantity, trade.notional),
+        )
+        assert identity is None or identity[1:] == (trade.trade_id, trade.event_time)
+    assert taken > 100, "most changes within a name are still a trade"
 
 
 def test_the_audit_counts_those_ids() -> None:

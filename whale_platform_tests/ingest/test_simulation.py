@@ -11,7 +11,7 @@ from whale_platform_tests.ingest.simulation import simulate
 
 FOUND = (  # failed once
     *(420466, 423107, 424194, 424238, 424524),  # a first id moved, a gap ended by a garbled trade
-    *(420591, 600533, 3003457, 4007289),  # a market began with a garbled id
+    *(420591, 600533, 3003457, 4007289, 7050109),  # a market began with a garbled id
     *(440145, 500474, 507032, 510184, 2006150),  # the last trade before the ids began again was garbled
     *(515391, 603493),  # a garbled id of a quarantined trade, and one that history had under another id
     *(625475, 1002571, 1008013),  # a kill between a row and its trades

@@ -17,6 +17,8 @@ MAX_UNCONFIRMED = 20_000  # trades held: some 20 MB
 LOW_TRADES = 3
 # Trades close to each other that begin a new symbol without history: two may be garbled alike.
 FIRST_TRADES = 3
+# Trades close to each other with which a new symbol begins where history did not answer and the lowest is not proven.
+UNANSWERED_TRADES = 50
 DISORDER_US = 1_000_000  # by which a trade may be later than one with a higher id
 REFUTING_TRADES = 2  # trades with a position after which those without one are given up
 MAX_RATE = 5_000  # trades a second of one symbol, for seconds on end: more than has been seen
@@ -92,8 +94,10 @@ class UnconfirmedTrades:
     def find_first_trades(self, trade: Trade) -> list[Trade] | None:
         """Return the first trades of a new symbol, `trade` among them; None where they do not prove each other.
 
-        The lowest must have the next id beside it, as its own may be garbled upwards. Fewer than `FIRST_TRADES` wait
-        for history, so a rare symbol waits for requests and not for trades.
+        The lowest must have the next id beside it, and none below, else its own may be garbled upwards: after 0, what
+        is shown as 3 before 4 may be 1, 2 or 3. Then history is to tell. Where it does not while `UNANSWERED_TRADES`
+        come, they begin with the first one that has the id after another one's. Fewer than `FIRST_TRADES` wait for
+        history too, so a rare symbol waits for requests and not for trades.
         """
         if trade.trade_id in self.held:
             return None
@@ -103,9 +107,13 @@ class UnconfirmedTrades:
             if is_in_order(one, trade) and one.trade_id not in self._disputed
         ]
         near = sorted([*near, trade], key=lambda one: one.trade_id)
-        while len(near) >= FIRST_TRADES and near[1].trade_id != near[0].trade_id + 1:
-            del near[0]
-        return near if len(near) >= FIRST_TRADES else None
+        follows = [index for index in range(1, len(near)) if near[index].trade_id == near[index - 1].trade_id + 1]
+        if len(near) >= FIRST_TRADES and follows[:1] == [1] and not self.count_low(near[0].trade_id):
+            return near
+        if len(near) < UNANSWERED_TRADES or not follows:
+            return None
+        first = near[follows[0] :]
+        return first if len(first) >= FIRST_TRADES and trade in first else None
 
     def find_trades_ahead(self, trade: Trade, next_id: int, top: int, newest_time: int) -> list[Trade] | None:
         """Return the trades far ahead that `trade` is the second one of; None where it may be garbled like the first.

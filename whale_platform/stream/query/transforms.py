@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from whale_platform.broker.naming import add_prefix
-from whale_platform.contracts import dead_letter, raw_trade, stream_position, trade_window, whale_alert
+from whale_platform.contracts import dead_letter, raw_trade, stream_position, trade_window, whale_alert, written_trade
 from whale_platform.domain.names import (
     DEAD_LETTERS,
     SINGLE_TRADE,
@@ -27,15 +27,16 @@ from whale_platform.domain.names import (
 )
 from whale_platform.domain.trade import PEGGED
 from whale_platform.stream.query.message_columns import build_json, build_struct
+from whale_platform.stream.query.message_fields import read_fields
 
 DECIMAL = "decimal(38,18)"
 THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # threshold_file.ThresholdCopy
 NARROW = "decimal(18,8)"
-LAKE_FIELDS = ("dense", "taker_order_id")  # which the lake alone reads
 NUMBERS = ("price", "quantity")
 NAMES = ("exchange", "symbol", "base", "quote", "source")
-JSON_OPTIONS = {"allowSingleQuotes": "false"}
-_NAMES_PATTERN = f"^{raw_trade.NAME_PATTERN}(\x01{raw_trade.NAME_PATTERN}){{{len(NAMES) - 1}}}$"  # each there, none odd
+_NAMES_PATTERN = (
+    f"^{written_trade.NAME_PATTERN}(\x01{written_trade.NAME_PATTERN}){{{len(NAMES) - 1}}}$"  # each there, none odd
+)
 
 POSITION_EVERY = 20  # offsets
 
@@ -50,18 +51,15 @@ def add_offsets(kafka: DataFrame) -> DataFrame:
 def parse_trades(kafka: DataFrame, kept: Sequence[str] = (), more_fields: Sequence[str] = ()) -> DataFrame:
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
 
-    `kept` names Kafka columns to keep, `more_fields` those of LAKE_FIELDS to read. Columns: the fields as they came,
-    `price_exact`, `quantity_exact`, `notional_exact`, `ts` (event time), `usd_via` and `good` (a raw trade, complete,
-    with numbers to compute with). Escapes are not part of the schema: without a backslash no name can hold a quote, and
-    `compute_windows` may write it out as it came. The JSON is parsed in a generator, which the optimizer leaves alone:
-    as a plain column it was pushed into every filter and parsed up to fifteen times.
+    `kept` and `more_fields`: see `read_fields`. Columns: the fields as they came but for `notional`, `price_exact`,
+    `quantity_exact`, `notional_exact`, `ts` (event time), `usd_via` and `good` (a raw trade, complete, with numbers to
+    compute with). Escapes are not part of the schema: without a backslash no name can hold a quote, and
+    `compute_windows` may write it out as it came. A message that is `written` passes every check by its pattern.
     """
-    text = F.col("value").cast("string")
-    schema = raw_trade.CONTRACT.spark_schema(set(LAKE_FIELDS) - set(more_fields))
-    parsed = kafka.select(text.alias("value"), *kept, F.inline_outer(F.array(F.from_json(text, schema, JSON_OPTIONS))))
+    fields, written = read_fields(kafka, kept, more_fields), F.col("written")
     narrow = {
         f"{name}_narrow": F.when(
-            F.col(name).rlike(_anchor_pattern(raw_trade.NARROW_PATTERN)), F.col(name).try_cast(NARROW)
+            written | F.col(name).rlike(_anchor_pattern(written_trade.NARROW_PATTERN)), F.col(name).try_cast(NARROW)
         )
         for name in NUMBERS
     }
@@ -80,9 +78,9 @@ def parse_trades(kafka: DataFrame, kept: Sequence[str] = (), more_fields: Sequen
         ~F.col("value").contains("\\"),
         F.col("value").endswith("}") & ~F.col("value").contains("}{"),  # the parser does not look behind the object
     )
-    good = F.coalesce(reduce(and_, checks, F.col("v").isin(*raw_trade.VERSIONS)), F.lit(False))
+    good = written | F.coalesce(reduce(and_, checks, F.col("v").isin(*raw_trade.VERSIONS)), F.lit(False))
     derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote")), "good": good}
-    return parsed.withColumns(narrow).withColumns(exact).withColumns(derived).drop(*narrow)
+    return fields.withColumns(narrow).withColumns(exact).withColumns(derived).drop(*narrow, "notional", "written")
 
 
 def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
@@ -214,7 +212,7 @@ def _anchor_pattern(pattern: str) -> str:
 
 def _parse_decimal(name: str) -> Column:
     """A decimal of the message; null where it is none that every reader takes."""
-    return F.when(F.col(name).rlike(_anchor_pattern(raw_trade.DECIMAL_PATTERN)), F.col(name).try_cast(DECIMAL))
+    return F.when(F.col(name).rlike(_anchor_pattern(written_trade.DECIMAL_PATTERN)), F.col(name).try_cast(DECIMAL))
 
 
 def _explain_refusal() -> Column:

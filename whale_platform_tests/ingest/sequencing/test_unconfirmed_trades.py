@@ -10,6 +10,7 @@ from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.gap_tracker import INLINE_MAX
 from whale_platform.ingest.sequencing.sequence_record import TradeConflict
 from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform.ingest.sequencing.unconfirmed_trades import CLOSE_IDS, UNANSWERED_TRADES
 from whale_platform_tests.ingest.builders import trade
 from whale_platform_tests.ingest.sequencing.sequences import feed, garbled, history, ids, restarted, wanted
 
@@ -43,15 +44,43 @@ def test_the_lowest_first_trade_may_be_garbled_unless_the_next_id_is_beside_it()
     sequencer = Sequencer()
     assert sequencer.add_live(garbled(1_000, 1_001)) == ()
     assert sequencer.judge(trade(1_005), None, 1, {1_001: trade(1_001)}) == (), "not the trade of that id"
-    assert feed(sequencer, 1_004, 1_005, 1_005) == []
-    assert feed(sequencer, 1_006) == [1_004, 1_005, 1_006] and sequencer.record.unproven == 1
+    assert feed(sequencer, 1_004, 1_005, 1_005, 1_006) == [], "1,004 may be 1,002 or 1,003"
+    known = {number: trade(number) for number in range(1_000, 1_007)}
+    assert ids(sequencer.judge(trade(1_006), None, 1, known)) == [1_004, 1_005, 1_006]
+    assert sequencer.record.unproven == 1
+
+
+def test_behind_a_hole_a_first_trade_may_be_garbled_although_the_next_id_is_beside_it() -> None:
+    """1,001 was shown as 1,003, which the exchange had left out, and began the symbol: 1,000 was forgotten for it."""
+    sequencer = Sequencer()
+    assert feed(sequencer, 1_000) == [] and sequencer.add_live(garbled(1_001, 1_003)) == ()
+    assert feed(sequencer, 1_004, 1_005, 1_006) == []
+    known = {number: trade(number) for number in (1_000, 1_001, 1_004, 1_005, 1_006)}
+    assert ids(sequencer.judge(trade(1_006), None, 1, known)) == [1_000]
+    assert wanted(sequencer) == BackfillRange(1_001, 1_003, "inline")
+    assert ids(sequencer.fill(wanted(sequencer), {1_001: trade(1_001)}, 1)) == [1_001, 1_004, 1_005, 1_006]
+    assert sequencer.record.unproven == 1
+
+
+@pytest.mark.parametrize("hole", [3, 150, 100_000])
+def test_without_history_a_symbol_begins_with_the_first_trade_that_follows_another(hole: int) -> None:
+    sequencer, first = Sequencer(), 1_000 + hole
+    feed(sequencer, 1_000)
+    sequencer.add_live(garbled(1_001, first))
+    waiting = UNANSWERED_TRADES - 1 - (hole < CLOSE_IDS)  # what is beside them counts too
+    assert feed(sequencer, *range(first + 1, first + waiting)) == []
+    begun = feed(sequencer, first + waiting, first + waiting + 1)
+    assert begun == [*range(first + 1, first + waiting + 2)]
+    assert sequencer.record.unproven == 2
 
 
 def test_no_symbol_begins_with_one_of_two_trades_of_one_id() -> None:
     sequencer = Sequencer()
     sequencer.add_live(garbled(1_000, 1_001))
-    assert feed(sequencer, 1_001, 1_002, 1_003) == [], "either may be the trade of 1,001"
-    assert feed(sequencer, 1_004) == [1_002, 1_003, 1_004] and sequencer.record.unproven == 2
+    assert feed(sequencer, 1_001, 1_002, 1_003, 1_004) == [], "either may be the trade of 1,001"
+    known = {number: trade(number) for number in range(1_000, 1_005)}
+    assert ids(sequencer.judge(trade(1_004), None, 1, known)) == [1_002, 1_003, 1_004]
+    assert sequencer.record.unproven == 2
 
 
 def test_a_garbled_pair_far_ahead_is_not_believed_and_history_can_say_that_it_is_right() -> None:
@@ -82,7 +111,9 @@ def test_two_ids_garbled_alike_do_not_stand_against_a_true_first_one() -> None:
     assert ids(sequencer.judge(trade(1_003), None, 1, {1_000: trade(1_000)})) == [1_000]
     assert sequencer.record.unproven == 2
     alone = Sequencer()
-    assert feed(alone, 1_000, 1_001_001, 1_002, 1_003, 1_004) == [1_002, 1_003, 1_004], "1,001 is missing"
+    assert feed(alone, 1_000, 1_001_001, 1_002, 1_003, 1_004) == [], "1,001 is missing"
+    known = {number: trade(number) for number in range(1_000, 1_005)}
+    assert ids(alone.judge(trade(1_004), None, 1, known)) == [1_000], "and is fetched before the others"
 
 
 @pytest.mark.parametrize("ahead", [2, 50, 9_000])

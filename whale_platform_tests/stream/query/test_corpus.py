@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from whale_platform.domain.trade import Trade
 from whale_platform.stream.lake_query.writer import select_lake_rows
-from whale_platform.stream.query import transforms
-from whale_platform_tests.contracts.corpus import EXPECTED, RAW_TRADES
+from whale_platform.stream.query import message_fields, transforms
+from whale_platform_tests.contracts.corpus import EXPECTED, RAW_TRADES, WRITTEN, change_bytes
 
 pytestmark = pytest.mark.server
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,6 +60,22 @@ def test_the_stream_takes_those_trades_and_makes_letters_of_the_others(spark: Sp
     assert len(letters) == len(RAW_TRADES) - len(EXPECTED)
     windows = transforms.compute_windows(trades, "10 minutes", "run-1").collect()
     assert sum(json.loads(row.value)["trade_count"] for row in windows) == len(EXPECTED)
+
+
+def test_a_message_that_is_cut_has_the_fields_that_are_parsed(spark: SparkSession) -> None:
+    """A blank before the object changes nothing but that the message is parsed."""
+    values = sorted({*(value for written in WRITTEN for value in (written, *change_bytes(written)))})
+    frames = [
+        spark.createDataFrame([(bytearray(before + value),) for value in values], "value binary")
+        for before in (b"", b" ")
+    ]
+    written = message_fields.read_fields(frames[0]).where("written").count()
+    assert written > 2_000 and message_fields.read_fields(frames[1]).where("written").count() == 0
+    cut, parsed = (
+        [tuple(row) for row in transforms.parse_trades(one, (), message_fields.LAKE_FIELDS).drop("value").collect()]
+        for one in frames
+    )
+    assert [(value, *rows) for value, *rows in zip(values, cut, parsed, strict=True) if rows[0] != rows[1]] == []
 
 
 def test_the_lake_query_writes_those_trades(spark: SparkSession, tmp_path: Path) -> None:

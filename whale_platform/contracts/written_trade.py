@@ -1,0 +1,29 @@
+"""How a raw trade looks as the ingester writes it: patterns of its texts and numbers, and of a whole message.
+
+Readers that meet millions of trades match the whole and take its parts as they stand; what does not match may still be
+a raw trade, and is decoded. What matches is one, with the values that decoding gives, so the pattern is narrower than
+the contract: ASCII, integers of up to 18 digits, numbers that fit decimal(18,8). Python and Java (Spark) read these
+patterns alike; who uses one adds the anchors. Nothing here fails.
+"""
+
+NAME_PATTERN = r'[^\x00-\x20"\\\[\]{}\ufffd]+'  # of exchange, symbol, base, quote and source
+DECIMAL_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,20}(?:[.][0-9]{1,18})?"  # positive, and fits Spark's decimal(38,18)
+NARROW_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,10}(?:[.][0-9]{1,8})?"  # fits decimal(18,8) as it is written
+_NAME = r"[!#-Z^-z|~]+"
+_INTEGER = "0|[1-9][0-9]{0,17}"
+_NUMBER = "[0-9.]+"
+_TEXT = r"[ !#-\[\]-z|~]+"
+# The groups of WRITTEN_PATTERN, in order; the last one may be without a match.
+WRITTEN_FIELDS = (
+    *("v", "exchange", "symbol", "trade_id", "base", "quote", "price", "quantity", "side"),
+    *("event_time", "received_time", "source", "taker_order_id"),
+)
+WRITTEN_PATTERN = (
+    rf'\{{"v":([12]),"exchange":"({_NAME})","symbol":"({_NAME})","trade_id":({_INTEGER}),'
+    rf'(?:"dense":(?:true|false),)?"base":"({_NAME})","quote":"({_NAME})","price":"({NARROW_PATTERN})",'
+    rf'"quantity":"({NARROW_PATTERN})",(?:"notional":"{_NUMBER}","notional_usd":(?:null|"{_NUMBER}"),'
+    rf'"usd_via":(?:null|"{_NAME}"),)?"side":"(buy|sell)","event_time":({_INTEGER}),'
+    rf'"received_time":({_INTEGER}),"source":"({_NAME})"(?:,"dense":false)?'
+    rf'(?:,"taker_order_id":(?:null|"({_TEXT})"))?\}}'
+)
+NOT_DENSE = '"dense":false'  # is in what matches where the ids are not dense, and only there
