@@ -1,5 +1,6 @@
 """The documents name what exists: pages, headings, files of this checkout, tests."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:whale_platform|whale_platform_tests|docs|deploy|\.ci)/[\w./-]*)")
 CODE = re.compile(r"```[\s\S]*?```")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def anchors(page: Path) -> set[str]:
@@ -39,3 +41,28 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_files_that_are_named_exist(page: Path) -> None:
     named = FILE.findall((ROOT / page).read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def names_in(file: Path) -> set[str]:
+    """What a module defines, methods as `Class.method`; of a script each word."""
+    text = file.read_text()
+    if file.suffix != ".py":
+        return set(re.findall(r"\w+", text))
+    found: set[str] = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign):
+            found.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+            methods = node.body if isinstance(node, ast.ClassDef) else []
+            found.update(f"{node.name}.{method.name}" for method in methods if isinstance(method, DEFINITIONS))
+    return found
+
+
+def test_the_steps_of_a_trade_s_way_exist() -> None:
+    page = (ROOT / "docs/developing/way-of-a-trade.md").read_text()
+    steps = re.findall(r"`([\w/-]+\.(?:py|js))`(?:\s+`([\w.]+)`)?", page)
+    assert len(steps) >= 40
+    package = ROOT / "whale_platform"
+    assert [file for file, _ in steps if not (package / file).exists()] == []
+    assert [(file, name) for file, name in steps if name and name not in names_in(package / file)] == []
