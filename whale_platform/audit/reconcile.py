@@ -155,12 +155,16 @@ def list_id_spans(places: SystemCounts) -> dict[tuple[str, str], tuple[int, int]
 
 
 def _reconcile_market(places: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]:
+    # 1. The ids of each hour, from Kafka and the lake; Postgres has but counts.
     hours = [_Hour(places, key) for key in keys]
     kafka, lake = IdRanges(), IdRanges()
     for hour in hours:
+        # 2. What a place has twice, in this hour or from an earlier one.
         for place, known, held in ((KAFKA, kafka, hour.kafka), (LAKE, lake, hour.lake)):
             _add_count(hour.line.doubled, place, held.doubled + sum(known.add(*run) for run in held.ids))
+        # 3. What a place that owes the hour lacks of what any has.
         hour.compare(places, bool(kafka.count and hour.ids.count and kafka.first <= hour.ids.first))
+    # 4. The ids that are nowhere, each by the hour that holds the id after it.
     ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
     left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
     anywhere = kafka.union(lake)
@@ -168,11 +172,14 @@ def _reconcile_market(places: SystemCounts, keys: list[MarketHour]) -> Iterator[
     gaps = IdRanges(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
     known = anywhere.union(gaps, beyond)
     holes = _group_gaps_by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
-    elsewhere = 0  # ids that only Postgres has counted: missing in the other systems, but no gaps
+    elsewhere = 0
     for number, hour in enumerate(hours):
+        # 5. What only Postgres has counted: trades counted twice, or ids that the other places lack.
         elsewhere += hour.count_only_in_postgres(known)
+        # 6. The ledger explains the ids that are nowhere; an import's edge does, too.
         for first, last in holes.get(number, ()):
             _explain_gap(hour.line, ledger, left, first, last, hours)
+        # 7. Ids that Postgres has counted are missing in the others (5) and no gaps.
         credit = min(elsewhere, hour.line.unexplained)
         hour.line.unexplained, elsewhere = hour.line.unexplained - credit, elsewhere - credit
         hour.line.repaired = sum(hour.ids.count_within(gap.first_id, gap.last_id) for gap in ledger)
