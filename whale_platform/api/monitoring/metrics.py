@@ -57,7 +57,7 @@ _OF_AN_EXCHANGE = (
     ),
     ("symbols", GaugeMetricFamily, "whale_exchange_symbols", 1, "Symbols it is asked for."),
 )
-_OF_CLIENTS = {  # by the names that `PushApp.numbers` and `ConnectionRegistry.numbers` give them
+_OF_CLIENTS = {  # by the names that `PushApp.read_metrics` and `ConnectionRegistry.read_metrics` give them
     "live_clients": "Clients of the live push.",
     "live_refused_total": "Clients of the live push that were too many.",
     "live_dropped_total": "Clients of the live push that were too slow.",

@@ -103,13 +103,13 @@ class HistoryIntake:
             return None
 
     def start_epoch(self, symbol: str, first: Trade, newest_id: int) -> None:
-        """The ids of `symbol` began again; see `Sequencer.begin_epoch`."""
+        """The ids of `symbol` began again; see `Sequencer.start_epoch`."""
         with self._work:
             line = self._lines[symbol]
             line.publish(line.sequencer.start_epoch(first, newest_id, time.time_ns() // 1000))
 
     def continue_epoch(self, symbol: str) -> None:
-        """The ids of `symbol` did not begin again; see `Sequencer.goes_on`."""
+        """The ids of `symbol` did not begin again; see `Sequencer.continue_epoch`."""
         with self._work:
             line = self._lines[symbol]
             line.publish(line.sequencer.continue_epoch(time.time_ns() // 1000))
@@ -140,7 +140,7 @@ class HistoryIntake:
     ) -> bool:
         """History's answer for `id_range`: its ids that are not in `trades` are proven absent, or outside `reach`.
 
-        `surely`: see `PendingTrades.refuted_by`. Returns False where it proves nothing and the range is still wanted.
+        `surely`: see `PendingTrades.refute_by_history`. Returns False where it proves nothing and the range is wanted.
         """
         monotonic_us = time.monotonic_ns() // 1000
         with self._work:

@@ -90,7 +90,7 @@ class GapTracker:
     ) -> Sequence[Trade]:
         """History's answer for `id_range`: its ids that are not in `page` are absent; outside `reach`, beyond history.
 
-        `around`: all that the answer had, beyond the range too; `surely`: see `PendingTrades.refuted_by`.
+        `around`: all that the answer had, beyond the range too; `surely`: see `PendingTrades.refute_by_history`.
         """
         # 1. The range is of a background gap, also where that blocked when the range was requested.
         gap = self.background.find(id_range)

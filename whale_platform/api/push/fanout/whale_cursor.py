@@ -35,7 +35,7 @@ class WhaleCursor:
 
 
 def parse_cursor(text: str) -> WhaleCursor:
-    """The inverse of `WhaleCursor.text`. Raises InvalidCursorError."""
+    """The inverse of `WhaleCursor.format_text`. Raises InvalidCursorError."""
     if len(text) > MAX_TEXT:
         raise InvalidCursorError("the cursor is too long")
     try:
