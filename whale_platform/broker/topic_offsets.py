@@ -50,6 +50,9 @@ class TopicOffsets:
 
 def _await_offset(answer: "Future[Any]") -> int:
     try:
-        return int(answer.result(TIMEOUT_S + 1).offset)
+        offset = int(answer.result(TIMEOUT_S + 1).offset)
     except FutureTimeout:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
+    if offset < 0:  # the client's sign for an answer without one, which a consumer can't be assigned
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    return offset

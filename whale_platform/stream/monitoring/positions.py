@@ -148,9 +148,9 @@ class TopicProbe:
             return []
         out: list[KafkaRecord] = []
         left = set(starts)
-        self._reader.assign({(topic, part): start for part, start in starts.items()})
         deadline = time.monotonic() + (READ_S if wait_s is None else wait_s)
         with suppress(OffsetExpiredError, BrokerError):
+            self._reader.assign({(topic, part): start for part, start in starts.items()})
             while left and (most is None or len(out) < most) and time.monotonic() < deadline:
                 for record in self._reader.poll(MAX_READ, 0.1):
                     if record.offset < ranges[record.partition][1]:

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stream.monitoring.lag import (
     UNKNOWN_LAG,
     EmitRate,
@@ -11,6 +12,7 @@ from whale_platform.stream.monitoring.lag import (
     find_largest_lag,
     measure_lag,
 )
+from whale_platform.stream.monitoring.positions import TopicProbe
 
 
 def never(part: int, offset: int) -> float | None:
@@ -85,3 +87,9 @@ def test_the_rate_is_of_the_last_half_minute() -> None:
     assert [rate.update(second, second * 10) for second in range(1, 100)] == [10.0] * 99
     assert rate.update(130, 990) == 0.0
     assert rate.update(131, 5) is None, "begun anew"
+
+
+def test_an_offset_that_can_t_be_assigned_is_unknown_and_ends_nothing() -> None:
+    probe = TopicProbe(KafkaCluster("127.0.0.1:1"), "run")
+    assert probe.trade_age_s(0, -5) is None
+    probe.close()
