@@ -34,9 +34,16 @@ class S3Server:
         self.create_bucket(BUCKET)
 
     def create_bucket(self, name: str) -> None:
+        self._put(name)
+
+    def mark_folder(self, name: str) -> None:
+        """Write the empty object by which Hadoop marks a folder of the bucket."""
+        self._put(f"{BUCKET}/{name}/")
+
+    def _put(self, path: str) -> None:
         credential = f"Credential={KEY}/20260101/us-east-1/s3/aws4_request"
         login = {"Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=none"}
-        httpx.put(f"{self.endpoint}/{name}", headers=login).raise_for_status()
+        httpx.put(f"{self.endpoint}/{path}", headers=login).raise_for_status()
 
     def environment(self, prefix: str) -> dict[str, str]:
         """The settings by which everything shared lies in `prefix` of the bucket."""

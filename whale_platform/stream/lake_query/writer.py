@@ -65,8 +65,10 @@ class LakeWriter:
         here, offset = F.col("topic_partition"), F.col("topic_offset")
         old = reduce(or_, [(here == part) & (offset < place) for part, place in known.items()], F.lit(False))
         fresh = select_lake_rows(batch).where(~old).coalesce(self.files)
-        writer = fresh.sortWithinPartitions("date", "hour", *IDENTITY).write
-        writer.partitionBy("date", "hour").options(**WRITE_OPTIONS).parquet(folders.spark_path(folder))
+        writer = fresh.sortWithinPartitions("date", "hour", *IDENTITY).write.partitionBy("date", "hour")
+        # Overwrites nothing but the empty object by which an interrupted batch marks the folder in an object store:
+        # Hadoop writes it when the batch is aborted, and only Hadoop can delete it.
+        writer.mode("overwrite").options(**WRITE_OPTIONS).parquet(folders.spark_path(folder))
 
 
 def select_lake_rows(kafka: DataFrame) -> DataFrame:
