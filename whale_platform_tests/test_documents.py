@@ -2,6 +2,8 @@
 
 import ast
 import re
+import tokenize
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,31 @@ def test_the_steps_of_a_trade_s_way_exist() -> None:
     package = ROOT / "whale_platform"
     assert [file for file, _ in steps if not (package / file).exists()] == []
     assert [(file, name) for file, name in steps if name and name not in names_in(package / file)] == []
+
+
+def code_names(source: str) -> set[str]:
+    """The names in the code of a class, its bases among them, without its texts and comments."""
+    tokens = tokenize.generate_tokens(StringIO(source).readline)
+    return {token.string for token in tokens if token.type == tokenize.NAME}
+
+
+def test_the_members_that_comments_name_exist() -> None:
+    """`Class.member` of the package, wherever its code speaks of one."""
+    texts = {file.relative_to(ROOT): file.read_text() for file in sorted((ROOT / "whale_platform").rglob("*.py"))}
+    names: dict[str, set[str]] = {}
+    bases: dict[str, list[str]] = {}
+    for text in texts.values():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                names[node.name] = code_names(ast.get_source_segment(text, node) or "")
+                bases[node.name] = [ast.unparse(base) for base in node.bases]
+
+    def has(owner: str, name: str) -> bool:
+        """A base of another package may have it."""
+        if owner not in names or name in names[owner]:
+            return True
+        return any(has(base, name) for base in bases[owner] if base not in ("NamedTuple", "Protocol"))
+
+    spoken = [(file, *found) for file, text in texts.items() for found in re.findall(r"`([A-Z]\w+)\.(\w+)", text)]
+    assert len(spoken) > 15
+    assert [f"{file}: {owner}.{name}" for file, owner, name in spoken if not has(owner, name)] == []

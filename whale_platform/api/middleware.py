@@ -53,7 +53,7 @@ class EdgeMiddleware:
         name = (self._parts.keys.name_of(_read_key(headers)) or "") if self._parts.keys.has_keys else ""
         scope[KEY_NAME] = name
         page = is_dashboard_path(scope["path"])
-        wait = self._limiter.acquire_or_wait_s(f"key {name}" if name else _read_client_address(scope))
+        wait = self._limiter.try_acquire_s(f"key {name}" if name else _read_client_address(scope))
         if wait > 0:
             text = f"too many requests: ask again in {ceil(wait)} s, or have WHALE_API_RATE raised"
             return ApiProblemError(429, text, {"Retry-After": str(ceil(wait))})

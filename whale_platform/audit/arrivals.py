@@ -33,7 +33,8 @@ PartitionOffsets = dict[int, int]  # {partition: next offset}
 
 @dataclass(frozen=True, slots=True)
 class ReachedOffsets:
-    """read: the raw offsets up to which each place is known to have the trades; stored: what the sink has not yet.
+    """read: the raw offsets up to which each place is known to have the trades; unstored: what the sink
+    has not stored yet.
 
     behind: messages that each part has not read yet, None where nobody knows.
     """

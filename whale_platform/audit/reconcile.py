@@ -178,7 +178,7 @@ def _reconcile_market(places: SystemCounts, keys: list[MarketHour]) -> Iterator[
         elsewhere += hour.count_only_in_postgres(known)
         # 6. The ledger explains the ids that are nowhere; an import's edge does, too.
         for first, last in holes.get(number, ()):
-            _explain_gap(hour.line, ledger, left, first, last, hours)
+            _add_gap(hour.line, ledger, left, first, last, hours)
         # 7. Ids that Postgres has counted are missing in the others (5) and no gaps.
         credit = min(elsewhere, hour.line.unexplained)
         hour.line.unexplained, elsewhere = hour.line.unexplained - credit, elsewhere - credit
@@ -258,7 +258,7 @@ def _group_gaps_by_hour(ids: IdRanges, hours: list[_Hour], beyond: IdRanges) -> 
     return found
 
 
-def _explain_gap(
+def _add_gap(
     line: AuditLine, ledger: list[LedgerGap], left: dict[int, int], first: int, last: int, hours: list[_Hour]
 ) -> None:
     size = last - first + 1

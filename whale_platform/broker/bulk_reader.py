@@ -40,7 +40,7 @@ class TopicSpan:
 
 
 def measure_span(bootstrap: KafkaCluster, topic: str, from_ms: int) -> TopicSpan:
-    """The span of `topic`; `places`: {partition: (first offset from `from_ms` on, end)}, 0 ms: all. BrokerError."""
+    """The span of `topic`, from `from_ms` on (0 ms: all of it). Raises BrokerError."""
     if not is_reachable(bootstrap, TIMEOUT_S):
         raise BrokerError(explain_unavailable(bootstrap))
     reader = TopicReader(bootstrap, "whale-bulk")
@@ -60,7 +60,7 @@ def measure_span(bootstrap: KafkaCluster, topic: str, from_ms: int) -> TopicSpan
 def read_values(
     bootstrap: KafkaCluster, topic: str, span: TopicSpan, kind: Callable[[int, int, int], Kind]
 ) -> Iterator[tuple[Kind, list[bytes]]]:
-    """The messages of `span.places` in batches: (`kind(partition, offset, ms when sent)`, values). BrokerError."""
+    """The messages of `span` in batches: (`kind(partition, offset, ms when sent)`, values). Raises BrokerError."""
     reading = create_consumer(bootstrap, "whale-bulk", 100)
     try:
         for partition, (place, end) in span.offset_ranges.items():

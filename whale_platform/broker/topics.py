@@ -183,7 +183,7 @@ def describe_topics(bootstrap: KafkaCluster, names: list[str]) -> dict[str, Topi
 
 
 def is_reachable(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: KafkaAdmin | None = None) -> bool:
-    """Whether a broker answers a metadata request; `connection_errors.absence` says why not.
+    """Whether a broker answers a metadata request; `connection_errors.explain_unavailable` says why not.
 
     It is asked by `client`, where there is one that is kept for this.
     """

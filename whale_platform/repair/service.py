@@ -39,7 +39,7 @@ ASK_S, POLL_S = 5.0, 0.5
 
 
 class WorkHold:
-    """What keeps due work waiting: for `overload.MOST_S` at most from the first time that it did."""
+    """What keeps due work waiting: for `overload.LONGEST_WAIT_S` at most from the first time that it did."""
 
     def __init__(self, home: Path) -> None:
         self._home = home

@@ -24,7 +24,7 @@ class TopicIdentity:
 
 @dataclass(slots=True)
 class ResumePlan:
-    """places: first offset to read, by (topic, partition). changed: what must be stored first. notes: for the log."""
+    """offsets: first offset to read, by (topic, partition). changed: what must be stored first. notes: for the log."""
 
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     changed: dict[tuple[str, int], StoredOffset] = field(default_factory=dict)

@@ -41,7 +41,7 @@ def recompute_windows(session: SparkSession, root: Folder, paths: Sequence[str],
 def recompute_whales(
     session: SparkSession, root: Folder, paths: Sequence[str], thresholds: Sequence[ThresholdPeriod], run_id: str
 ) -> Iterator[bytes]:
-    """The values of `whale_alerts` messages. `thresholds`: what held when, oldest first (`stores.thresholds.by_time`).
+    """The values of `whale_alerts` messages. `thresholds`: what held when, oldest first.
 
     A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
     """

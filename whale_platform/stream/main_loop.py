@@ -1,7 +1,7 @@
 """What runs when, and what is reported of it: whales first, then windows, then the lake, warm-ups last.
 
 Once a second the loop asks the JVM little, the broker two small questions, and tells the heartbeat. It goes round only
-while the JVM answers, and says so by `context.progress`, so a driver that hangs is seen by whoever watches it.
+while the JVM answers, and says so by `context.record_progress`, so a driver that hangs is seen by whoever watches it.
 """
 
 import contextlib

@@ -49,7 +49,7 @@ class Supervisor:
     """Supervises `specs` (in start order; stopped in reverse) for one home.
 
     `about` is published as it is. `name`: another one where each service has a supervisor of its own, as in a
-    container (`published.part_of`). Raises ValueError where a need is not named before its user.
+    container (`own_supervisor_name`). Raises ValueError where a need is not named before its user.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ def list_ports(settings: Settings) -> dict[str, int]:
 
 
 def build_specs(settings: Settings) -> list[ServiceSpec]:
-    """Every service of these settings. Raises what `java_environment` raises where there is no Java."""
+    """Every service of these settings. Raises what `build_java_environment` raises where there is no Java."""
     env = settings.environment()
     with_java = {**env, **java.build_java_environment(settings.tools)}
     out: list[ServiceSpec] = []

@@ -182,6 +182,7 @@ def test_the_image_sets_up_all_that_its_parts_use() -> None:
     assert all((ROOT / name).exists() for name in copied)
     code = [line for line in image.splitlines() if line == "COPY --chown=whale whale_platform whale_platform"]
     assert len(code) == 1 and image.index(code[0]) > image.index("COPY --from=packages"), "the code comes last"
+    assert "JAVA_HOME=/app/.whale/tools/java" in image and "WHALE_TOOLS=/app/.whale/tools" in image
     final = image[image.index("useradd") :]
     assert len(COPIED.findall(final)) == final.count("--chown=whale") == 2, "else umask 077 makes it unreadable"
 

@@ -1,4 +1,4 @@
-"""Every service of the compose file, run without an engine: healthy in the file's order, every trade once, no remains.
+"""The profiles platform and simulator, run without an engine: healthy in order, every trade once, and no remains.
 
 What Docker would do, `native` does with the kernel's own means; it needs root, and skips, saying so, where namespaces
 are not permitted. The engine itself, and builds from registries, are tried by `test_docker_engine.py` alone.

@@ -26,8 +26,9 @@ class AppDependencies:
     """Raises KeyFileError where the home's keys can't be read.
 
     open_without_keys: whether anybody may ask while there is no key at all; local_only: whether only this machine can
-    reach it. worker: for what Postgres answers; slow: for what Kafka is searched for; watch: for /health and /metrics.
-    Each thread that asks Postgres finds a connection: the pool has one for each.
+    reach it. Threads: `table_threads` for what Postgres answers, `kafka_threads` for what Kafka is searched for,
+    `monitoring_threads` for /health and /metrics. Each thread that asks Postgres finds a connection: the pool has one
+    for each.
     """
 
     settings: Settings

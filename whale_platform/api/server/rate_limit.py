@@ -18,7 +18,7 @@ class RequestRateLimiter:
         self._rate, self._room, self._clock = rate, max(rate, 1.0), clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def acquire_or_wait_s(self, client: str) -> float:
+    def try_acquire_s(self, client: str) -> float:
         """0 where the client may ask now, which is counted; else the seconds until it may."""
         now = self._clock()
         tokens, then = self._buckets.pop(client, (self._room, now))

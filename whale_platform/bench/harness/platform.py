@@ -59,7 +59,7 @@ class Platform:
         self.run_command("up", "--detach", *words, timeout=3600)
 
     def stop(self) -> None:
-        """`stop`, whatever state it is in."""
+        """`down`, whatever state it is in."""
         self.run_command("down", check=False)
 
     def status(self) -> dict[str, Any]:

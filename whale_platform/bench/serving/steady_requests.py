@@ -2,7 +2,7 @@
 
 Requests are due at fixed times over kept-open connections; a latency counts from when its request was due, so a server
 that pauses pays for all that would have been sent meanwhile (no coordinated omission), and so does this process where
-it gets no processor; from_sent_ms counts as most tools do. Prints JSON: `bench.samples`.
+it gets no processor; from_sent_ms counts as most tools do. Prints JSON: `bench.harness`.
 """
 
 import asyncio

@@ -82,7 +82,7 @@ class HistoryIntake:
             return sequencer.next_id - 1 - sequencer.base
 
     def find_first_ids(self, newest: Trade) -> IdRange | None:
-        """What history must have for a new symbol to begin with; see `Sequencer.first_ids`."""
+        """What history must have for a new symbol to begin with; see `Sequencer.find_first_ids`."""
         with self._work:
             return self._lines[newest.symbol].sequencer.find_first_ids(newest)
 
@@ -119,7 +119,9 @@ class HistoryIntake:
         with self._work:
             sequencer = self._lines[symbol].sequencer
             below = page.get(id_range.first_id - 1)
-            return sequencer.next_id == id_range.first_id + sequencer.base and sequencer.is_continued_by(below) is True
+            return (
+                sequencer.next_id == id_range.first_id + sequencer.base and sequencer.check_continuation(below) is True
+            )
 
     def give_up(self, symbol: str, id_range: BackfillRange, last_id: int, note: str) -> None:
         """Leave what a background gap lacks from the start of `id_range` to the exchange's `last_id`."""

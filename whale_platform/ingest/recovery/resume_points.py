@@ -118,7 +118,7 @@ def _count_late(row: SequenceGap, tail: SymbolTail) -> SequenceGap:
         return row
     row = row.copy()
     for trade_id in late:
-        row.count_arrival(trade_id)
+        row.record_arrival(trade_id)
     if row.closed_time is not None:
         row.close(row.closed_time)
     return row

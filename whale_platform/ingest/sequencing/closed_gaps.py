@@ -43,9 +43,9 @@ class ClosedGaps:
         """Return the gaps that `trade_id` lies in: those of `unclosed` first, then the newest closed ones."""
         return [gap for gap in (*unclosed, *reversed(self._gaps)) if gap.first_id <= trade_id <= gap.last_id]
 
-    def count_late_trade(self, gap: SequenceGap, trade: Trade) -> bool:
+    def record_late_trade(self, gap: SequenceGap, trade: Trade) -> bool:
         """Count `trade` in the row of `gap` as published after all; False where its id was none that was passed."""
-        if not gap.count_arrival(trade.trade_id):
+        if not gap.record_arrival(trade.trade_id):
             return False
         if gap.state != "open":
             gap.close(trade.received_time)

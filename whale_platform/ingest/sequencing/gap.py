@@ -62,7 +62,7 @@ class SequenceGap:
         else:
             self.add_beyond(trade_id, trade_id)
 
-    def count_arrival(self, trade_id: int) -> bool:
+    def record_arrival(self, trade_id: int) -> bool:
         """Count an id that was not published as published; False where it is none of those."""
         if not any(_remove_id(ranges, trade_id) for ranges in (self.absent, self.kept, self.beyond)):
             return False

@@ -39,7 +39,7 @@ class LateTrades:
         for gap in self._closed.find_covering(number, unclosed):
             if self._refuse_if_too_late(trade, gap.until):
                 return ()
-            if self._closed.count_late_trade(gap, trade):
+            if self._closed.record_late_trade(gap, trade):
                 return (trade,)
         # 3. No gap accounts for it: it was published, or lies below all that this symbol began with.
         if number < self.floor and epoch_of(number) == epoch_of(self.floor):

@@ -49,7 +49,7 @@ class PositionJudge(GapTracker):
         self._late = LateTrades(self.record, self.background, self._closed, floor)
         self._before = -1
 
-    def is_continued_by(self, same_id: Trade | None) -> bool | None:
+    def check_continuation(self, same_id: Trade | None) -> bool | None:
         """Whether `same_id`, which history has under the id published last, is that trade; None where nobody knows."""
         if same_id is None or self.next_id is None:
             return None
@@ -85,7 +85,7 @@ class PositionJudge(GapTracker):
             return self._start_sequence(known) if known else ()
         low = self.unconfirmed.list_low(self.next_id)
         if len(low) >= LOW_TRADES:
-            if not self.is_continued_by(same_id):
+            if not self.check_continuation(same_id):
                 return ()
             self.unconfirmed.remove(low)
             self._refuse_trades(low)

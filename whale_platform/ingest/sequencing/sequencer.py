@@ -88,7 +88,7 @@ class Sequencer(PositionJudge):
         if newest.trade_id < self.next_id - 1:
             return True
         low = sum(one.trade_id <= newest.trade_id + NEAR_IDS for one in self.unconfirmed.list_low(self.next_id))
-        return low >= LOW_TRADES and self.is_continued_by(same_id) is False
+        return low >= LOW_TRADES and self.check_continuation(same_id) is False
 
     def continue_epoch(self, now_us: int) -> Sequence[Trade]:
         """History has trades of before and after the one published last: the ids go on, and that one's was wrong."""
@@ -213,7 +213,7 @@ class Sequencer(PositionJudge):
         if quarantined_us > self.newest_time and quarantined_us // 1000 != trade.event_time // 1000:
             return self._hold_unconfirmed(trade)
         for gap in self._closed.find_covering(number, (self.blocking_gap,) if self.blocking_gap else ()):
-            if self._closed.count_late_trade(gap, trade):
+            if self._closed.record_late_trade(gap, trade):
                 self._blank = (number + 1, self._blank[1])
                 self.newest_time = trade.event_time
                 self._recent.add(trade)

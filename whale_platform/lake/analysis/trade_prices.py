@@ -69,11 +69,11 @@ def find_prices(root: Folder, trades: Iterable[TimedTradeKey]) -> dict[tuple[str
     files = table.list_files(table.open_table(root)) if asked else []
     with engine.connect(root) as connection:
         for _, some in groupby(asked, lambda one: one[3].replace(minute=0, second=0, microsecond=0)):
-            _find_prices_of_hour(connection, root, files, list(some), found)
+            _add_prices_of_hour(connection, root, files, list(some), found)
     return found
 
 
-def _find_prices_of_hour(
+def _add_prices_of_hour(
     connection: duckdb.DuckDBPyConnection,
     root: Folder,
     files: Sequence[LakeFile],

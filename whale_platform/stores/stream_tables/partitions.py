@@ -2,7 +2,7 @@
 
 Replayed trades are years old, so any day may be asked for. There is no default partition: a row that strays into one
 blocks making its real partition later. The work is done by functions of the tables' owner (migration 0005), so that
-nobody else needs the right to alter tables. Raises psycopg2's errors; call it inside `translated()`.
+nobody else needs the right to alter tables. Raises psycopg2's errors; call it inside `translate_errors()`.
 """
 
 from collections.abc import Iterable

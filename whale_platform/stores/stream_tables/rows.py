@@ -30,7 +30,7 @@ class RejectedMessage(NamedTuple):
 class SinkBatch:
     """What one transaction writes: rows by primary key with their origins, and the moves of the offsets.
 
-    moves: {(topic, partition): (expected offset, next offset)}.
+    offset_moves: {(topic, partition): (expected offset, next offset)}.
     """
 
     windows: dict[tuple[str, str, datetime], tuple[WindowRow, MessageRef]] = field(default_factory=dict)

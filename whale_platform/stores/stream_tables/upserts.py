@@ -5,7 +5,7 @@ is taken only where a value differs (a corrected stream run), so `run_id` names 
 recomputation from the lake wrote (`recomputed_hours.py`) has authority: the stream changes it only with more trades,
 and with more than it had when it was overruled. Whales: the first detection stays, and one that was taken back stays
 away. Gaps: the later message stays, whatever its clock said. Functions return how many rows were inserted or changed
-and raise psycopg2's errors; call them inside `translated()`. A statement must not hold one key twice.
+and raise psycopg2's errors; call them inside `translate_errors()`. A statement must not hold one key twice.
 """
 
 from collections.abc import Sequence

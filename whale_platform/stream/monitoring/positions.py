@@ -181,7 +181,7 @@ class JmxConsumers:
         """
         found: dict[str, dict[int, int]] = {}
         if time.monotonic() - self._named >= NAMES_EVERY_S or {one[0] for one in self._beans} != set(queries):
-            self._find_beans(queries)
+            self._refresh_beans(queries)
         for query, part, bean in self._beans:
             try:
                 lead = float(self._server.getAttribute(bean, "records-lead"))
@@ -197,7 +197,7 @@ class JmxConsumers:
         """Whether tasks of that query have opened a consumer."""
         return bool(self._server.queryNames(self._build_pattern(query, ""), None).size())
 
-    def _find_beans(self, queries: Collection[str]) -> None:
+    def _refresh_beans(self, queries: Collection[str]) -> None:
         self._beans, self._named = [], time.monotonic()
         for query in queries:
             for name in self._server.queryNames(self._build_pattern(query, "topic=*,partition=*,"), None):

@@ -52,7 +52,7 @@ def list_working_parts(home: Path) -> list[str]:
 
 
 def changes_path(home: Path, supervisor: str = SUPERVISOR) -> Path:
-    """The file with the last changes of every service: see `changes.Changes`."""
+    """The file with the last changes of every service: see `state_changes.StateChanges`."""
     return home / "run" / f"changes{supervisor.removeprefix(SUPERVISOR)}.json"
 
 

@@ -44,7 +44,7 @@ class Topic:
         return found
 
     async def read_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
-        """See `follow.Past`; gives three at most."""
+        """See `WhaleHistory`; gives three at most."""
         self.asked += 1
         self._maybe_away()
         if start < self.low[partition]:
@@ -52,7 +52,7 @@ class Topic:
         return self.partitions[partition][start : min(end, start + 3)]
 
     async def read_tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
-        """See `follow.Past`."""
+        """See `WhaleHistory`."""
         self._maybe_away()
         stored = {one.whale.key: one.whale for part in self.partitions.values() for one in part if one.whale}
         out = sorted((one for one in stored.values() if one.time_ms >= since_ms), key=lambda one: one.time_ms)

@@ -53,7 +53,7 @@ class LiveProcess:
         raise RuntimeError(f"the live server did not start:\n{self.log.read_text()[-2000:]}")
 
     def numbers(self) -> dict[str, int]:
-        """`Live.numbers`."""
+        """`PushApp.read_metrics`."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/numbers", timeout=300) as answer:
             return dict(json.loads(answer.read()))
 

@@ -8,7 +8,8 @@ from playwright.sync_api import Browser
 
 from whale_platform.bench.harness.platform import Platform
 from whale_platform.exchanges.registry import EXCHANGES
-from whale_platform.settings import Settings
+from whale_platform.settings import WORKERS, Settings
+from whale_platform.supervision.control import service_commands
 from whale_platform_tests.e2e.browser import launched
 from whale_platform_tests.support.proxies import PROXIES
 
@@ -19,16 +20,31 @@ def settings_of(platform: Platform) -> Settings:
     return Settings.model_validate({"home": home, "postgres_port": platform.env["WHALE_POSTGRES_PORT"]})
 
 
+START = ("--source", "simulator", "--rate", "100")
+
+
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """At 100 trades a second of all exchanges; the threshold is low."""
     settings = {"WHALE_THRESHOLD_USD": "20000", "WHALE_EXCHANGES": ",".join(EXCHANGES), **PROXIES}
     made = Platform(tmp_path_factory.mktemp("platform"), settings)
     try:
-        made.start("--source", "simulator", "--rate", "100")
+        made.start(*START)
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+def restored(platform: Platform) -> Iterator[None]:
+    """For a test that stops a part of the platform: afterwards all of it runs, also where the test failed."""
+    yield
+    if not platform.status()["running"]:
+        platform.start(*START)
+    now = platform.status()
+    for service in WORKERS:
+        if now["services"][service]["state"] == "stopped":
+            service_commands.complete_command(service_commands.start_service(Path(now["home"]), service, "the tests"))
 
 
 @pytest.fixture(scope="package")

@@ -89,8 +89,8 @@ def test_a_garbled_id_below_the_first_of_the_new_ones_is_told_by_its_time() -> N
 def test_an_epoch_takes_more_than_a_trade_published_under_a_wrong_id() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
-    assert sequencer.is_continued_by(trade(2)) and sequencer.is_continued_by(None) is None
-    assert sequencer.is_continued_by(replace(trade(2), price=trade(2).price + 1)) is False
+    assert sequencer.check_continuation(trade(2)) and sequencer.check_continuation(None) is None
+    assert sequencer.check_continuation(replace(trade(2), price=trade(2).price + 1)) is False
     later = [replace(one, event_time=one.event_time + 10_000_000) for one in map(trade, range(3))]
     for one in (later[0], replace(later[1], price=later[0].price), replace(later[2], price=later[0].price)):
         sequencer.add_live(one)

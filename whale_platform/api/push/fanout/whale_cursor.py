@@ -19,7 +19,7 @@ _form = re.compile(r"1\.([A-Za-z0-9+/=_-]{0,64})\.([0-9]{1,15})\.((?:[0-9]{1,5}:
 
 @dataclass(frozen=True, slots=True)
 class WhaleCursor:
-    """topic: the Kafka id of topic `whale_alerts`; time_ms: Kafka time of the last whale; places: next offsets.
+    """topic: the Kafka id of topic `whale_alerts`; time_ms: Kafka time of the last whale; offsets: the next ones.
 
     A partition without a place is read from its first offset: it was added after the cursor was made.
     """

@@ -15,6 +15,7 @@ from whale_platform.settings import ROOT
 from whale_platform_tests.e2e.running.conftest import settings_of
 from whale_platform_tests.e2e.running.dagster.conftest import SYMBOLS, key
 from whale_platform_tests.e2e.running.dagster.webserver import ask, runs
+from whale_platform_tests.stores.builders import WINDOW
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 DEFINITIONS = ("-m", "whale_platform.definitions")
@@ -93,7 +94,7 @@ def test_hours_are_made_by_the_command_line_and_stand_in_the_ui(
     assert ends[key(hours[0])] == "done"
     platform.run_command("dagster", *MAKE, "--partition-range", f"{key(hours[1])}...{key(hours[2])}")
     # The other hours are a schedule's to make, whenever its time comes.
-    ours = f"from hourly_rollups where hour between '{hours[0]}' and '{hours[2]}'"
+    ours = f"from hourly_rollups where exchange = '{WINDOW.exchange}' and hour between '{hours[0]}' and '{hours[2]}'"
     made = platform.sql(f"select hour, count(*), sum(trade_count), count(distinct run_id) {ours} group by 1")
     assert [row[1:] for row in made] == [[str(len(SYMBOLS)), str(60 * 2 * len(SYMBOLS)), "1"]] * 3
     makers = {row[0] for row in platform.sql(f"select distinct run_id {ours}")}

@@ -26,7 +26,7 @@ from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.control import service_commands
-from whale_platform_tests.e2e.running.conftest import settings_of
+from whale_platform_tests.e2e.running.conftest import START, settings_of
 from whale_platform_tests.e2e.running.dagster.webserver import launch, log, runs, terminate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -165,6 +165,7 @@ def ended(url: str, run_id: str) -> bool:
     return any(" backoff: ended " in line for line in log(url, run_id))
 
 
+@pytest.mark.usefixtures("restored")
 def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: Platform, url: str) -> None:
     home = Path(platform.status()["home"])
     before = workers(platform)
@@ -185,7 +186,7 @@ def test_neither_postgres_nor_dagster_is_needed_for_trades_and_whales(platform: 
     platform.stop()
     wait_for("every process to end", lambda: not platform.processes(), LONG_S)
 
-    argv = [sys.executable, "-m", "whale_platform.cli", "up", "--detach", "--source", "simulator", "--rate", "50"]
+    argv = [sys.executable, "-m", "whale_platform.cli", "up", "--detach", *START]
     with without_postgres(home):
         starting = subprocess.Popen(argv, env=platform.env, cwd=platform.base, stderr=subprocess.DEVNULL)
         wait_for("a supervisor", lambda: platform.status()["running"], LONG_S)

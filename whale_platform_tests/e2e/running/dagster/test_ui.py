@@ -11,6 +11,7 @@ from whale_platform.bench.harness.platform import Platform, wait_for
 from whale_platform_tests.e2e.browser import keep
 from whale_platform_tests.e2e.running.dagster.conftest import SYMBOLS, key
 from whale_platform_tests.e2e.running.dagster.webserver import MATERIALISED, ask, runs
+from whale_platform_tests.stores.builders import WINDOW
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -75,13 +76,15 @@ def test_a_backfill_of_several_hours_is_launched_and_finishes_as_one_run(
     stats = ask(url, MATERIALISED, {"run": made()[0]})["runOrError"]["stats"]
     assert stats["materializations"] == len(wanted)
     between = f"hour between '{wanted[0]}' and '{wanted[-1]}'"  # a schedule may have made some of them once more
-    assert platform.sql(f"select count(*) from hourly_rollups where {between}") == [[str(len(wanted) * len(SYMBOLS))]]
+    ours = f"exchange = '{WINDOW.exchange}' and {between}"
+    assert platform.sql(f"select count(*) from hourly_rollups where {ours}") == [[str(len(wanted) * len(SYMBOLS))]]
     page.goto(f"/assets/hourly_rollups?partition={last}")
     expect(page.get_by_text("Latest materialization").first).to_be_visible()
     page.wait_for_timeout(2000)
     keep(page, "hourly_rollups")
 
 
+@pytest.mark.usefixtures("restored")
 def test_a_service_is_stopped_and_started(page: Page, platform: Platform) -> None:
     def is_(state: str) -> bool:
         return bool(platform.status()["services"]["sink"]["state"] == state)
