@@ -237,7 +237,6 @@ class GapFiller(BackgroundThread):
 
     def _find_silent_symbol(self, now: float, postponed: frozenset[RequestKey]) -> str | None:
         """A symbol whose newest trade is to be asked for."""
-        waiting = {symbol for symbol, _ in postponed}
         quiet = self._pipeline.find_quiet_symbols(now)
         self._probed = {symbol: probe for symbol, probe in self._probed.items() if symbol in quiet}
         for symbol, overdue in quiet.items():
@@ -245,7 +244,7 @@ class GapFiller(BackgroundThread):
             life = self._feed.count_reconnects(symbol)
             again = probe is None or probe.life != life or (overdue and now >= probe.again_at)
             not_now = (
-                symbol in waiting
+                (symbol, "probe") in postponed
                 or symbol in self._feed.refused
                 or self._feed.measure_uptime_s(symbol) <= PROBE_AFTER_S
             )

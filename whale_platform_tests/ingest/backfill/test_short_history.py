@@ -1,6 +1,7 @@
 """A history that shows the newest 1,000 trades alone, as that of Binance.US: what it does not show is not absent."""
 
 import json
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from whale_platform.domain.epochs import EPOCH
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.exchanges.binance_us.adapter import BinanceUs
 from whale_platform.ingest.backfill import request_trials
+from whale_platform.ingest.publishing.symbol_publisher import SILENT_S
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
 from whale_platform_tests.ingest.backfill.bench import A, B, Bench, history
 from whale_platform_tests.ingest.fake_binance import frame
@@ -82,6 +84,16 @@ def test_of_a_background_gap_what_is_shown_is_filled() -> None:
     assert bench.producer.ids(A)[9:] == list(range(20_001, 20_999))
     gap = read_gaps(bench)[-1]
     assert (gap.state, gap.beyond, gap.filled) == ("unrepaired", [(7, 20_000)], 998)
+
+
+def test_a_symbol_with_a_gap_of_which_nothing_is_shown_is_asked_for_its_newest_trade() -> None:
+    bench = build_bench(3_000, 10)
+    now = time.monotonic()
+    bench.pipeline.tick(1)
+    asked = len(bench.requests)
+    for second in range(0, 120, 5):
+        bench.repairer.step(now + SILENT_S + 60 + second)
+    assert [url for url in bench.requests[asked:] if url.endswith("limit=1")]
 
 
 @pytest.mark.parametrize("count", [10, 999])
