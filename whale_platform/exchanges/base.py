@@ -134,7 +134,8 @@ class Exchange(Protocol):
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
         """The following page, given the last one fetched; None when [first_id, last_id] is covered or history ends.
 
-        Raises HistoryOutOfReachError where the exchange does not show all that it has: what is missing may exist.
+        Raises HistoryOutOfReachError where the exchange has trades below `page`, from `first_id` on, and shows none of
+        them: what is missing there may exist.
         """
 
     def newest_url(self, symbol: str) -> str:

@@ -1,7 +1,8 @@
 """How an operator names what is wanted, and what is known of a symbol's currencies.
 
 An operator writes a base currency (`BTC`: each exchange's dollar pair), two currencies (`BTC/EUR`: that pair on each
-exchange that has it), one exchange's own symbol (`BTCUSDT`, `BTC-USD`: only there), or `exchange:` before any of them.
+exchange that has it), an exchange's own symbol (`BTCUSDT`, `BTC-USD`: on each exchange that spells it so), or
+`exchange:` before any of them.
 Which is meant, and where a joined symbol ends its base, only the exchange's list can say (`catalogue.py`).
 """
 

@@ -2,10 +2,16 @@
 
 * IngestError
   x HttpUnavailableError
+    x HistoryTooShortError
   x FrameTooLargeError
   x ScanStoppedError
   x MixedSourcesError
 """
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from whale_platform.domain.trade import Trade
 
 
 class IngestError(Exception):
@@ -19,6 +25,14 @@ class HttpUnavailableError(IngestError):
         super().__init__(reason)
         self.status = status
         self.wait_s = wait_s
+
+
+class HistoryTooShortError(HttpUnavailableError):
+    """The exchange has older trades than it shows. `page`: by id, all that it shows, which may be of use."""
+
+    def __init__(self, reason: str, page: Mapping[int, Trade]) -> None:
+        super().__init__(reason, HTTPStatus.NOT_FOUND)
+        self.page = page
 
 
 class FrameTooLargeError(IngestError):

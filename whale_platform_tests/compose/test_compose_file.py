@@ -77,6 +77,15 @@ def test_each_part_can_be_given_its_own_log_in_and_no_other_s(monkeypatch: pytes
     assert settings.sink_postgres_dsn is None and settings.dagster_dsn is None
 
 
+def test_the_address_of_each_exchange_reaches_every_service_that_has_settings() -> None:
+    addresses = {f"WHALE_{name.upper()}_{way.upper()}_URL" for name in registry.EXCHANGES for way in registry.WAYS}
+    found = [one["environment"] for one in SERVICES.values() if "WHALE_EXCHANGES" in one.get("environment", {})]
+    assert len(found) > 5
+    for environment in found:
+        assert {key for key in environment if re.fullmatch(r"WHALE_\w+_(WS|REST)_URL", key)} == addresses
+        assert all(environment[key] == f"${{{key}:-}}" for key in addresses)
+
+
 DOCUMENTED = "mkdir -m 700 secrets && openssl rand -hex 24 | install -m 644 /dev/stdin secrets/postgres_password"
 
 

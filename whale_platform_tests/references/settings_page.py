@@ -88,7 +88,7 @@ def _named(text: str) -> str:
     return re.sub(
         r"\b\w+_\w+\b",
         lambda word: code(_variable(word[0])) if word[0] in Settings.model_fields else word[0],
-        text or "",
+        text,
     )
 
 

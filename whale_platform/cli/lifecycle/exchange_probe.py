@@ -65,7 +65,8 @@ def _probe_stream(exchange: "Exchange", symbol: str, result: ExchangeReach, limi
 def _probe_history(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
     from whale_platform.ingest.transport import rest_client
 
-    request = urllib.request.Request(exchange.check_url(symbol), headers={"User-Agent": "whale-platform"})
+    headers = {"User-Agent": rest_client.USER_AGENT, **dict(exchange.request_headers)}
+    request = urllib.request.Request(exchange.check_url(symbol), headers=headers)
     try:
         with rest_client.OPENER.open(request, timeout=limit_s):
             result.history, result.history_detail = True, "answers"

@@ -29,8 +29,8 @@ class BinanceUs(Binance):
         return self._newest(symbol, self.history_page)
 
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
-        """None: there is no other page. Raises HistoryOutOfReachError where this one begins above `first_id`."""
-        if page and min(trade.trade_id for trade in page) > first_id:
+        """None: there is no other page. Raises HistoryOutOfReachError where a full one begins above `first_id`."""
+        if len(page) >= self.history_page and min(trade.trade_id for trade in page) > first_id:
             raise HistoryOutOfReachError(f"only the newest {self.history_page} are shown without an API key")
         return None
 

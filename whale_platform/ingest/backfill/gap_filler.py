@@ -7,13 +7,13 @@ hours later perhaps, would be the first to show the gap. One that has never show
 
 It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
 for all where the exchange is. Which ids a response proves to be absent: request_trials.py. What lies below all that
-history has, or above, is beyond it. Of a long gap only the last day is fetched: older trades come quicker from the
-exchange's dumps.
+history has or shows, or above, is beyond it. Of a long gap only the last day is fetched: older trades come quicker from
+the exchange's dumps.
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, compute_backoff_s
 from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
-from whale_platform.ingest.errors import HttpUnavailableError
+from whale_platform.ingest.errors import HistoryTooShortError, HttpUnavailableError
 from whale_platform.ingest.publishing.pipeline import Pipeline
 from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, BackfillRange
 from whale_platform.ingest.sequencing.unconfirmed_trades import DISORDER_US
@@ -123,26 +123,61 @@ class GapFiller(BackgroundThread):
         # 1. The page of a blocking gap has the trade below it too: where that is the one published last, the page is
         #    known to be of the same ids.
         below = BackfillRange(max(0, id_range.first_id - 1), id_range.last_id, id_range.mode)
-        page = self._history.fetch_trades(symbol, below if id_range.mode == "inline" else id_range)
+        page, short = self._fetch_shown(symbol, below if id_range.mode == "inline" else id_range)
         surely = id_range.mode == "inline" and self._intake.is_continued_by(symbol, id_range, page)
         # 2. Else trades later than those behind the gap are of ids that began again.
         if id_range.until and not surely:
             page = {one: trade for one, trade in page.items() if trade.event_time <= id_range.until + DISORDER_US}
-        # 3. What a long gap has of more than a day ago is left to the exchange's dumps.
+        # 3. Where history shows nothing so old, no other request will.
+        if short:
+            self._fill_shown(symbol, id_range, page, now, now_us)
+            return
+        # 4. What a long gap has of more than a day ago is left to the exchange's dumps.
         long = id_range.mode == "background" and id_range.end - id_range.first_id > LONG_GAP_IDS
         if long and self._give_up_old_ids(symbol, id_range, page, now_us):
             return
-        # 4. What the page has, or proves to be absent, is filled in; the rest is requested again.
+        # 5. What the page has, or proves to be absent, is filled in; the rest is requested again.
         sure = self._trials.find_proven_end(symbol, id_range, page, now, now_us)
         proven = BackfillRange(id_range.first_id, sure, id_range.mode, id_range.end)
         if sure < id_range.first_id:  # its trades may still confirm or refute what waits behind the gap
             self._intake.fill(symbol, proven, page, now_us, ALL_IDS, surely)
         elif not self._intake.fill(symbol, proven, page, now_us, self._find_reach(symbol, proven, page), surely):
-            # 5. It ends below the range; history's newest trade shows whether the ids began again.
+            # 6. It ends below the range; history's newest trade shows whether the ids began again.
             self._trials.postpone((symbol, id_range.mode), now)
             self._judge_held_trades(symbol, now)
 
-    def _give_up_old_ids(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade], now_us: int) -> bool:
+    def _fetch_shown(self, symbol: str, id_range: BackfillRange) -> tuple[Mapping[int, Trade], bool]:
+        """What history has around `id_range`, and whether it shows nothing as old as the start of that."""
+        try:
+            return self._history.fetch_trades(symbol, id_range), False
+        except HistoryTooShortError as short:
+            return short.page, True
+
+    def _fill_shown(
+        self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade], now: float, now_us: int
+    ) -> None:
+        """Fill in what a history shows that does not reach back to `id_range`; what lies below is beyond it for good.
+
+        Such a page is the newest one, so a later request shows less of the range.
+        """
+        first, begin = id_range.first_id, max(id_range.first_id, min(page, default=id_range.end + 2))
+        # 1. What waits behind a gap above which the page begins is not vouched for; others may do that (`HOLD_S`).
+        if id_range.mode == "inline" and begin > id_range.end + 1:
+            nothing = BackfillRange(first, first - 1, id_range.mode, id_range.end)
+            self._intake.fill(symbol, nothing, page, now_us)
+            self._trials.postpone((symbol, id_range.mode), now)
+            return
+        # 2. From its first trade on the page is believed like any other.
+        shown = BackfillRange(begin, id_range.last_id, id_range.mode, id_range.end)
+        proven = BackfillRange(
+            first, self._trials.find_proven_end(symbol, shown, page, now, now_us), id_range.mode, id_range.end
+        )
+        if begin > first:
+            lost = min(begin, id_range.last_id + 1) - first
+            self._log.warning("a gap is older than what history shows", symbol=symbol, ids=lost)
+        self._intake.fill(symbol, proven, page, now_us, (begin, _find_top(page, proven)))
+
+    def _give_up_old_ids(self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade], now_us: int) -> bool:
         """Give up what is older than a day; whether there was any."""
         if not page or page[min(page)].event_time >= now_us - DAY_US:
             return False
@@ -153,15 +188,13 @@ class GapFiller(BackgroundThread):
         self._intake.give_up(symbol, id_range, first - 1, TOO_OLD_NOTE)
         return True
 
-    def _find_reach(self, symbol: str, id_range: BackfillRange, page: dict[int, Trade]) -> tuple[int, int]:
+    def _find_reach(self, symbol: str, id_range: BackfillRange, page: Mapping[int, Trade]) -> tuple[int, int]:
         """The first and last id that history can tell of, as far as `id_range` needs it."""
-        first, last = ALL_IDS
-        # 1. Above its newest trade it has nothing yet; where it has nothing from the range on, nor of the range.
+        first, last = ALL_IDS[0], _find_top(page, id_range)
+        # 1. Where it has nothing from the range on, it has nothing of the range yet either.
         if not page:
             return first, id_range.first_id - 1
-        if max(page) < id_range.last_id:
-            last = max(page)
-        # 2. Where it has nothing below the range either, it begins within the range, or above.
+        # 2. Where it has nothing below the range, it begins within the range, or above.
         if id_range.first_id not in page and id_range.first_id > 1 and not any(one < id_range.first_id for one in page):
             below = BackfillRange(max(0, id_range.first_id - IDS_BELOW), id_range.first_id - 1, id_range.mode)
             if not any(one < id_range.first_id for one in self._history.fetch_trades(symbol, below)):
@@ -204,7 +237,6 @@ class GapFiller(BackgroundThread):
 
     def _find_silent_symbol(self, now: float, postponed: frozenset[RequestKey]) -> str | None:
         """A symbol whose newest trade is to be asked for."""
-        waiting = {symbol for symbol, _ in postponed}
         quiet = self._pipeline.find_quiet_symbols(now)
         self._probed = {symbol: probe for symbol, probe in self._probed.items() if symbol in quiet}
         for symbol, overdue in quiet.items():
@@ -212,7 +244,7 @@ class GapFiller(BackgroundThread):
             life = self._feed.count_reconnects(symbol)
             again = probe is None or probe.life != life or (overdue and now >= probe.again_at)
             not_now = (
-                symbol in waiting
+                (symbol, "probe") in postponed
                 or symbol in self._feed.refused
                 or self._feed.measure_uptime_s(symbol) <= PROBE_AFTER_S
             )
@@ -246,3 +278,9 @@ class GapFiller(BackgroundThread):
                 self._checked.discard(symbol)
                 raise
             self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
+
+
+def _find_top(page: Mapping[int, Trade], id_range: BackfillRange) -> int:
+    """The highest id that history can tell of: above its newest trade it has nothing yet."""
+    newest = max(page, default=ALL_IDS[1])
+    return newest if newest < id_range.last_id else ALL_IDS[1]

@@ -2,12 +2,11 @@
 
 import threading
 import time
-from http import HTTPStatus
 
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.errors import HistoryOutOfReachError, InvalidFrameError
-from whale_platform.ingest.errors import HttpUnavailableError
+from whale_platform.ingest.errors import HistoryTooShortError, HttpUnavailableError
 from whale_platform.ingest.sequencing.backfill_range import BACKFILL_IDS, BackfillRange
 from whale_platform.ingest.transport.rest_client import RestClient
 
@@ -32,8 +31,8 @@ class HistoryClient:
     def fetch_trades(self, symbol: str, id_range: BackfillRange) -> dict[int, Trade]:
         """What history has around `id_range`, by id; one id more is asked for, to see that history goes beyond it.
 
-        Raises HttpUnavailableError, also for an answer that can't be parsed, and with status 404 for trades that are
-        older than what the exchange shows: other requests may succeed.
+        Raises HttpUnavailableError, also for an answer that can't be parsed. Of these HistoryTooShortError is raised
+        where the exchange shows nothing as old as the start of the range; it carries what is shown.
         """
         first, last = id_range.first_id, id_range.last_id + 1
         found: dict[int, Trade] = {}
@@ -43,7 +42,11 @@ class HistoryClient:
                 break
             page = self._fetch_page(symbol, url)
             found.update((trade.trade_id, trade) for trade in page)
-            url = self._following(symbol, first, last, page)
+            try:
+                url = self._exchange.next_history_url(symbol, first, last, page)
+            except HistoryOutOfReachError as old:
+                reason = f"{self._exchange.name}'s history of {symbol} does not reach back to trade {first}: {old}"
+                raise HistoryTooShortError(reason, found) from None
         if url is not None:
             raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} has no end")
         return found
@@ -70,13 +73,6 @@ class HistoryClient:
                 low = middle + 1
         page = self.fetch_trades(symbol, BackfillRange(low, high - 1, "background")) if low < high else {}
         return min((id_ for id_, one in page.items() if low <= id_ < high and one.event_time >= time_us), default=first)
-
-    def _following(self, symbol: str, first: int, last: int, page: list[Trade]) -> str | None:
-        try:
-            return self._exchange.next_history_url(symbol, first, last, page)
-        except HistoryOutOfReachError as old:
-            reason = f"{self._exchange.name}'s history of {symbol} does not reach back to trade {first}: {old}"
-            raise HttpUnavailableError(reason, HTTPStatus.NOT_FOUND) from None
 
     def _fetch_page(self, symbol: str, url: str) -> list[Trade]:
         try:

@@ -14,7 +14,7 @@ from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.errors import HistoryOutOfReachError
 from whale_platform.ingest.backfill.gap_filler import NOT_FOUND_STATUSES
 from whale_platform.ingest.backfill.history_client import HistoryClient
-from whale_platform.ingest.errors import HttpUnavailableError
+from whale_platform.ingest.errors import HistoryTooShortError
 from whale_platform.ingest.sequencing.backfill_range import BackfillRange
 from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse
 from whale_platform_tests.ingest.backfill.bench import Clock
@@ -63,8 +63,9 @@ class ShortHistory(Binance):
 
 
 def test_trades_that_are_older_than_what_the_exchange_shows_are_unavailable_not_absent() -> None:
-    """The symbol is tried again later, and others are not held up: status 404."""
+    """The symbol is tried again later, and others are not held up: status 404. What is shown is kept."""
     history = HistoryClient(ShortHistory(), Clock(), RestClient("short", answer, lambda: 0.0))
-    with pytest.raises(HttpUnavailableError, match="does not reach back to trade 7: older trades need") as refused:
+    with pytest.raises(HistoryTooShortError, match="does not reach back to trade 7: older trades need") as refused:
         history.fetch_trades("AAAUSDT", BackfillRange(7, 9, "inline"))
     assert refused.value.status in NOT_FOUND_STATUSES
+    assert list(refused.value.page) == IDS[:4]

@@ -3,7 +3,6 @@
 import pytest
 
 from whale_platform.exchanges.binance.adapter import Binance
-from whale_platform.exchanges.binance_us.adapter import BinanceUs
 from whale_platform.ingest.backfill import request_trials
 from whale_platform.ingest.errors import HttpUnavailableError
 from whale_platform_tests.ingest.backfill.bench import A, B, Bench, history, refusing
@@ -17,18 +16,6 @@ def test_a_symbol_whose_history_is_gone_does_not_hold_up_the_others() -> None:
     assert bench.producer.ids(B) == [0, 1, 2, 3, 4, 5, 6]
     assert bench.producer.ids(A) == [0, 1]
     assert bench.repairer.status == "" and bench.waits == []
-
-
-def test_a_gap_that_a_short_history_does_not_reach_stays_open_and_holds_up_no_other() -> None:
-    """Binance.US shows the newest 1,000 trades: its older ones are not a gap of the exchange's own."""
-    near, far = history(6), history(2_000)
-    bench = Bench(lambda url: far(url) if A in url else near(url), A, B, exchange=BinanceUs())
-    bench.repairer.step(0.0)
-    bench.repairer.step(0.0)
-    assert bench.producer.ids(B) == [0, 1, 2, 3, 4, 5, 6]
-    assert bench.producer.ids(A) == [0, 1]
-    assert bench.state() == ["open", "repaired"]
-    assert all("/api/v3/trades?" in url for url in bench.requests)
 
 
 @pytest.mark.parametrize("status", [429, 418, 451])
