@@ -1,4 +1,4 @@
-"""An API on a migrated database, its board fed as the service feeds it."""
+"""An API on a migrated database, its cache fed as the service feeds it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def sink(database: str) -> Iterator[Sink]:
 
 @pytest.fixture
 def make(database: str, tmp_path: Path) -> Iterator[Make]:
-    """Parts by settings, such as make(api_rate=5); their board is fed once."""
+    """Parts by settings, such as make(api_rate=5); their cache is fed once."""
     pools: list[ConnectionPool] = []
 
     def made(open_without_keys: bool = True, fed: bool = True, **more: object) -> AppDependencies:

@@ -39,9 +39,9 @@ def feeding(parts: AppDependencies) -> Iterator[CacheUpdater]:
         thread.join(300)
 
 
-def entry(board: LatestCache, symbol: str) -> dict[str, Any]:
-    assert board.response is not None
-    found = [one for one in json.loads(board.response.body)["symbols"] if one["symbol"] == symbol]
+def entry(cache: LatestCache, symbol: str) -> dict[str, Any]:
+    assert cache.response is not None
+    found = [one for one in json.loads(cache.response.body)["symbols"] if one["symbol"] == symbol]
     return dict(found[0]) if found else {}
 
 
@@ -119,7 +119,7 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
     assert btc["stale"] and btc["reason"] == "no trade of it has reached Postgres for 3 h"
     assert not entry(parts.latest, "ETHUSDT")["stale"]
     assert parts.latest.response is not None
-    assert not json.loads(parts.latest.response.body)["stale"], "one quiet symbol is not a stale board"
+    assert not json.loads(parts.latest.response.body)["stale"], "one quiet symbol is not a stale cache"
     etag = parts.latest.response.etag
     parts.latest.render(time.time() + 5)
     assert parts.latest.response.etag == etag, "age alone is no news"

@@ -210,22 +210,22 @@ def test_a_replica_serves_the_board_and_says_when_it_is_behind(server: PostgresS
     with standby(server, tmp_path / "standby") as dsn, closing(ConnectionPool(lambda: dsn, "test")) as pool:
         with pytest.raises(NotifyUnavailableError, match="a read replica hears no NOTIFY"):
             ChangeListener(dsn, "test")
-        board, stop = LatestCache(), threading.Event()
-        feeder = CacheUpdater(board, pool, lambda: dsn, lambda _: None)
+        cache, stop = LatestCache(), threading.Event()
+        feeder = CacheUpdater(cache, pool, lambda: dsn, lambda _: None)
         thread = threading.Thread(target=feeder.run, args=(stop,))
         thread.start()
         try:
-            wait_for_result(lambda: board.response is not None, 120)
+            wait_for_result(lambda: cache.response is not None, 120)
             with closing(SinkStore(server.dsn("whale"))) as store:
                 store.store_offsets({(TRADE_WINDOWS, 0): StoredOffset(0, "topic-1", "cluster-1")}, [])
                 store.write(batch_of(WINDOW))
-            wait_for_result(lambda: board.response is not None and b"BTCUSDT" in board.response.body, 120)
+            wait_for_result(lambda: cache.response is not None and b"BTCUSDT" in cache.response.body, 120)
             assert replica_lag.describe_replica_lag(pool) == ""
             assert feeder.connects == 1
             server.kill()
             wait_for_result(lambda: "receives nothing from its primary" in replica_lag.describe_replica_lag(pool), 120)
-            wait_for_result(lambda: "receives nothing" in ((board.response and board.response.reason) or ""), 120)
-            assert b"BTCUSDT" in (board.response.body if board.response else b""), "what it has is still served"
+            wait_for_result(lambda: "receives nothing" in ((cache.response and cache.response.reason) or ""), 120)
+            assert b"BTCUSDT" in (cache.response.body if cache.response else b""), "what it has is still served"
         finally:
             stop.set()
             thread.join(60)

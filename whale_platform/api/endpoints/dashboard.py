@@ -108,9 +108,9 @@ async def whale_context(
     return await parts.kafka_threads.run(search)
 
 
-def _find_end(board: LatestCache) -> datetime:
+def _find_end(cache: LatestCache) -> datetime:
     """The end of the newest minute of all, so that replayed days have a last day too."""
-    edge = board.newest_minute()
+    edge = cache.newest_minute()
     return datetime.now(UTC) if edge is None else edge + timedelta(minutes=1)
 
 

@@ -35,15 +35,15 @@ router = APIRouter()
 @router.get("/latest", responses=describe_responses(latest_models.Board), summary="The newest state of every symbol")
 async def latest(request: Request, parts: AppDeps, which: Annotated[MarketFilter, Query()]) -> Response:
     """From memory, renewed every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
-    board = parts.latest.response
+    response = parts.latest.response
     known_markets.check_markets(which, parts.latest)
-    if board is None or not (which.exchange or which.symbol):
+    if response is None or not (which.exchange or which.symbol):
         status, body, headers = latest_response.render_response(parts.latest, request.headers.get)
         return Response(body, status, {name.decode(): value.decode() for name, value in headers})
-    whole = responses.parse_json(board.body)
+    whole = responses.parse_json(response.body)
     whole["symbols"] = [one for one in whole["symbols"] if which.matches(one["exchange"], one["symbol"])]
     return responses.build_response(
-        responses.encode_json(whole), ResponsePreferences.from_headers(request.headers), etag=board.etag
+        responses.encode_json(whole), ResponsePreferences.from_headers(request.headers), etag=response.etag
     )
 
 

@@ -1,6 +1,6 @@
 """Whether requested exchanges and symbols have ever had a row: an empty response would hide a typing error.
 
-A name that the board does not know may have old rows in the table that is asked, or windows that the board has not read
+A name that the cache does not know may have old rows in the table that is asked, or windows that the cache has not read
 yet, so the tables are looked at before anything is refused. Before the first trade nothing is known or refused.
 """
 
@@ -15,10 +15,10 @@ from whale_platform.stores.queries import latest_states
 from whale_platform.stores.queries.listings import Listing
 
 
-def check_markets(asked: MarketFilter, board: LatestCache, more: Callable[[], Iterable[Market]] = tuple) -> None:
-    """Raises ApiProblemError (422) for the first name that is unknown to the board and to `more`, which is asked only
+def check_markets(asked: MarketFilter, cache: LatestCache, more: Callable[[], Iterable[Market]] = tuple) -> None:
+    """Raises ApiProblemError (422) for the first name that is unknown to the cache and to `more`, which is asked only
     then."""
-    known = {Market(one.exchange, one.symbol) for one in board.list_newest_windows()}
+    known = {Market(one.exchange, one.symbol) for one in cache.list_newest_windows()}
     if (
         known
         and _find_unknown_field(asked, known)

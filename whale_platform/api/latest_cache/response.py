@@ -8,10 +8,10 @@ from whale_platform.api.latest_cache.cache import LatestCache
 
 
 def render_response(
-    board: LatestCache, header: Callable[[str, str], str]
+    cache: LatestCache, header: Callable[[str, str], str]
 ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     """(status, body, headers) without parameters; 503 before the first reading."""
-    ready = board.response
+    ready = cache.response
     if ready is None:
         body = problems.encode_problem(503, "nothing has been read from Postgres yet: ask again in a second")
         return (

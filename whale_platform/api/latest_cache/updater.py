@@ -26,7 +26,7 @@ from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.stores.stream_tables.change_notice import TAKEN_BACK
 
 TOTALS_EVERY_S = 5.0  # between two readings of the last hour and day
-QUIET_RENDER_S = 1.0  # a quiet board is rendered so often, for its ages
+QUIET_RENDER_S = 1.0  # a quiet cache is rendered so often, for its ages
 RELOAD_EVERY_S = 60.0  # new symbols are named by NOTIFY; those that retention took are not
 POLL_EVERY_S = 1.0
 EVERYTHING = ""  # a payload that names nothing, so that all is read
@@ -85,14 +85,14 @@ class CacheUpdater:
 
     def __init__(
         self,
-        board: LatestCache,
+        cache: LatestCache,
         pool: ConnectionPool,
         dsn: Callable[[], str],
         told: Callable[[str], None],
         look: Callable[[], str] = lambda: "",
     ) -> None:
         """`look`: why what comes is old (a service is silent), asked once a second; empty where it is not."""
-        self._board, self._pool, self._dsn, self._on_trouble, self._read_service_trouble = board, pool, dsn, told, look
+        self._cache, self._pool, self._dsn, self._on_trouble, self._read_service_trouble = cache, pool, dsn, told, look
         self._symbols: list[Market] = []
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self.connects = self.reads = 0
@@ -109,8 +109,8 @@ class CacheUpdater:
             except (PostgresError, OSError) as error:
                 tries = 0 if self.connects > before else tries
                 why = f"Postgres can't be read: {error}"
-                self._board.set_trouble("postgres", why)
-                self._board.render()
+                self._cache.set_trouble("postgres", why)
+                self._cache.render()
                 self._on_trouble(why)
                 stop.wait(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
@@ -126,7 +126,7 @@ class CacheUpdater:
             self._read_all()
             self._read_totals()
             self.connects += 1
-            self._board.set_trouble("postgres", "")
+            self._cache.set_trouble("postgres", "")
             self._on_trouble("")
             self._render()
             while not stop.is_set():
@@ -137,25 +137,25 @@ class CacheUpdater:
     def _step(self, listener: "ChangeListener | PollingListener") -> None:
         said = listener.wait_for_notices(0.25)
         rest = self._rendered_at + RENDER_EVERY_S - time.monotonic()
-        if said and rest > 0:  # more may come until the board may be rendered again
+        if said and rest > 0:  # more may come until the cache may be rendered again
             time.sleep(rest)
             said += listener.wait_for_notices(0)
         news = ChangeSet()
         for payload in said:
             news.merge(payload)
         if news.taken_back:
-            self._board.add_taken_back(news.taken_back)
+            self._cache.add_taken_back(news.taken_back)
         self._read(news)
         now = time.monotonic()
         if now - self._looked_at >= 1.0:
             self._looked_at = now
-            self._board.set_trouble("services", self._read_service_trouble())
-            self._board.set_trouble(
+            self._cache.set_trouble("services", self._read_service_trouble())
+            self._cache.set_trouble(
                 "replica", replica_lag.describe_replica_lag(self._pool) if isinstance(listener, PollingListener) else ""
             )
         if now - self._spans_at >= TOTALS_EVERY_S:
             self._read_totals()
-        if self._board.changed or now - self._rendered_at >= QUIET_RENDER_S:
+        if self._cache.changed or now - self._rendered_at >= QUIET_RENDER_S:
             self._render()
 
     def _read(self, news: ChangeSet) -> None:
@@ -167,19 +167,19 @@ class CacheUpdater:
         if not newer and not news.whales:
             return
         self.reads += 1
-        self._board.update(
+        self._cache.update(
             latest_states.read_windows(self._pool, newer), latest_states.read_newest_whales(self._pool, news.whales)
         )
         self._symbols += sorted({Market(*key[:2]) for key in newer} - known)
 
     def _may_be_newest(self, key: WindowKey) -> bool:
-        start = self._board.newest_start(Market(*key[:2]))
+        start = self._cache.newest_start(Market(*key[:2]))
         return start is None or key[2] >= start
 
     def _read_all(self) -> None:
         begun = time.monotonic()
         self._symbols = latest_states.list_markets(self._pool)
-        self._board.replace(
+        self._cache.replace(
             latest_states.read_newest_windows(self._pool, self._symbols),
             latest_states.read_newest_whales(self._pool, self._symbols),
         )
@@ -188,12 +188,12 @@ class CacheUpdater:
 
     def _read_totals(self) -> None:
         begun = time.monotonic()
-        edge = self._board.newest_minute()
+        edge = self._cache.newest_minute()
         if edge is not None:
-            self._board.update_totals(*period_totals.read_period_totals(self._pool, edge))
+            self._cache.update_totals(*period_totals.read_period_totals(self._pool, edge))
         took = time.monotonic() - begun
         self._spans_at = time.monotonic() + 20 * took  # never more than a twentieth of the time
 
     def _render(self) -> None:
-        self._board.render()
+        self._cache.render()
         self._rendered_at = time.monotonic()

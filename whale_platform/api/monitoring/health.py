@@ -50,9 +50,9 @@ class HealthMonitor:
     """Used by any thread."""
 
     def __init__(
-        self, settings: Settings, pool: ConnectionPool, board: LatestCache, clock: Callable[[], float] = time.time
+        self, settings: Settings, pool: ConnectionPool, cache: LatestCache, clock: Callable[[], float] = time.time
     ) -> None:
-        self._settings, self._pool, self._board, self._clock = settings, pool, board, clock
+        self._settings, self._pool, self._cache, self._clock = settings, pool, cache, clock
         self._lock = threading.Lock()
         self._last: dict[str, Any] | None = None
         self._at = 0.0
@@ -119,7 +119,7 @@ class HealthMonitor:
             return _build_part("away", str(error))
 
     def _check_latest(self, now: float) -> dict[str, Any]:
-        age = self._board.age_s(now)
+        age = self._cache.age_s(now)
         if age is None:
             return _build_part("none", "no trade has reached Postgres yet")
         state = "silent" if age > STALE_S else "ready"

@@ -18,8 +18,8 @@ HUNG_S = 10.0  # the cache is renewed every second while it is read
 class LiveStatus:
     """`read` in any thread."""
 
-    def __init__(self, settings: Settings, board: LatestCache) -> None:
-        self._settings, self._board = settings, board
+    def __init__(self, settings: Settings, cache: LatestCache) -> None:
+        self._settings, self._cache = settings, cache
 
     def read(self) -> dict[str, Any]:
         """Shape: `status` in push/clients/message_schema.py. trades_per_s: of all exchanges; lag: messages the slowest
@@ -33,7 +33,7 @@ class LiveStatus:
         if not heard:
             exchanges = [one | {"state": "silent", "trades_per_s": 0.0} for one in exchanges]
         lags = [part["lag"] for part in found.values() if part["lag"] is not None]
-        ready = self._board.response
+        ready = self._cache.response
         reason = "nothing has been read from Postgres yet" if ready is None else ready.reason
         if ready is not None and now - ready.made > HUNG_S:
             reason = f"Postgres has not answered since {time.strftime('%H:%M:%S UTC', time.gmtime(ready.made))}"

@@ -80,7 +80,7 @@ class ApiMetrics:
     """`observe` is for one thread, `render_text` for any."""
 
     def __init__(
-        self, settings: Settings, pool: ConnectionPool, board: LatestCache, live: Callable[[], dict[str, int]]
+        self, settings: Settings, pool: ConnectionPool, cache: LatestCache, live: Callable[[], dict[str, int]]
     ) -> None:
         self._registry = CollectorRegistry()
         self._seconds = Histogram(
@@ -90,7 +90,7 @@ class ApiMetrics:
         self.waiting = Gauge(
             "whale_api_waiting", "Requests at work or before it, by worker.", ["worker"], registry=self._registry
         )
-        self._registry.register(_Platform(settings, pool, board, live))
+        self._registry.register(_Platform(settings, pool, cache, live))
         self._known: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
 
     def observe(self, path: str, status: int, seconds: float) -> None:
@@ -110,9 +110,9 @@ class ApiMetrics:
 
 class _Platform(Collector):
     def __init__(
-        self, settings: Settings, pool: ConnectionPool, board: LatestCache, live: Callable[[], dict[str, int]]
+        self, settings: Settings, pool: ConnectionPool, cache: LatestCache, live: Callable[[], dict[str, int]]
     ) -> None:
-        self._settings, self._pool, self._board, self._live = settings, pool, board, live
+        self._settings, self._pool, self._cache, self._live = settings, pool, cache, live
 
     def describe(self) -> list[Metric]:
         return []  # else the registry collects at registration
@@ -146,7 +146,7 @@ class _Platform(Collector):
             counts = name.endswith("_total")
             kind = CounterMetricFamily if counts else GaugeMetricFamily
             yield kind(f"whale_{name.removesuffix('_total')}", _OF_CLIENTS[name], value)
-        newest = self._board.age_s(now)
+        newest = self._cache.age_s(now)
         if newest is not None:
             yield GaugeMetricFamily("whale_newest_state_age_seconds", "Of the newest window in Postgres.", newest)
         try:
