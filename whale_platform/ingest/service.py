@@ -162,17 +162,22 @@ def _ingest(
         for pipeline, feed, rest in zip(pipelines, feeds, rests, strict=True)
     ]
     saver = PositionSaver(positions_path(settings.home), share, learned, pipelines, ends)
-    keeper = Housekeeper(
+    housekeeper = Housekeeper(
         pipelines, saver, partial(writers.register_writer, settings.bootstrap, share.writer), stop, log
     )
-    threads: list[ConnectionManager | GapFiller | Housekeeper | SymbolLister] = [*feeds, *repairers, keeper, *listers]
+    threads: list[ConnectionManager | GapFiller | Housekeeper | SymbolLister] = [
+        *feeds,
+        *repairers,
+        housekeeper,
+        *listers,
+    ]
     for thread in (clocks, *threads):  # the first look at the clocks is at once: till then nobody knows if ours is slow
         thread.start()
     producers = (producer, ledger)
     report = HeartbeatReport(pipelines, feeds, repairers, producers, receive_to_produced, clocks)
     context.before_heartbeat = lambda: context.heartbeat.numbers.update(report.numbers())
     code = _watch_threads(context, report, producers, feeds, listers, threads)
-    _shut_down(context, feeds, [*repairers, keeper, clocks, *listers], stop, producers, saver)
+    _shut_down(context, feeds, [*repairers, housekeeper, clocks, *listers], stop, producers, saver)
     return code
 
 

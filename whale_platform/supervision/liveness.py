@@ -100,7 +100,7 @@ class ServiceLiveness:
                 self._spec.silent_after_s,
                 loop.patience_s,
                 self._spec.loops_after_cpu_s,
-                loop.effort,
+                loop.activity,
             )
             for name, loop in self._loops.items()
         )
@@ -164,7 +164,7 @@ class _Loop:
         self.at = clock()
         self._clock = clock
         self.patience_s = 0.0
-        self.effort = ProcessActivity()
+        self.activity = ProcessActivity()
         self._count: float | None = None
         self._meter: ActivityMeter | None = None
         self._read_at = 0.0
@@ -173,11 +173,11 @@ class _Loop:
         """It stands at `count`, by a beat seen at `at`."""
         if count != self._count:
             self._count, self.at, self.patience_s = count, at, patience_s
-            self._meter, self.effort = None, ProcessActivity()
+            self._meter, self.activity = None, ProcessActivity()
 
     def reset(self, now: float) -> None:
         """Nothing is known of the time until now."""
-        self.at, self._meter, self.effort = now, None, ProcessActivity()
+        self.at, self._meter, self.activity = now, None, ProcessActivity()
 
     def measure(self, pid: int, silent_s: float, allowed_s: float) -> None:
         """Look at the processes where the silence has lasted for a third of what is allowed."""
@@ -186,4 +186,4 @@ class _Loop:
         if self._meter is None:
             self._meter = ActivityMeter((pid,), self._clock)
         elif self._clock() - self._read_at >= min(1.0, allowed_s / 12):
-            self.effort, self._read_at = self._meter.read(), self._clock()
+            self.activity, self._read_at = self._meter.read(), self._clock()

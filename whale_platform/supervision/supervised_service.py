@@ -32,13 +32,13 @@ class SupervisedService:
     """State and acts of one service. All in the supervisor's main thread, but for `spec.prepare`."""
 
     def __init__(
-        self, spec: ServiceSpec, home: Path, keeper: LogPipes, clock: Callable[[], float] = time.monotonic
+        self, spec: ServiceSpec, home: Path, log_pipes: LogPipes, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.spec = spec
         self.process: ManagedProcess | None = None
         self.starts = 0
         self.last_exit: int | None = None
-        self._home, self._log_pipes, self._clock = home, keeper, clock
+        self._home, self._log_pipes, self._clock = home, log_pipes, clock
         self._history = RunHistory(spec.backoff)
         self._prepared: ServicePreparation | None = None
         self._liveness = ServiceLiveness(spec, home, clock)

@@ -57,7 +57,7 @@ class Supervisor:
         home: Path,
         specs: Iterable[ServiceSpec],
         about: Mapping[str, Any],
-        keeper: Callable[..., LogPipes] = LogPipes,
+        make_log_pipes: Callable[..., LogPipes] = LogPipes,
         deployment: Deployment | None = None,
         name: str = SUPERVISOR,
     ) -> None:
@@ -69,7 +69,7 @@ class Supervisor:
         self._desired: dict[str, DesiredState] = {}
         self._desired_at = 0.0
         self._about = dict(about)
-        self._make_log_pipes = keeper
+        self._make_log_pipes = make_log_pipes
         self._log = structlog.get_logger().bind(service=name)
         self._stop = threading.Event()
         self._stopping = False

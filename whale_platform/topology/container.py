@@ -43,9 +43,9 @@ def main(service: str) -> int:
     if service == MEASURES_DISK:
         disk_usage.start_measuring(settings.home, settings.local_lake, settings.local_stream_home)
     try:
-        keeper = partial(LogPipes, echo=True)
+        make_log_pipes = partial(LogPipes, echo=True)
         Supervisor(
-            settings.home, [own[service]], describe_home(settings), keeper, name=own_supervisor_name(service)
+            settings.home, [own[service]], describe_home(settings), make_log_pipes, name=own_supervisor_name(service)
         ).run()
     except LeaseRefusedError as refused:
         print(refused, file=sys.stderr)

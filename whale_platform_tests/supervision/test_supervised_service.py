@@ -28,15 +28,15 @@ class Clock:
 
 
 @pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[LogPipes]:
+def log_pipes(tmp_path: Path) -> Iterator[LogPipes]:
     made = LogPipes(tmp_path, ["sleeper"], grace_s=1.0)
     yield made
     made.close()
 
 
-def sleeper(tmp_path: Path, keeper: LogPipes, clock: Clock) -> SupervisedService:
+def sleeper(tmp_path: Path, log_pipes: LogPipes, clock: Clock) -> SupervisedService:
     argv = (sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)")
-    return SupervisedService(ServiceSpec("sleeper", lambda: argv), tmp_path, keeper, clock)
+    return SupervisedService(ServiceSpec("sleeper", lambda: argv), tmp_path, log_pipes, clock)
 
 
 def hangs_at(member: SupervisedService, clock: Clock, now: float) -> str:
@@ -48,9 +48,9 @@ def hangs_at(member: SupervisedService, clock: Clock, now: float) -> str:
 
 
 @pytest.mark.process
-def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path: Path, keeper: LogPipes) -> None:
+def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path: Path, log_pipes: LogPipes) -> None:
     clock = Clock()
-    member = sleeper(tmp_path, keeper, clock)
+    member = sleeper(tmp_path, log_pipes, clock)
     member.start()
     try:
         assert member.process is not None
@@ -95,10 +95,10 @@ def test_progress_counts_by_being_new_and_beats_alone_count_for_nothing(tmp_path
 
 @pytest.mark.process
 def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does_nothing(
-    tmp_path: Path, keeper: LogPipes
+    tmp_path: Path, log_pipes: LogPipes
 ) -> None:
     clock = Clock()
-    member = sleeper(tmp_path, keeper, clock)
+    member = sleeper(tmp_path, log_pipes, clock)
     member.start()
     try:
         assert member.process is not None
@@ -122,8 +122,8 @@ def test_a_start_may_take_for_ever_while_it_says_something_and_not_while_it_does
 
 
 @pytest.mark.process
-def test_a_beat_of_another_process_counts_for_nothing(tmp_path: Path, keeper: LogPipes) -> None:
-    member = sleeper(tmp_path, keeper, Clock())
+def test_a_beat_of_another_process_counts_for_nothing(tmp_path: Path, log_pipes: LogPipes) -> None:
+    member = sleeper(tmp_path, log_pipes, Clock())
     member.start()
     try:
         heartbeat.write_heartbeat(tmp_path, heartbeat.Heartbeat("sleeper", pid=os.getpid(), state="ready"))
@@ -133,8 +133,10 @@ def test_a_beat_of_another_process_counts_for_nothing(tmp_path: Path, keeper: Lo
         member.kill("the test is over")
 
 
-def test_a_program_that_is_not_there_is_a_failed_start(tmp_path: Path, keeper: LogPipes) -> None:
-    member = SupervisedService(ServiceSpec("sleeper", lambda: (str(tmp_path / "nothing"),)), tmp_path, keeper, Clock())
+def test_a_program_that_is_not_there_is_a_failed_start(tmp_path: Path, log_pipes: LogPipes) -> None:
+    member = SupervisedService(
+        ServiceSpec("sleeper", lambda: (str(tmp_path / "nothing"),)), tmp_path, log_pipes, Clock()
+    )
     member.start()
     view = member.build_view(())
     assert not view.alive
@@ -186,10 +188,10 @@ def test_who_holds_a_lease(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_a_start_that_dies_late_is_a_short_life_and_a_stop_forgives_it(tmp_path: Path, keeper: LogPipes) -> None:
+def test_a_start_that_dies_late_is_a_short_life_and_a_stop_forgives_it(tmp_path: Path, log_pipes: LogPipes) -> None:
     clock = Clock()
     argv = (sys.executable, "-c", "raise SystemExit(1)")
-    member = SupervisedService(ServiceSpec("sleeper", lambda: argv), tmp_path, keeper, clock)
+    member = SupervisedService(ServiceSpec("sleeper", lambda: argv), tmp_path, log_pipes, clock)
 
     def ended() -> bool:
         member.refresh()

@@ -36,17 +36,17 @@ def explain_hang(silence: LoopSilence) -> str:
     It is stopped, or runs in circles, or is blocked. A starved process is none of these: it waits for the processor, so
     it is given all the time it takes to use `most_cpu_s`.
     """
-    effort = silence.activity
+    activity = silence.activity
     if silence.for_s < silence.allowed_s:
         return ""
     since = f"{silence.who or 'it'} has not got on for {silence.for_s:.0f} s"
-    if effort.stopped_s >= silence.allowed_s / 2:
+    if activity.stopped_s >= silence.allowed_s / 2:
         return f"no sign of life: {since}, one of its processes is stopped"
-    if silence.for_s < silence.allowed_wait_s or effort.observed_s < silence.allowed_s / 2:
+    if silence.for_s < silence.allowed_wait_s or activity.observed_s < silence.allowed_s / 2:
         return ""
-    if effort.cpu_s >= silence.most_cpu_s:
-        return f"no sign of life: {since}, in which {effort.cpu_s:.0f} s of CPU were used"
-    if effort.waited_s >= STARVED_SHARE * effort.observed_s:
+    if activity.cpu_s >= silence.most_cpu_s:
+        return f"no sign of life: {since}, in which {activity.cpu_s:.0f} s of CPU were used"
+    if activity.waited_s >= STARVED_SHARE * activity.observed_s:
         return ""
     return f"no sign of life: {since}, and does not wait for the CPU"
 
@@ -94,19 +94,19 @@ class KillService:
 
 
 def explain_stuck_start(
-    effort: ProcessActivity, still_s: float, progress_s: float, unsaid_cpu_s: float, still_after_s: float
+    activity: ProcessActivity, idle_s: float, progress_s: float, cpu_since_output_s: float, idle_limit_s: float
 ) -> str:
     """Why a start is to be ended, in words; empty where it is not.
 
-    `still_s`: since it last used the CPU, waited for it or said anything; `progress_s`: since a loop of it came round;
-    `unsaid_cpu_s`: CPU used since it last said anything.
+    `idle_s`: since it last used the CPU, waited for it or said anything; `progress_s`: since a loop of it came round;
+    `cpu_since_output_s`: CPU used since it last said anything.
     """
-    if effort.stopped_s >= min(START_STOPPED_S, still_after_s):
-        return f"its start stands still: one of its processes has been stopped for {effort.stopped_s:.0f} s"
-    if min(still_s, progress_s) >= still_after_s:
-        return f"its start stands still: no CPU used and nothing said for {still_s:.0f} s"
-    if unsaid_cpu_s >= START_CPU_S and progress_s >= still_after_s:
-        return f"its start goes nowhere: {unsaid_cpu_s:.0f} s of CPU used without a word"
+    if activity.stopped_s >= min(START_STOPPED_S, idle_limit_s):
+        return f"its start stands still: one of its processes has been stopped for {activity.stopped_s:.0f} s"
+    if min(idle_s, progress_s) >= idle_limit_s:
+        return f"its start stands still: no CPU used and nothing said for {idle_s:.0f} s"
+    if cpu_since_output_s >= START_CPU_S and progress_s >= idle_limit_s:
+        return f"its start goes nowhere: {cpu_since_output_s:.0f} s of CPU used without a word"
     return ""
 
 

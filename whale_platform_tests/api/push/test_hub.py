@@ -232,10 +232,10 @@ def test_a_message_that_nobody_thought_of_is_left_out_and_said() -> None:
         raise ValueError(len(records))
 
     lost: list[str] = []
-    ears = TailCallbacks(
+    callbacks = TailCallbacks(
         lambda start: None, prepare, lambda batch: None, lambda name, why: lost.append(name), lambda *_: None
     )
-    tail = TopicTailer(KafkaCluster("127.0.0.1:1"), [RAW_TRADES], ears)
+    tail = TopicTailer(KafkaCluster("127.0.0.1:1"), [RAW_TRADES], callbacks)
 
     async def scene() -> None:
         tail._loop = asyncio.get_running_loop()

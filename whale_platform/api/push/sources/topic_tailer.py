@@ -55,9 +55,14 @@ class TopicTailer:
     """Tails `names`. back: how many messages before a topic's end it begins; tick_s: least time between polls."""
 
     def __init__(
-        self, bootstrap: KafkaCluster, names: Sequence[str], ears: TailCallbacks, back: int = 0, tick_s: float = 0.0
+        self,
+        bootstrap: KafkaCluster,
+        names: Sequence[str],
+        callbacks: TailCallbacks,
+        back: int = 0,
+        tick_s: float = 0.0,
     ) -> None:
-        self._bootstrap, self._names, self._callbacks = bootstrap, list(names), ears
+        self._bootstrap, self._names, self._callbacks = bootstrap, list(names), callbacks
         self._messages_back, self.tick_s = back, tick_s
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
