@@ -90,4 +90,4 @@ def _is_in_transit(places: SystemCounts, place: str, key: MarketHour, trade_id: 
     """Whether that trade has not arrived in the place yet, by how far it has come or because it was sent just now."""
     held, waiting = places.kafka.get(key), places.ids_in_transit.get(key, {}).get(place)
     runs = [waiting] if waiting else []
-    return any(one.within(trade_id, trade_id) for one in (*runs, *([held.alone] if held else ())))
+    return any(one.count_within(trade_id, trade_id) for one in (*runs, *([held.alone] if held else ())))

@@ -59,18 +59,18 @@ def scenario(name: str, home: Path) -> list[ServiceSpec]:
     good = fake_spec("one", "good")
     if name == "chain":
         return [
-            fake_spec("first", "flaky", beats=False, one_shot=True),
+            fake_spec("first", "flaky", has_heartbeat=False, one_shot=True),
             fake_spec("base", "good", needs=("first",)),
             fake_spec("top", "good", needs=("base",)),
         ]
     if name == "upgrade":
         return [
-            fake_spec("first", "flaky", beats=False, one_shot=True),
+            fake_spec("first", "flaky", has_heartbeat=False, one_shot=True),
             fake_spec("base", "good", needs=("first",)),
             good,
         ]
     if name == "whole":
-        topics = fake_spec("topics", "flaky", beats=False, one_shot=True)
+        topics = fake_spec("topics", "flaky", has_heartbeat=False, one_shot=True)
         return [
             topics,
             fake_spec("simulator", "good"),
@@ -86,9 +86,9 @@ def scenario(name: str, home: Path) -> list[ServiceSpec]:
     if name == "prepares":
         return [fake_spec("one", "good", prepare=lambda: takes_long(home / "step"))]
     if name == "slow":
-        return [fake_spec("slow", "slow", silent_after_s=SILENT_S, still_after_s=SILENT_S)]
+        return [fake_spec("slow", "slow", silent_after_s=SILENT_S, idle_limit_s=SILENT_S)]
     if name == "still":
-        return [fake_spec("still", "still", still_after_s=SILENT_S)]
+        return [fake_spec("still", "still", idle_limit_s=SILENT_S)]
     if name == "frozen-family":
         return [fake_spec("parent", "deaf")]
     if name == "blocked":
@@ -97,7 +97,7 @@ def scenario(name: str, home: Path) -> list[ServiceSpec]:
         return [fake_spec("stuck", "good", prepare=blocked_prepare), good]
     if name == "server":
         ready = home / "answers"
-        return [fake_spec("server", "silent", beats=False, ready=ready.exists, silent_after_s=SILENT_S)]
+        return [fake_spec("server", "silent", has_heartbeat=False, is_ready=ready.exists, silent_after_s=SILENT_S)]
     if name == "talker":
         return [fake_spec("talker", "talker")]
     if name == "stubborn":
