@@ -10,8 +10,8 @@ import pytest
 BENCH = """
 import sys, time
 from pathlib import Path
-from whale_platform.bench.app import scratch_platform
-with scratch_platform(Path(sys.argv[1])) as platform:
+from whale_platform.bench.app import open_scratch_platform
+with open_scratch_platform(Path(sys.argv[1])) as platform:
     try:
         print(platform.base, flush=True)
         time.sleep(600)

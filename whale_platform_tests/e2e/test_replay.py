@@ -50,7 +50,9 @@ def finished(platform: Platform, trades: int) -> None:
         return int(platform.status()["source"]["trades_sent"])
 
     def counted() -> int:
-        return int(platform.sql("select coalesce(sum(trade_count), 0) from trade_windows")[0][0])
+        with contextlib.suppress(PlatformError):  # Postgres may have been killed, and start yet
+            return int(platform.sql("select coalesce(sum(trade_count), 0) from trade_windows")[0][0])
+        return -1
 
     wait_for("the replay to finish", lambda: platform.status()["source"]["state"] == "finished", moves=sent)
     try:
