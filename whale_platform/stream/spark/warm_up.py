@@ -2,8 +2,8 @@
 
 Real-time mode plans a query again at each checkpoint, and no trade is read meanwhile; every two minutes is too seldom
 for the JVM to compile the planner. First and second pause at 1,000 trades/s: 2.0 and 0.9 s without, 0.7 to 1.2 and 0.4
-s after 30 rounds. The plans of a round take 1.1 s of CPU in the second, 0.5 in the 12th, and about as much in the 30th.
-Nothing is executed, and an error only ends the warm-up.
+s after 30 rounds. Twelve are planned, since the CPU of a round falls from 1.1 s in the second to 0.5 in the 12th and no
+further; the pauses after twelve were not measured. Nothing is executed, and an error only ends the warm-up.
 """
 
 import threading
