@@ -21,6 +21,9 @@ from whale_platform.exchanges.errors import InvalidFrameError
 
 _MICROSECONDS_FROM = 10**14  # in µs the year 1973, in ms the year 5138
 _NAMED_STREAM = re.compile(r"(\w+)@trade\b")
+_Fields = tuple[str, str, str, str, str]  # the names of id, price, quantity, whether the buyer is the maker, and time
+_FRAME_FIELDS: _Fields = ("t", "p", "q", "m", "T")
+_HISTORY_FIELDS: _Fields = ("id", "price", "qty", "isBuyerMaker", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,36 +154,28 @@ class Binance:
     def _trade(self, data: dict[str, Any], received_time: int) -> Trade:
         if "X" in data:
             raise InvalidFrameError(f"field X is {frames.show_value(data['X'])}: a futures fill, not a spot trade")
-        symbol = frames.read_text(data, "s")
-        base, quoted = self._currencies(symbol)
-        return Trade(
-            self.name,
-            symbol,
-            base,
-            quoted,
-            frames.read_integer(data, "t"),
-            frames.read_decimal(data, "p"),
-            frames.read_decimal(data, "q"),
-            "sell" if frames.read_flag(data, "m") else "buy",
-            _microseconds(frames.read_integer(data, "T")),
-            received_time,
-            self.source,
-        )
+        return self._build_trade(frames.read_text(data, "s"), data, _FRAME_FIELDS, received_time, self.source)
 
     def _past(self, symbol: str, row: object, received_time: int, source: Source) -> Trade:
         if not isinstance(row, dict):
             raise InvalidFrameError(f"a history row is {frames.show_value(row)}, not an object")
+        return self._build_trade(symbol, row, _HISTORY_FIELDS, received_time, source)
+
+    def _build_trade(
+        self, symbol: str, row: dict[str, Any], fields: _Fields, received_time: int, source: Source
+    ) -> Trade:
         base, quoted = self._currencies(symbol)
+        number, price, quantity, is_maker_buyer, time = fields
         return Trade(
             self.name,
             symbol,
             base,
             quoted,
-            frames.read_integer(row, "id"),
-            frames.read_decimal(row, "price"),
-            frames.read_decimal(row, "qty"),
-            "sell" if frames.read_flag(row, "isBuyerMaker") else "buy",
-            _microseconds(frames.read_integer(row, "time")),
+            frames.read_integer(row, number),
+            frames.read_decimal(row, price),
+            frames.read_decimal(row, quantity),
+            "sell" if frames.read_flag(row, is_maker_buyer) else "buy",
+            _microseconds(frames.read_integer(row, time)),
             received_time,
             source,
         )
