@@ -5,9 +5,10 @@ A thread ends by its owner's stop event; one that ends by itself is noticed by t
 """
 
 import threading
+from abc import ABC, abstractmethod
 
 
-class BackgroundThread:
+class BackgroundThread(ABC):
     """One daemon thread that runs `_run`, which a subclass defines."""
 
     def __init__(self, name: str) -> None:
@@ -27,5 +28,6 @@ class BackgroundThread:
         """Return whether the thread runs."""
         return self._thread.is_alive()
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Work until the owner stops it."""
