@@ -5,7 +5,7 @@ Late trades, repaired gaps and imports all show so, seconds after they came, wha
 
 from datetime import UTC, datetime, timedelta
 
-from whale_platform.lake.delta import newest
+from whale_platform.lake.delta import commit_log, newest
 from whale_platform.settings import Settings
 from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables.materialisation import HourRange
@@ -30,7 +30,7 @@ class ChangedHours:
 
     def poll(self) -> set[datetime] | None:
         """The hours (aware UTC) that have got files since the last look; None where that is not known: any may have."""
-        last = newest.find_last_version(self._root)
+        last = commit_log.find_last_version(self._root)
         if last is None:
             return set()
         first, self._version = self._version, last
@@ -38,7 +38,7 @@ class ChangedHours:
             return None
         hours: set[datetime] = set()
         for version in range(first + 1, last + 1):
-            actions = newest.read_commit(self._root, version)
+            actions = commit_log.read_commit(self._root, version)
             if actions is None:
                 return None
             hours |= {

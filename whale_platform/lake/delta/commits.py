@@ -15,7 +15,7 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
-from whale_platform.lake.delta import durability, newest
+from whale_platform.lake.delta import commit_log, durability, newest
 from whale_platform.lake.delta.schema import PARTITION_COLUMNS
 from whale_platform.lake.delta.table import (
     LakeFile,
@@ -82,7 +82,7 @@ def _commit(
             continue
         version = newest.advance_index(root)
         with translate_delta_errors():
-            durability.sync_files(durability.commit_path(root, number) for number in range(before + 1, version + 1))
+            durability.sync_files(commit_log.commit_path(root, number) for number in range(before + 1, version + 1))
         return version
     raise ConcurrentCommitError(
         f"the lake in {root.parent} was changed by others {MAX_TRIES} times meanwhile: try again"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from whale_platform.lake.delta import newest
+from whale_platform.lake.delta import commit_log
 from whale_platform.lake.errors import LakeError
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
@@ -33,18 +33,13 @@ def sync_files(paths: Iterable[Folder]) -> None:
             os.close(handle)
 
 
-def commit_path(root: Folder, version: int) -> Folder:
-    """Where the commit of that version stands."""
-    return root / "_delta_log" / f"{version:020d}.json"
-
-
 def refuse_torn_commit(root: Folder, version: int | None = None) -> None:
     """Raises LakeError where the commit of `version`, else the newest, is torn; its file and the way out are named."""
-    version = newest.find_last_version(root) if version is None else version
+    version = commit_log.find_last_version(root) if version is None else version
     if version is not None and not folders.is_remote(root) and _is_torn(root, version):
         raise LakeError(
-            f"{commit_path(root, version)} is torn, as after a loss of power: the stream sets it aside when it starts "
-            "(`whale up`), and so does an import; the version before it counts then"
+            f"{commit_log.commit_path(root, version)} is torn, as after a loss of power: the stream sets it "
+            "aside when it starts (`whale up`), and so does an import; the version before it counts then"
         )
 
 
@@ -55,9 +50,9 @@ def set_aside_torn_commits(root: Folder) -> list[Path]:
         return moved
     with (root.parent / f"{root.name}.mend.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a commit stands in its own way, so nobody writes another in its place
-        while (version := newest.find_last_version(root)) is not None and _is_torn(root, version):
-            commit = root / "_delta_log" / commit_path(root, version).name
-            newest.delete_index(root)
+        while (version := commit_log.find_last_version(root)) is not None and _is_torn(root, version):
+            commit = root / "_delta_log" / commit_log.commit_path(root, version).name
+            commit_log.index_path(root).unlink(missing_ok=True)
             aside = root.parent / f"{root.name}.torn.{commit.name}"
             commit.replace(aside)
             moved.append(aside)
@@ -72,4 +67,4 @@ def set_aside_torn_commits(root: Folder) -> list[Path]:
 
 def _is_torn(root: Folder, version: int) -> bool:
     """Empty, cut off, or blocks that were never written; not what is not there, as after a clean-up of the log."""
-    return commit_path(root, version).exists() and newest.read_commit(root, version) is None
+    return commit_log.commit_path(root, version).exists() and commit_log.read_commit(root, version) is None

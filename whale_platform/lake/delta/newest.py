@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from whale_platform.lake.errors import LakeError
+from whale_platform.lake.delta import commit_log
 from whale_platform.storage import folders
-from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.storage.folders import Folder
 
 KEPT_HOURS = 3  # hours
@@ -69,10 +68,10 @@ def read_index(root: Folder) -> NewestHours:
     """As of the newest commit. Raises LakeError as `table.open_table` does."""
     newest = _read_written_index(root)
     if (
-        newest is None or read_commit(root, newest.version) is None
+        newest is None or commit_log.read_commit(root, newest.version) is None
     ):  # torn, or never written: the table has not what it had
         newest = _build_from_table(root)
-    while (actions := read_commit(root, newest.version + 1)) is not None:
+    while (actions := commit_log.read_commit(root, newest.version + 1)) is not None:
         newest.apply_commit(iter(actions))
     return newest if newest.has_enough_hours() and newest.list_hours_with_files() else _build_from_table(root)
 
@@ -80,22 +79,13 @@ def read_index(root: Folder) -> NewestHours:
 def advance_index(root: Folder) -> int:
     """Write the file again, as of the newest commit; returns that version."""
     newest = read_index(root)
-    folders.write_json(_get_index_path(root), asdict(newest))
+    folders.write_json(commit_log.index_path(root), asdict(newest))
     return newest.version
-
-
-def delete_index(root: Folder) -> None:
-    """Delete the file: it may tell of a version that is no more."""
-    _get_index_path(root).unlink(missing_ok=True)
-
-
-def _get_index_path(root: Folder) -> Folder:
-    return root.parent / f"{root.name}.newest.json"
 
 
 def _read_written_index(root: Folder) -> NewestHours | None:
     try:
-        value = json.loads(_get_index_path(root).read_text())
+        value = json.loads(commit_log.index_path(root).read_text())
         hours = {int(hour): dict(files) for hour, files in value["hours"].items()}
         return NewestHours(int(value["version"]), int(value["since"]), hours)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -111,26 +101,6 @@ def _build_from_table(root: Folder) -> NewestHours:
         newest.add_file(int(file.start.timestamp()), file.path, file.rows)
     newest.drop_old_hours()
     return newest
-
-
-def find_last_version(root: Folder) -> int | None:
-    """The newest version whose commit stands in the log; None where there is no table yet."""
-    names = (name.partition(".") for name in folders.list_names(root / "_delta_log"))
-    return max((int(stem) for stem, _, suffix in names if stem.isdigit() and suffix == "json"), default=None)
-
-
-def read_commit(root: Folder, version: int) -> list[dict[str, Any]] | None:
-    """The actions of one version's commit; None where the log does not have it (any more), or has it torn.
-
-    Raises LakeError where an object store does not tell.
-    """
-    try:
-        lines = (root / "_delta_log" / f"{version:020d}.json").read_bytes().splitlines()
-        return [json.loads(line) for line in lines if line] or None
-    except ObjectStoreError as error:  # it is not known whether the log has it
-        raise LakeError(f"the lake can't be reached: {error}") from None
-    except (OSError, ValueError):
-        return None
 
 
 def parse_hour(values: dict[str, str]) -> int:
