@@ -17,8 +17,9 @@ ENV PATH=/app/.venv/bin:$PATH PYTHONPATH=/app WHALE_TOOLS=/app/.whale/tools
 # Jars, the browser's files and Java's shim need this code alone. Node.js installs the browser's files and is then done
 # with; the root is read-only where it runs, so all of Python's caches are made here.
 COPY package.json package-lock.json .npmrc ./
-COPY whale_platform/__init__.py whale_platform/host_headers.py whale_platform/kafka_cluster.py whale_platform/proxy_bypass.py \
-    whale_platform/postgres_login.py whale_platform/setting_values.py whale_platform/settings.py whale_platform/version.py whale_platform/
+COPY whale_platform/__init__.py whale_platform/connection_settings.py whale_platform/host_headers.py \
+    whale_platform/kafka_cluster.py whale_platform/postgres_login.py whale_platform/proxy_bypass.py \
+    whale_platform/setting_values.py whale_platform/settings.py whale_platform/version.py whale_platform/
 COPY whale_platform/domain whale_platform/domain
 COPY whale_platform/exchanges whale_platform/exchanges
 COPY whale_platform/supervision whale_platform/supervision

@@ -4,16 +4,15 @@ The supervisor hands the same settings to the services through their environment
 started by hand with those variables is the same service. A wrong value fails at start with the variable's name.
 """
 
-import os
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field, SecretStr, ValidationInfo, create_model, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import ByteSize, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
+from whale_platform import connection_settings
 from whale_platform.exchanges import registry
 from whale_platform.exchanges.registry import Way
 from whale_platform.kafka_cluster import KafkaCluster, SaslMechanism, SecurityProtocol
@@ -31,10 +30,9 @@ from whale_platform.setting_values import (
     PostgresUri,
     ReadablePath,
     Share,
-    read_secret,
 )
 from whale_platform.storage.folders import Folder, open_object_folder, scratch_folder
-from whale_platform.storage.object_store import ObjectStore, find_object_store
+from whale_platform.storage.object_store import ObjectStore
 
 SourceKind = Literal["live", "simulator", "replay"]
 StreamMode = Literal["auto", "realtime", "microbatch"]
@@ -44,23 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "AVAX", "LINK", "LTC", "DOT")
 
 
-def _address_fields() -> dict[str, Any]:
-    """`binance_ws_url`, `binance_rest_url` and those of every other registered exchange; by default the real one's."""
-    fields: dict[str, Any] = {}
-    for name, spec in registry.SPECS.items():
-        adapter, whose = spec.adapter(), f"of {spec.title}'s"
-        fields[f"{name}_ws_url"] = str, Field(adapter.ws_url, description=f"{whose} streams")
-        fields[f"{name}_rest_url"] = str, Field(adapter.rest_url, description=f"{whose} REST side")
-    return fields
-
-
-if TYPE_CHECKING:
-    ExchangeAddresses = BaseSettings
-else:
-    ExchangeAddresses = create_model("ExchangeAddresses", __base__=BaseSettings, **_address_fields())
-
-
-class Settings(ExchangeAddresses):
+class Settings(connection_settings.ExchangeAddresses):
     """Everything an operator can set. Times are seconds, money is US dollars.
 
     The comment above or beside a field is its meaning in docs/reference/settings.md. The exchanges' addresses come from
@@ -195,7 +177,7 @@ class Settings(ExchangeAddresses):
     def _check_reachable(cls, value: Path | str | None, info: ValidationInfo) -> Path | str | None:
         """Its check reads the object store's fields, so they stand before it."""
         if isinstance(value, str):
-            _build_object_store(info.data)
+            connection_settings.build_object_store(info.data)
         return value
 
     @field_validator("kafka_security", mode="after")
@@ -206,13 +188,13 @@ class Settings(ExchangeAddresses):
             raise ValueError(
                 "the embedded broker speaks plaintext: name yours with WHALE_KAFKA_BOOTSTRAP, or unset this"
             )
-        _build_cluster({**info.data, "kafka_security": value}).validate()
+        connection_settings.build_cluster({**info.data, "kafka_security": value}).validate()
         return value
 
     @property
     def api_url(self) -> str:
         """Where the API is, seen from this machine."""
-        return _build_url(self.api_host, self.api_port)
+        return connection_settings.build_url(self.api_host, self.api_port)
 
     @property
     def bootstrap(self) -> KafkaCluster:
@@ -220,7 +202,7 @@ class Settings(ExchangeAddresses):
 
         Raises ValueError where the password's file can't be read any more.
         """
-        return _build_cluster(dict(self))
+        return connection_settings.build_cluster(dict(self))
 
     @property
     def object_store(self) -> ObjectStore | None:
@@ -228,7 +210,8 @@ class Settings(ExchangeAddresses):
 
         Raises ValueError where the secret's file can't be read any more.
         """
-        return _build_object_store(dict(self)) if isinstance(self.shared, str) or isinstance(self.lake, str) else None
+        remote = isinstance(self.shared, str) or isinstance(self.lake, str)
+        return connection_settings.build_object_store(dict(self)) if remote else None
 
     @property
     def stream_home(self) -> Folder:
@@ -254,12 +237,9 @@ class Settings(ExchangeAddresses):
     def _open_folder(self, location: Path | str) -> Folder:
         if isinstance(location, Path):
             return location
-        return open_object_folder(_build_object_store(dict(self)), location, self.home.absolute() / "lake")
-
-    @property
-    def password_file(self) -> Path:
-        """Where the generated password of the embedded Postgres's owner lies (mode 0600)."""
-        return self.role_password_file("owner")
+        return open_object_folder(
+            connection_settings.build_object_store(dict(self)), location, self.home.absolute() / "lake"
+        )
 
     def exchange_address(self, exchange: str, way: Way) -> str:
         """Where a registered exchange is: the simulator for every source but `live`, whatever else is set.
@@ -286,7 +266,7 @@ class Settings(ExchangeAddresses):
     @property
     def dagster_url(self) -> str:
         """Where Dagster's UI is."""
-        return _build_url(self.bind, self.dagster_port)
+        return connection_settings.build_url(self.bind, self.dagster_port)
 
     def dagster_dsn_text(self) -> str:
         """URI of Dagster's own storage: database `dagster` on the platform's server, unless set. Never log it.
@@ -314,49 +294,6 @@ class Settings(ExchangeAddresses):
 
     def environment(self) -> dict[str, str]:
         """These settings as `WHALE_…` variables, for a child process. Holds secrets where they were given."""
-        out: dict[str, str] = {}
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, SecretStr):
-                text = value.get_secret_value()
-            elif isinstance(value, tuple):
-                text = (
-                    ",".join(str(part) for part in value)
-                    if name != "replay_files"
-                    else os.pathsep.join(map(str, value))
-                )
-            else:
-                text = str(value)
-            out[f"WHALE_{name.upper()}"] = text
-        return out
-
-
-def _build_cluster(given: Mapping[str, Any]) -> KafkaCluster:
-    """`given`: the fields by name; one that was refused is left out, as its own error says why."""
-    password = read_secret("KAFKA_PASSWORD", given.get("kafka_password"), given.get("kafka_password_file"))
-    key_password = read_secret("KAFKA_KEY_PASSWORD", given.get("kafka_key_password"), None)
-    return KafkaCluster(
-        given.get("kafka_bootstrap") or f"127.0.0.1:{given.get('kafka_port')}",
-        given.get("kafka_security", "plaintext"),
-        given.get("kafka_ca"),
-        given.get("kafka_certificate"),
-        given.get("kafka_key"),
-        key_password,
-        given.get("kafka_sasl", "SCRAM-SHA-512"),
-        given.get("kafka_user"),
-        password,
-    )
-
-
-def _build_object_store(given: Mapping[str, Any]) -> ObjectStore:
-    """`given`: the fields by name; one that was refused is left out, as its own error says why."""
-    secret = read_secret("S3_SECRET", given.get("s3_secret"), given.get("s3_secret_file"))
-    return find_object_store(given.get("s3_endpoint"), given.get("s3_region"), given.get("s3_key"), secret)
-
-
-def _build_url(host: str, port: int) -> str:
-    """Where a server that is bound to `host` is reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        given = {name: value for name, value in values.items() if value is not None}
+        return {f"WHALE_{name.upper()}": connection_settings.format_value(name, value) for name, value in given.items()}

@@ -49,18 +49,18 @@ def prepare_postgres(settings: Settings) -> None:
     server_orphans.end_server_orphans(
         lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data
     )
-    lost_password, password = not settings.password_file.exists(), secrets.token_urlsafe(24)
+    lost_password, password = not settings.role_password_file("owner").exists(), secrets.token_urlsafe(24)
     if not data.exists():
         with explain_full_disk(data.parent):
             if lost_password:
-                _write_secret(settings.password_file, password)
-            _initialise(data, binaries, settings.password_file)
+                _write_secret(settings.role_password_file("owner"), password)
+            _initialise(data, binaries, settings.role_password_file("owner"))
         return
     _check_version(data, binaries)
     (data / "postmaster.pid").unlink(missing_ok=True)
     if lost_password:  # written down when it is in force: where a kill comes between, the next start makes another
         _single_user(binaries, data, f"ALTER ROLE whale PASSWORD '{password}'")
-        _write_secret(settings.password_file, password)
+        _write_secret(settings.role_password_file("owner"), password)
 
 
 def postgres_command(settings: Settings) -> list[str]:

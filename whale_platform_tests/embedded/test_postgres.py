@@ -86,17 +86,17 @@ def test_postgres_ends_with_its_parent(settings: Settings) -> None:
 
 def test_the_password_is_secret_needed_and_replaced_when_lost(settings: Settings, start: StartServer) -> None:
     server = up(settings, start)
-    assert stat.S_IMODE(settings.password_file.stat().st_mode) == 0o600
-    password = settings.password_file.read_text().strip()
+    assert stat.S_IMODE(settings.role_password_file("owner").stat().st_mode) == 0o600
+    password = settings.role_password_file("owner").read_text().strip()
     argv, _ = postgres.psql_command(settings, [])
     assert not any(password in part for part in [*argv, *postgres.postgres_command(settings)])
     with pytest.raises(psycopg2.OperationalError, match="password"):
         psycopg2.connect(settings.dsn().replace(password, "wrong"))
     server.send_signal(postgres.STOP_SIGNAL)
     server.wait(300)
-    settings.password_file.unlink()
+    settings.role_password_file("owner").unlink()
     up(settings, start)
-    assert settings.password_file.read_text().strip() != password
+    assert settings.role_password_file("owner").read_text().strip() != password
     assert psql(settings, "SELECT current_user") == "whale"
     verifier = psql(settings, "SELECT rolpassword FROM pg_authid WHERE rolname = 'whale'")
     assert verifier.startswith("SCRAM-SHA-256$1:"), "a login costs one round: the password is random"
@@ -163,7 +163,7 @@ def test_a_kill_while_the_password_is_replaced_locks_nobody_out(
     server = up(settings, start)
     server.send_signal(postgres.STOP_SIGNAL)
     server.wait(300)
-    settings.password_file.unlink()
+    settings.role_password_file("owner").unlink()
     with monkeypatch.context() as killed:
         killed.setattr(postgres, "_single_user", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

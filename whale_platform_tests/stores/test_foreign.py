@@ -130,7 +130,7 @@ def pgbouncer(server: PostgresServer, folder: Path) -> Iterator[str]:
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("no pgbouncer here")
-    port, password = free_port(), server.settings.password_file.read_text().strip()
+    port, password = free_port(), server.settings.role_password_file("owner").read_text().strip()
     folder.mkdir()
     (folder / "users").write_text(f'"whale" "{password}"\n')
     lines = [

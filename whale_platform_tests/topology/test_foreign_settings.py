@@ -50,6 +50,6 @@ def test_a_role_that_has_no_log_in_yet_says_what_makes_it(tmp_path: Path) -> Non
     settings = Settings.model_validate({"home": tmp_path})
     with pytest.raises(FileNotFoundError, match="has never started"):
         settings.dsn("dagster")
-    settings.password_file.write_text("x")
+    settings.role_password_file("owner").write_text("x")
     with pytest.raises(FileNotFoundError, match="whale restart --all"):
         settings.dsn("dagster")

@@ -69,7 +69,7 @@ def test_an_old_home_gets_its_roles_by_itself_and_each_can_do_its_work_alone(old
         migrate(old_home, wait_s=60)
     files = [old_home.role_password_file(role) for role in ROLES]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
-    assert len({path.read_text() for path in (*files, old_home.password_file)}) == len(ROLES) + 1
+    assert len({path.read_text() for path in (*files, old_home.role_password_file("owner"))}) == len(ROLES) + 1
     storage = old_home.dagster_dsn_text()
     query(storage, "INSERT INTO runs (body) VALUES ('new')")
     assert query(storage, "SELECT body FROM runs ORDER BY id") == [("old",), ("new",)]
