@@ -1,228 +1,26 @@
 """The audit proven by planted faults: on a real broker, database and lake each one is found, at its symbol and hour."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from pathlib import Path
 
-from confluent_kafka import Producer
-
-from whale_platform.audit import collect, render
-from whale_platform.broker import topics
-from whale_platform.contracts import raw_trade
-from whale_platform.domain.names import RAW_TRADES
-from whale_platform.domain.trade import EXACT, Side, Trade
-from whale_platform.domain.window import WindowSums, merge_sums
-from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
-from whale_platform.settings import Settings
-from whale_platform.storage import folders
-from whale_platform.stores.asset_tables import rollups
-from whale_platform.stores.asset_tables.materialisation import HourRange
-from whale_platform_tests.lake.builders import lay, swallow
-from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
-from whale_platform_tests.stores.builders import WHALE, WINDOW
-from whale_platform_tests.stream.query.test_checkpoints import stand_at
+from whale_platform_tests.audit.sound_place import (
+    BESIDE,
+    BESIDE_WHALE,
+    BTC,
+    ETH,
+    HOURS,
+    MINUTE,
+    Place,
+    delete_whale,
+)
+from whale_platform_tests.lake.builders import lay
 from whale_platform_tests.support.kafka_server import KafkaServer
 from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
 
 __all__ = ["database", "empty_database", "postgres_server"]
-
-MINUTE = timedelta(minutes=1)
-BTC, ETH = "BTCUSDT", "ETHUSDT"
-HOURS, EACH = 3, 120  # trades a symbol and hour, two a minute
-THRESHOLD = Decimal(50_000)
-CURRENCIES = "base = 'ETH', quote = 'USD', usd_via = 'USD'"
-BESIDE = f"price_sum = price_sum + 1e-8, last_event_time = window_start, {CURRENCIES}"
-BESIDE_WHALE = f"received_time = event_time, {CURRENCIES}"
-
-
-class Place:
-    """Three hours of two symbols that are right everywhere, and what it takes to spoil and to mend each place."""
-
-    def __init__(self, home: Path, kafka: KafkaServer, dsn: str) -> None:
-        self.kafka, self.dsn, self.now = kafka, dsn, datetime.now(UTC)
-        given = {"home": home, "postgres_dsn": dsn, "kafka_bootstrap": str(kafka.bootstrap), "source": "simulator"}
-        self.settings = Settings.model_validate(given)
-        self.start = collect.find_settled_end(self.settings, self.now).replace(minute=0) - (HOURS + 1) * HOUR
-        self.lake = self.settings.trades_lake
-        self.trades = {(one.symbol, one.trade_id): one for symbol in (BTC, ETH) for one in self._trades(symbol)}
-        query(dsn, "UPDATE whale_thresholds SET updated_at = %s", self.start - HOUR)
-
-    def _trades(self, symbol: str) -> Iterable[Trade]:
-        first, price = (1_000, Decimal("61837.12345678")) if symbol == BTC else (7_000, Decimal("2011.5"))
-        for number in range(HOURS * EACH):
-            at = int((self.start + timedelta(seconds=30 * number + 7)).timestamp() * 1_000_000)
-            quantity = Decimal("0.0123456789") * (1 + number % 5) + (Decimal(30) if number % 40 == 11 else 0)
-            side: Side = "buy" if number % 3 else "sell"
-            pair = ("sim_binance", symbol, symbol[:3], "USDT")
-            yield Trade(*pair, first + number, price + number % 7, quantity, side, at, at + 5_000, "simulated")
-
-    def one(self, symbol: str, hour: int, number: int = 11) -> Trade:
-        """The trade of that number in the hour; the eleventh is a whale."""
-        return [one for one in self.trades.values() if one.symbol == symbol][hour * EACH + number]
-
-    def fill_kafka(self, trades: Iterable[Trade]) -> None:
-        self.kafka.fresh_topics()
-        self.send(trades)
-
-    def send(self, trades: Iterable[Trade]) -> None:
-        producer = Producer({"bootstrap.servers": str(self.kafka.bootstrap), "enable.idempotence": True})
-        for one in trades:
-            producer.produce(RAW_TRADES, raw_trade.encode_trade(one), one.symbol, 0, timestamp=one.event_time // 1000)
-        assert producer.flush(300) == 0
-
-    def fill_lake(self, trades: Iterable[Trade]) -> None:
-        folders.delete_folder(self.lake.parent)
-        topic = topics.describe_topics(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES]
-        lay(self.lake, trades, topic_id=topic.topic_id)
-        commits.append_files(
-            self.lake, [], topic.topic_id, {0: len(self.trades)}, {}
-        )  # it has read all, whatever it has
-
-    def fill_postgres(self, trades: Iterable[Trade]) -> None:
-        """Windows and whales as they follow from the trades, by exact sums of this file's own; rollups from them."""
-        query(self.dsn, "TRUNCATE trade_windows, whale_alerts, hourly_rollups")
-        minutes: dict[tuple[str, datetime], list[Trade]] = defaultdict(list)
-        for one in trades:
-            minutes[one.symbol, _time(one).replace(second=0)].append(one)
-        windows = []
-        for (symbol, at), some in minutes.items():
-            sums = merge_sums([_sums(one) for one in some])
-            windows.append(
-                WINDOW._replace(
-                    exchange="sim_binance",
-                    symbol=symbol,
-                    window_start=at,
-                    open=str(sums.open),
-                    high=str(sums.high),
-                    low=str(sums.low),
-                    close=str(sums.close),
-                    volume=f"{sums.volume:f}",
-                    notional=f"{sums.notional:f}",
-                    buy_volume=f"{sums.buy_volume:f}",
-                    price_sum=str(sum(one.price for one in some)),
-                    last_event_time=max(map(_time, some)),
-                    topic_partition=0,
-                    topic_offset=some[-1].trade_id,
-                    base=symbol[:3],
-                    quote="USDT",
-                    usd_via="peg:USDT",
-                    trade_count=sums.trades,
-                    first_trade_id=sums.first_id,
-                    last_trade_id=sums.last_id,
-                    updated_at=at + MINUTE,
-                )
-            )
-        whales = [
-            WHALE._replace(
-                exchange="sim_binance",
-                symbol=one.symbol,
-                trade_id=one.trade_id,
-                side=one.side,
-                price=str(one.price),
-                quantity=str(one.quantity),
-                notional_usd=f"{one.notional:f}",
-                threshold_usd=str(THRESHOLD),
-                event_time=_time(one),
-                received_time=_time(one) + timedelta(microseconds=one.received_time - one.event_time),
-                topic_partition=0,
-                topic_offset=one.trade_id,
-                base=one.base,
-                quote=one.quote,
-                usd_via=one.usd_via,
-            )
-            for one in trades
-            if one.notional >= THRESHOLD
-        ]
-        assert len(whales) == 2 * HOURS * EACH // 40
-        store(self.dsn, windows, whales)
-        rollups.materialise_rollups(self.dsn, HourRange(self.start, self.start + HOURS * HOUR), MAKER)
-
-    def fill(self) -> None:
-        self.fill_kafka(self.trades.values())
-        self.fill_lake(self.trades.values())
-        self.fill_postgres(list(self.trades.values()))
-
-    def verdict(self) -> str:
-        return collect.run_audit(
-            self.settings, self.start, self.start + HOURS * HOUR, self.now, self.start - HOUR
-        ).verdict
-
-    def stop_whales(self) -> None:
-        """The whales' query stops before the whale of BTC's second hour."""
-        query(self.dsn, *_whale(self))
-        topic_id = topics.describe_topics(self.kafka.bootstrap, [RAW_TRADES])[RAW_TRADES].topic_id
-        place = [*self.trades].index((BTC, self.one(BTC, 1).trade_id))
-        stand_at(self.settings.stream_home, "whales", topic_id, {0: place})
-
-    def audit(self) -> dict[tuple[str, int], str]:
-        """What is wrong, in words, by symbol and number of the hour."""
-        found = collect.run_audit(self.settings, self.start, self.start + HOURS * HOUR, self.now, self.start - HOUR)
-        assert {line.symbol for line in found.lines} >= {BTC}
-        wrong = [line for line in found.lines if line.verdict == "wrong"]
-        return {(line.symbol, (line.hour - self.start) // HOUR): render.describe_line(line) for line in wrong}
-
-    def without(self, *gone: Trade) -> list[Trade]:
-        return [one for one in self.trades.values() if one not in gone]
-
-    def with_changed(self, changed: Trade) -> list[Trade]:
-        whole = {**self.trades, (changed.symbol, changed.trade_id): changed}
-        return list(whole.values())
-
-    def window(self, change: str, symbol: str = BTC, hour: int = 1, minute: int = 5) -> None:
-        """UPDATE one window."""
-        at = self.start + hour * HOUR + minute * MINUTE
-        query(self.dsn, f"UPDATE trade_windows SET {change} WHERE symbol = %s AND window_start = %s", symbol, at)
-
-    def whale(self, change: str) -> None:
-        """UPDATE the whale of BTC's second hour."""
-        where = "symbol = %s AND trade_id = %s"
-        query(self.dsn, f"UPDATE whale_alerts SET {change} WHERE {where}", BTC, self.one(BTC, 1).trade_id)
-
-    def tear(self) -> None:
-        hour = self.start + HOUR
-        for path in (self.lake / table.hour_folder(hour)).glob("*.parquet"):
-            path.write_bytes(path.read_bytes()[:-200] + bytes(200))
-
-    def lose_hour(self) -> None:
-        gone = table.list_files(table.open_table(self.lake), self.start + HOUR, self.start + 2 * HOUR)
-        commits.replace_files(self.lake, lambda _: ([], gone), {})
-
-    def shift(self) -> None:
-        """A trade is counted in the minute after its own."""
-        self.window("trade_count = trade_count - 1")
-        self.window("trade_count = trade_count + 1", minute=6)
-
-    def swallow(self) -> None:
-        """An import brings an aggregate of BTC's whale in the second hour and a trade that was missed after it."""
-        one = self.one(BTC, 1)
-        self.fill_lake(self.without(self.one(BTC, 1, 12)))
-        swallow(self.lake, self.start + HOUR, one.trade_id, one.trade_id)
-
-    def add_whale(self, symbol: str) -> None:
-        more = "event_time, received_time, detected_time, source, run_id"
-        query(
-            self.dsn,
-            f"INSERT INTO whale_alerts SELECT exchange, %s, kind, trade_id + 1, side, price, quantity, notional_usd, "
-            f"threshold_usd, {more} FROM whale_alerts WHERE symbol = %s AND trade_id = %s",
-            symbol,
-            BTC,
-            self.one(BTC, 1).trade_id,
-        )
-
-
-def _time(one: Trade) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one.event_time)
-
-
-def _sums(one: Trade) -> WindowSums:
-    bought = one.quantity if one.side == "buy" else Decimal(0)
-    notional = EXACT.multiply(one.price, one.quantity)
-    price = one.price
-    return WindowSums(1, one.quantity, notional, bought, price, price, price, price, one.trade_id, one.trade_id)
 
 
 def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
@@ -259,7 +57,7 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
         ),
         ("a whale too many", lambda: place.add_whale(BTC), at, "whale too many: 1 (trade 1132 "),
         ("a whale of no market", lambda: place.add_whale("ANYUSDT"), {("ANYUSDT", 1)}, "whale too many: 1"),
-        ("a whale too few", lambda: query(database, *_whale(place)), at, "whale missing: 1 (trade 1131 "),
+        ("a whale too few", lambda: query(database, *delete_whale(place)), at, "whale missing: 1 (trade 1131 "),
         ("a whale's price", lambda: place.whale("price = price + 0.01"), at, "whale price: 1 (trade 1131: 6"),
         ("a whale's side", lambda: place.whale("side = translate(side, 'buy', 'sel') || 'l'"), at, "whale side"),
         ("beside a whale", lambda: place.whale(BESIDE_WHALE), at, "received_time: 1|whale base|whale quote|usd_via: 1"),
@@ -290,7 +88,7 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
     assert not [text for text in place.audit().values() if "too many" in text], "it is within an aggregate"
     place.fill_lake(place.trades.values())
     assert place.audit() == {}, "mended, and yet a finding"
-    query(database, *_whale(place))
+    query(database, *delete_whale(place))
     at_its_minute = f"window_start = '{place.start + HOUR + 5 * MINUTE:%Y-%m-%d %H:%M}+00'"
     for before in ("topic_offset = NULL", "usd_via = NULL"):
         query(database, f"UPDATE trade_windows SET {before} WHERE {at_its_minute}")
@@ -324,10 +122,6 @@ def _says(place: Place, text: str, words: str) -> bool:
 
 def _minute(place: Place) -> datetime:
     return place.start + HOUR + 5 * MINUTE
-
-
-def _whale(place: Place) -> tuple[str, str, int]:
-    return "DELETE FROM whale_alerts WHERE symbol = %s AND trade_id = %s", BTC, place.one(BTC, 1).trade_id
 
 
 def _rollup(place: Place) -> tuple[str, str, datetime]:

@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from whale_platform.audit import render
 from whale_platform.audit.reconcile import (
     LAKE,
     POSTGRES,
     WHALES,
     AuditLine,
-    AuditResult,
     SystemCounts,
     ValueDifference,
     list_id_spans,
@@ -274,46 +271,6 @@ def test_spans_are_what_any_place_has() -> None:
     assert list_id_spans(replace(SOUND, kafka={}, postgres=wider)) == {BTC: (0, 310)}
 
 
-@pytest.fixture
-def mixed() -> AuditResult:
-    """One line wrong, one explained, one ok; another symbol is ok."""
-    short = but(WHOLE, 0, held((0, 89)))
-    eth: dict[MarketHour, HeldIds] = {("binance", "ETHUSDT", START): held((1, 5))}
-    counts = {**SUMS, ("binance", "ETHUSDT", START): HourlyTradeCount(5, 1, 5, "rollup")}
-    gaps = [replace(GAP, first_id=105, last_id=109, state="repaired", filled=5)]
-    places = replace(SOUND, lake={**short, **eth}, kafka={**WHOLE, **eth}, postgres=counts, gaps=gaps)
-    return reconcile_hours(places, ["Kafka reaches back far"])
-
-
-def test_the_tables_show_what_is_not_plain_the_wrong_first(mixed: AuditResult) -> None:
-    assert [(line.hour.hour, line.verdict) for line in render.select_notable(mixed)] == [
-        (10, "wrong"),
-        (11, "explained"),
-    ]
-    assert render.render_cells(mixed.lines[0])[1:] == (
-        "2026-11-21 10:00",
-        "100",
-        "100",
-        "90",
-        "wrong",
-        "missing in lake: 10",
-    )
-    assert render.render_cells(mixed.lines[-1])[3] == "5 r"
-    assert render.summarise(mixed) == [
-        ("binance BTCUSDT", "3", "300", "10", "0", "0", "5", "0", "0", "0", "wrong"),
-        ("binance ETHUSDT", "1", "5", "0", "0", "0", "0", "0", "0", "0", "ok"),
-    ]
-    text = render.render_markdown(mixed)
-    assert "missing in lake: 10" in text and text.endswith("Kafka reaches back far")
-
-
-def test_json_says_the_same(mixed: AuditResult) -> None:
-    value = render.render_json(mixed)
-    assert (value["passed"], value["totals"]["missing"], len(value["lines"])) == (False, 10, 4)
-    assert value["lines"][0]["missing"] == {"lake": 10}
-    assert value["lines"][0]["hour"] == "2026-11-21T10:00:00+00:00"
-
-
 def test_values_that_differ_are_wrong_where_they_are_also_in_an_hour_that_nothing_counts() -> None:
     different = {key(1): (ValueDifference("volume", 4, "10:05: 1 in Postgres, 2 in the lake"),)}
     found = reconcile_hours(replace(SOUND, differences=different))
@@ -322,9 +279,3 @@ def test_values_that_differ_are_wrong_where_they_are_also_in_an_hour_that_nothin
     assert render.render_json(found)["lines"][1]["differences"][0]["count"] == 4
     lone: MarketHour = ("binance", "ANYUSDT", START)
     assert lines(replace(SOUND, differences={lone: different[key(1)]}))[0].symbol == "ANYUSDT"
-
-
-def test_nothing_at_all_was_not_found_right() -> None:
-    empty = reconcile_hours(replace(SOUND, kafka={}, postgres={}, lake={}))
-    assert (empty.lines, empty.passed) == ((), False)
-    assert render.sum_lines(empty.lines).verdict == "ok"

@@ -7,7 +7,7 @@ import pytest
 
 from whale_platform.bench.storage.dump_import import generate_dump
 from whale_platform.homes import open_home
-from whale_platform_tests.cli.test_audit import Place
+from whale_platform_tests.cli.audited_home import Place
 from whale_platform_tests.cli.test_audit import place as place
 from whale_platform_tests.cli.test_query import Run, home, lake, run
 from whale_platform_tests.lake.builders import ids, lay, trade
