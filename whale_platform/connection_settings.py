@@ -32,27 +32,27 @@ else:
     ExchangeAddresses = create_model("ExchangeAddresses", __base__=BaseSettings, **_address_fields())
 
 
-def build_cluster(given: Mapping[str, Any]) -> KafkaCluster:
-    """`given`: the fields by name; one that was refused is left out, as its own error says why."""
-    password = read_secret("KAFKA_PASSWORD", given.get("kafka_password"), given.get("kafka_password_file"))
-    key_password = read_secret("KAFKA_KEY_PASSWORD", given.get("kafka_key_password"), None)
+def build_cluster(values: Mapping[str, Any]) -> KafkaCluster:
+    """`values`: the fields by name; one that was refused is left out, as its own error says why."""
+    password = read_secret("KAFKA_PASSWORD", values.get("kafka_password"), values.get("kafka_password_file"))
+    key_password = read_secret("KAFKA_KEY_PASSWORD", values.get("kafka_key_password"), None)
     return KafkaCluster(
-        given.get("kafka_bootstrap") or f"127.0.0.1:{given.get('kafka_port')}",
-        given.get("kafka_security", "plaintext"),
-        given.get("kafka_ca"),
-        given.get("kafka_certificate"),
-        given.get("kafka_key"),
+        values.get("kafka_bootstrap") or f"127.0.0.1:{values.get('kafka_port')}",
+        values.get("kafka_security", "plaintext"),
+        values.get("kafka_ca"),
+        values.get("kafka_certificate"),
+        values.get("kafka_key"),
         key_password,
-        given.get("kafka_sasl", "SCRAM-SHA-512"),
-        given.get("kafka_user"),
+        values.get("kafka_sasl", "SCRAM-SHA-512"),
+        values.get("kafka_user"),
         password,
     )
 
 
-def build_object_store(given: Mapping[str, Any]) -> ObjectStore:
+def build_object_store(values: Mapping[str, Any]) -> ObjectStore:
     """As `build_cluster`, for what `WHALE_SHARED` or `WHALE_LAKE` names."""
-    secret = read_secret("S3_SECRET", given.get("s3_secret"), given.get("s3_secret_file"))
-    return find_object_store(given.get("s3_endpoint"), given.get("s3_region"), given.get("s3_key"), secret)
+    secret = read_secret("S3_SECRET", values.get("s3_secret"), values.get("s3_secret_file"))
+    return find_object_store(values.get("s3_endpoint"), values.get("s3_region"), values.get("s3_key"), secret)
 
 
 def build_url(host: str, port: int) -> str:

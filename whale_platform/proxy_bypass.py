@@ -15,10 +15,10 @@ _GRPC = "no_grpc_proxy"
 DIRECT_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for what is on this machine by design
 
 
-def build_no_proxy(environ: Mapping[str, str], *more: str) -> dict[str, str]:
-    """The variables that except loopback, and the hosts `more`, from every proxy; what `environ` excepts stays so."""
-    merged = _merge_exceptions(",".join(environ.get(name, "") for name in ("no_proxy", "NO_PROXY")), more)
-    grpc = {_GRPC: _merge_exceptions(environ[_GRPC], more)} if environ.get(_GRPC) else {}
+def build_no_proxy(environ: Mapping[str, str], *hosts: str) -> dict[str, str]:
+    """The variables that except loopback, and the hosts `hosts`, from every proxy; what `environ` excepts stays so."""
+    merged = _merge_exceptions(",".join(environ.get(name, "") for name in ("no_proxy", "NO_PROXY")), hosts)
+    grpc = {_GRPC: _merge_exceptions(environ[_GRPC], hosts)} if environ.get(_GRPC) else {}
     return {"no_proxy": merged, "NO_PROXY": merged, **grpc}
 
 
@@ -27,6 +27,6 @@ def bypass_proxies(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.update(build_no_proxy(environ))
 
 
-def _merge_exceptions(given: str, more: tuple[str, ...]) -> str:
-    named = [name.strip() for name in given.split(",") if name.strip()]
-    return ",".join(dict.fromkeys([*named, *LOOPBACK_NAMES, *more]))
+def _merge_exceptions(names: str, hosts: tuple[str, ...]) -> str:
+    named = [name.strip() for name in names.split(",") if name.strip()]
+    return ",".join(dict.fromkeys([*named, *LOOPBACK_NAMES, *hosts]))

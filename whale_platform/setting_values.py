@@ -15,14 +15,14 @@ from pydantic_settings import NoDecode
 from whale_platform.storage import object_store
 
 
-def read_secret(setting: str, given: SecretStr | None, path: Path | None) -> str | None:
+def read_secret(setting: str, secret: SecretStr | None, path: Path | None) -> str | None:
     """Return the secret of `setting` (`KAFKA_PASSWORD`), from the file where one is set; None without either.
 
     Raises ValueError where it is given twice, or the file can't be read.
     """
     if path is None:
-        return None if given is None else given.get_secret_value()
-    if given is not None:
+        return None if secret is None else secret.get_secret_value()
+    if secret is not None:
         raise ValueError(f"it is given twice: unset WHALE_{setting} or WHALE_{setting}_FILE")
     try:
         return path.read_text().rstrip("\r\n")

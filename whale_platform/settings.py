@@ -241,15 +241,15 @@ class Settings(connection_settings.ExchangeAddresses):
             connection_settings.build_object_store(dict(self)), location, self.home.absolute() / "lake"
         )
 
-    def exchange_address(self, exchange: str, way: Way) -> str:
+    def exchange_address(self, exchange: str, interface: Way) -> str:
         """Where a registered exchange is: the simulator for every source but `live`, whatever else is set.
 
         So no process can take real trades under a simulated or recorded name.
         """
         if self.source != "live":
-            scheme = {"ws": "ws", "rest": "http"}[way]
+            scheme = {"ws": "ws", "rest": "http"}[interface]
             return f"{scheme}://{self.simulator_host}:{self.simulator_port}/{exchange}"
-        return str(getattr(self, f"{exchange}_{way}_url")).rstrip("/")
+        return str(getattr(self, f"{exchange}_{interface}_url")).rstrip("/")
 
     def role_password_file(self, role: Role) -> Path:
         """Where the generated password of that role lies."""

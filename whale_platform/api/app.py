@@ -40,7 +40,7 @@ class _App(FastAPI):
         return self.openapi_schema
 
 
-def build_app(parts: AppDependencies) -> tuple[ASGIApp, FastAPI]:
+def build_app(dependencies: AppDependencies) -> tuple[ASGIApp, FastAPI]:
     """(what is served, the FastAPI app inside it)."""
     app = _App(
         title="Whale Platform",
@@ -51,23 +51,23 @@ def build_app(parts: AppDependencies) -> tuple[ASGIApp, FastAPI]:
         redirect_slashes=False,
         dependencies=[Depends(query_params.reject_repeated_params)],
     )
-    app.state.parts = parts
+    app.state.dependencies = dependencies
     app.include_router(listings.router)
     app.include_router(dashboard.router)
-    app.include_router(static_files.build_router(parts.settings.tools))
-    app.include_router(parts.push.router)
+    app.include_router(static_files.build_router(dependencies.settings.tools))
+    app.include_router(dependencies.push.router)
     app.add_exception_handler(ApiProblemError, problems.handle_problem)
     app.add_exception_handler(RequestValidationError, _handle_invalid_params)
     app.add_exception_handler(HTTPException, _handle_http_error)
     app.add_exception_handler(PostgresUnusableError, _handle_postgres_error)
     app.add_exception_handler(RowRejectedError, _handle_rejected_value)
     app.add_exception_handler(Exception, _handle_crash)
-    limiter = RequestRateLimiter(parts.settings.api_rate)
-    served: ASGIApp = EdgeMiddleware(app, parts, limiter)
-    if parts.settings.api_cors:
+    limiter = RequestRateLimiter(dependencies.settings.api_rate)
+    served: ASGIApp = EdgeMiddleware(app, dependencies, limiter)
+    if dependencies.settings.api_cors:
         served = CORSMiddleware(
             served,
-            allow_origins=parts.settings.api_cors,
+            allow_origins=dependencies.settings.api_cors,
             allow_methods=["GET", "HEAD"],
             allow_headers=["Authorization", "X-API-Key", "If-None-Match"],
             expose_headers=["ETag", "Link", "Retry-After"],

@@ -33,10 +33,10 @@ SECURITY = [
 
 
 class EdgeMiddleware:
-    """Before `app`, with what `parts` say of keys."""
+    """Before `app`, with what `dependencies` say of keys."""
 
-    def __init__(self, app: ASGIApp, parts: AppDependencies, limiter: RequestRateLimiter) -> None:
-        self._app, self._parts, self._limiter = app, parts, limiter
+    def __init__(self, app: ASGIApp, dependencies: AppDependencies, limiter: RequestRateLimiter) -> None:
+        self._app, self._dependencies, self._limiter = app, dependencies, limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket, as ASGI calls it."""
@@ -50,23 +50,23 @@ class EdgeMiddleware:
     def check_request(self, scope: Scope) -> ApiProblemError | None:
         """Why this client may not ask now: 401, 421 or 429."""
         headers = Headers(scope=scope)
-        name = (self._parts.keys.name_of(_read_key(headers)) or "") if self._parts.keys.has_keys else ""
+        name = (self._dependencies.keys.name_of(_read_key(headers)) or "") if self._dependencies.keys.has_keys else ""
         scope[KEY_NAME] = name
         page = is_dashboard_path(scope["path"])
         wait = self._limiter.try_acquire_s(f"key {name}" if name else _read_client_address(scope))
         if wait > 0:
             text = f"too many requests: ask again in {ceil(wait)} s, or have WHALE_API_RATE raised"
             return ApiProblemError(429, text, {"Retry-After": str(ceil(wait))})
-        if not page and not self._parts.is_authorised(name):
+        if not page and not self._dependencies.is_authorised(name):
             text = (
                 "a key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`; `whale api-key add` makes one"
             )
             return ApiProblemError(401, text, {"WWW-Authenticate": "Bearer"})
-        names = self._parts.settings.api_hosts
+        names = self._dependencies.settings.api_hosts
         if (
             not name
             and not page
-            and (names or self._parts.local_only)
+            and (names or self._dependencies.local_only)
             and not _is_known_host(headers.get("host", ""), names)
         ):
             # a page elsewhere may give its own name this machine's address, and would read all with its user's browser
@@ -98,13 +98,13 @@ class EdgeMiddleware:
                 await self._app(scope, receive, watched)
         finally:
             if status in LOGGED_STATUSES:
-                self._parts.refusals.record(_read_client_address(scope), status, path)
+                self._dependencies.refusals.record(_read_client_address(scope), status, path)
             if path != STREAMED:
-                self._parts.metrics.observe(path, status, time.perf_counter() - begun)
+                self._dependencies.metrics.observe(path, status, time.perf_counter() - begun)
 
     async def _send_latest(self, scope: Scope, send: Send) -> None:
         headers = Headers(scope=scope)
-        status, body, out = response.render_response(self._parts.latest, headers.get)
+        status, body, out = response.render_response(self._dependencies.latest, headers.get)
         await send({"type": "http.response.start", "status": status, "headers": out})
         await send({"type": "http.response.body", "body": body})
 
@@ -117,14 +117,14 @@ class EdgeMiddleware:
             if message["type"] == "websocket.close":
                 code = message.get("code", 1000) if accepted else 403
                 if code in LOGGED_STATUSES:
-                    self._parts.refusals.record(_read_client_address(scope), code, scope["path"])
+                    self._dependencies.refusals.record(_read_client_address(scope), code, scope["path"])
             await send(message)
 
         refusal = self.check_request(scope)
         if refusal is None:
             await self._app(scope, receive, watched)
         else:
-            self._parts.refusals.record(_read_client_address(scope), refusal.status, scope["path"])
+            self._dependencies.refusals.record(_read_client_address(scope), refusal.status, scope["path"])
             await send({"type": "websocket.close", "code": 1008})
 
 

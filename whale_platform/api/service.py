@@ -104,12 +104,12 @@ def main(context: ServiceContext) -> int:
     return exit_codes.RETRY if failed else exit_codes.CLEAN
 
 
-def _build_server(parts: AppDependencies, progress: Callable[[], None]) -> uvicorn.Server:
-    served, _ = apps.build_app(parts)
-    proxies = TrustedProxies(parts.settings.api_proxies)
+def _build_server(dependencies: AppDependencies, progress: Callable[[], None]) -> uvicorn.Server:
+    served, _ = apps.build_app(dependencies)
+    proxies = TrustedProxies(dependencies.settings.api_proxies)
     config = uvicorn.Config(
         ForwardedMiddleware(served, proxies),
-        http=bind_protocol(parts.connections, parts.refusals, proxies),
+        http=bind_protocol(dependencies.connections, dependencies.refusals, proxies),
         loop="uvloop",
         lifespan="off",
         log_config=None,
@@ -121,7 +121,7 @@ def _build_server(parts: AppDependencies, progress: Callable[[], None]) -> uvico
         timeout_graceful_shutdown=STOP_S,
         **UVICORN_OPTIONS,
     )
-    return PushServer(config, parts.push, progress)
+    return PushServer(config, dependencies.push, progress)
 
 
 def _listen(settings: Settings, stop: threading.Event) -> socket.socket | str:

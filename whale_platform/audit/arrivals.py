@@ -79,10 +79,10 @@ def read_arrivals(settings: Settings) -> ReachedOffsets:
     return ReachedOffsets(read, spans, behind)
 
 
-def add_unstored_trades(settings: Settings, reached: ReachedOffsets, waiting: WaitingIds) -> None:
+def add_unstored_trades(settings: Settings, offsets: ReachedOffsets, waiting: WaitingIds) -> None:
     """Add the trades of those windows and whales that the sink has not stored yet."""
     now_ms = int(time.time() * 1000)
-    for topic, span in reached.unstored.items():
+    for topic, span in offsets.unstored.items():
         for _, values in bulk_reader.read_values(settings.bootstrap, topic, span, lambda *_: 0):
             for value in values:
                 for key, place, first, last in list_message_ids(topic, value, now_ms):
@@ -123,5 +123,5 @@ def list_message_ids(topic: str, value: bytes, now_ms: int) -> Iterator[tuple[Ma
             yield (whale.exchange, whale.symbol, _hour(whale.event_time)), WHALES, whale.trade_id, whale.trade_id
 
 
-def _hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
+def _hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)

@@ -58,13 +58,13 @@ def run_audit(
     start: datetime,
     end: datetime,
     now: datetime,
-    born: datetime | None,
-    tell: AuditProgress = lambda *_: None,
+    created: datetime | None,
+    on_progress: AuditProgress = lambda *_: None,
 ) -> AuditResult:
     """Reconcile [start, end): `start` a full hour, `end` a full minute, aware UTC, no later than `find_settled_end`.
 
-    `born`: when the home was made; None: nobody knows, every hour is owed. `tell(place, done, all)` is called as the
-    counting goes on.
+    `created`: when the home was made; None: nobody knows, every hour is owed. `on_progress(system, done, all)` is
+    called as the counting goes on.
     """
     dsn, replay = settings.dsn("dagster"), settings.source == "replay"  # whose trades are sent long after their times
     kept = (
@@ -72,10 +72,10 @@ def run_audit(
     )  # as stores/asset_tables/retention.py lets go
     reached = arrivals.read_arrivals(settings)
     postgres = counts.count_trades(dsn, start, end, kept)
-    tell("Postgres", 1, 1)
+    on_progress("Postgres", 1, 1)
     lake, damaged = {}, dict[datetime, DamagedFileError]()
     if there := find_lake_span(settings):
-        lake = id_counts.count_ids(settings.trades_lake, start, end, partial(tell, "lake"), damaged)
+        lake = id_counts.count_ids(settings.trades_lake, start, end, partial(on_progress, "lake"), damaged)
     from_ms = 0 if replay else _ms(start - CLOCKS)
     span = bulk_reader.measure_span(settings.bootstrap, RAW_TRADES, from_ms)
     kafka = kafka_ids.count_kafka_ids(
@@ -84,7 +84,7 @@ def run_audit(
         ),
         _ms(start) * 1000,
         _ms(end) * 1000,
-        lambda messages: tell("Kafka", messages, span.messages),
+        lambda messages: on_progress("Kafka", messages, span.messages),
     )
     arrivals.add_unstored_trades(settings, reached, kafka.waiting)
     losses = stream_quality.read_losses(dsn, now - WEEK)
@@ -92,7 +92,7 @@ def run_audit(
     places = SystemCounts(
         start,
         end,
-        EVER if replay or born is None else _hour(born),
+        EVER if replay or created is None else _hour(created),
         kafka.held,
         _find_kafka_start(span, replay, now, losses),
         postgres,
@@ -123,21 +123,21 @@ def _find_kafka_start(
     return max([now - WEEK, *anew, *oldest])
 
 
-def _describe_limits(places: SystemCounts, unreadable: int) -> list[str]:
+def _describe_limits(counts: SystemCounts, unreadable: int) -> list[str]:
     said = [f"{unreadable:,} messages in Kafka are no trades"] if unreadable else []
-    for place, since in ((KAFKA, places.kafka_since), (POSTGRES, places.postgres_since), (LAKE, places.lake_since)):
+    for system, since in ((KAFKA, counts.kafka_since), (POSTGRES, counts.postgres_since), (LAKE, counts.lake_since)):
         if since is None:
-            said.append(f"{place} has let messages go, so it is compared from its first ids on")
-        elif since > places.start:
-            said.append(f"{place} is compared from {since:%Y-%m-%d %H:%M} UTC on: retention lets earlier hours go")
+            said.append(f"{system} has let messages go, so it is compared from its first ids on")
+        elif since > counts.start:
+            said.append(f"{system} is compared from {since:%Y-%m-%d %H:%M} UTC on: retention lets earlier hours go")
     return said
 
 
-def _describe_losses(found: Sequence[stream_quality.ReaderLoss]) -> list[str]:
+def _describe_losses(losses: Sequence[stream_quality.ReaderLoss]) -> list[str]:
     return [
-        f"{one.reader} on {one.topic}, {one.found_at:%Y-%m-%d %H:%M} UTC: {one.detail}"
-        for one in found
-        if one.cause != "none"
+        f"{loss.reader} on {loss.topic}, {loss.found_at:%Y-%m-%d %H:%M} UTC: {loss.detail}"
+        for loss in losses
+        if loss.cause != "none"
     ]
 
 

@@ -30,64 +30,64 @@ REMADE_AFTER = timedelta(hours=1)  # Dagster looks twice an hour for rollups who
 
 def compare_hours(
     settings: Settings,
-    places: SystemCounts,
+    counts: SystemCounts,
     settled: datetime,
     now: datetime,
     damaged: Mapping[datetime, DamagedFileError],
 ) -> SystemCounts:
-    """`places` with what differs in their hours, and what has not arrived yet.
+    """`counts` with what differs in their hours, and what has not arrived yet.
 
     An hour with a `damaged` file is told under each symbol that another place has there; where none has, it is raised.
     """
-    dsn, found = settings.dsn("dagster"), DifferenceCollector()
+    dsn, differences = settings.dsn("dagster"), DifferenceCollector()
     limits = ThresholdHistory(read_threshold_history(dsn), settings.threshold_usd)
     for hour, error in damaged.items():
-        keys = [key for key in {*places.kafka, *places.postgres} if key[2] == hour]
+        keys = [key for key in {*counts.kafka, *counts.postgres} if key[2] == hour]
         if not keys:
             raise error
         for key in keys:
-            found.add(key, "damaged file in lake", str(error))
-    doubled = {hour for (*_, hour), held in places.lake.items() if held.doubled}
-    hours = {hour for *_, hour in (*places.lake, *places.postgres)}
-    hours |= tables.find_whale_hours(dsn, places.start, places.end)
-    with hour_values.open_hours(settings.trades_lake, places.start, places.end, settled) as lake:
+            differences.add(key, "damaged file in lake", str(error))
+    doubled = {hour for (*_, hour), held in counts.lake.items() if held.doubled}
+    hours = {hour for *_, hour in (*counts.lake, *counts.postgres)}
+    hours |= tables.find_whale_hours(dsn, counts.start, counts.end)
+    with hour_values.open_hours(settings.trades_lake, counts.start, counts.end, settled) as lake:
         for hour in sorted(hours - {*damaged}):
-            _compare_hour(dsn, lake, hour, places, hour not in doubled, now, limits, found)
-    return replace(places, differences=found.group_by_market_hour(), not_yet=found.not_yet)
+            _compare_hour(dsn, lake, hour, counts, hour not in doubled, now, limits, differences)
+    return replace(counts, differences=differences.group_by_market_hour(), not_yet=differences.not_yet)
 
 
 def _compare_hour(
     dsn: str,
     lake: HourValues,
     hour: datetime,
-    places: SystemCounts,
-    once: bool,
+    counts: SystemCounts,
+    distinct: bool,
     now: datetime,
     limits: ThresholdHistory,
-    found: DifferenceCollector,
+    differences: DifferenceCollector,
 ) -> None:
-    end = min(hour + HOUR, places.end)
-    minutes, windows = lake.read_minutes(hour, end, once), tables.read_window_sums(dsn, hour, end)
+    end = min(hour + HOUR, counts.end)
+    minutes, windows = lake.read_minutes(hour, end, distinct), tables.read_window_sums(dsn, hour, end)
     rollups = tables.read_rollup_sums(dsn, hour, end) if end == hour + HOUR else {}
-    compare_sums(ComparedHour(hour, minutes, windows, rollups, now - REMADE_AFTER, places.ids_in_transit), found)
+    compare_sums(ComparedHour(hour, minutes, windows, rollups, now - REMADE_AFTER, counts.ids_in_transit), differences)
     symbols = {(exchange, symbol) for exchange, symbol, _ in minutes}
     floors = {name: low for name in symbols if (low := limits.find_floor(*name, hour, end)) is not None}
-    begun = hour >= places.lake_since and hour >= places.home_start
+    begun = hour >= counts.lake_since and hour >= counts.home_start
     compare_whales(
         hour,
         lake.read_large_trades(hour, end, floors) if floors else (),
         (alert for alert in tables.read_alerts(dsn, hour, end) if begun or alert[:2] in symbols),
         limits,
         windows,
-        hour >= places.postgres_since,
+        hour >= counts.postgres_since,
         partial(lake.find_within_aggregates, hour),
-        partial(_is_in_transit, places),
-        found,
+        partial(_is_in_transit, counts),
+        differences,
     )
 
 
-def _is_in_transit(places: SystemCounts, place: str, key: MarketHour, trade_id: int) -> bool:
+def _is_in_transit(counts: SystemCounts, system: str, key: MarketHour, trade_id: int) -> bool:
     """Whether that trade has not arrived in the place yet, by how far it has come or because it was sent just now."""
-    held, waiting = places.kafka.get(key), places.ids_in_transit.get(key, {}).get(place)
+    held, waiting = counts.kafka.get(key), counts.ids_in_transit.get(key, {}).get(system)
     runs = [waiting] if waiting else []
     return any(one.count_within(trade_id, trade_id) for one in (*runs, *([held.alone] if held else ())))

@@ -43,16 +43,16 @@ class DifferenceCollector:
         self._counts: dict[tuple[MarketHour, str], int] = defaultdict(int)
         self.not_yet: dict[MarketHour, dict[str, int]] = {}
 
-    def add(self, key: MarketHour, kind: str, what: str) -> None:
+    def add(self, key: MarketHour, kind: str, text: str) -> None:
         """Count one difference, and keep its text while there are few."""
         self._counts[key, kind] += 1
         if len(self._found[key][kind]) < MAX_TOLD:
-            self._found[key][kind].append(what)
+            self._found[key][kind].append(text)
 
-    def add_not_yet(self, key: MarketHour, place: str) -> None:
+    def add_not_yet(self, key: MarketHour, system: str) -> None:
         """One more that has not arrived in that place yet."""
-        by_place = self.not_yet.setdefault(key, {})
-        by_place[place] = by_place.get(place, 0) + 1
+        by_system = self.not_yet.setdefault(key, {})
+        by_system[system] = by_system.get(system, 0) + 1
 
     def group_by_market_hour(self) -> dict[MarketHour, tuple[ValueDifference, ...]]:
         """Of each key one a kind."""
@@ -80,26 +80,28 @@ class ComparedHour:
     waiting: Mapping[MarketHour, Mapping[str, IdRanges]]
 
 
-def compare_sums(hour: ComparedHour, found: DifferenceCollector) -> None:
+def compare_sums(hour: ComparedHour, differences: DifferenceCollector) -> None:
     """Add what differs between the lake's minutes, the windows and the rollups of this hour."""
     minutes, windows = _group_by_market(hour.lake), _group_by_market(hour.windows)
     for name in sorted({*minutes, *windows}):
         key, lake, table = (*name, hour.start), minutes.get(name, {}), windows.get(name, {})
         for at in sorted({*lake, *table}) if lake and table else ():
             waiting = hour.waiting.get(key, {})
-            _compare_minute(key, at, lake.get(at), table.get(at), waiting, found)
+            _compare_minute(key, at, lake.get(at), table.get(at), waiting, differences)
         if (rollup := hour.rollups.get(key)) is None:
             continue
         if table:
             if max(window.updated_at for window in table.values()) < hour.rollups_due:
-                _compare_rollup(key, rollup, merge_sums([table[at].sums for at in sorted(table)]), "the windows", found)
+                _compare_rollup(
+                    key, rollup, merge_sums([table[at].sums for at in sorted(table)]), "the windows", differences
+                )
         elif lake and not any(one.late for one in lake.values()):
-            _compare_rollup(key, rollup, merge_sums([lake[at].sums for at in sorted(lake)]), "the lake", found)
+            _compare_rollup(key, rollup, merge_sums([lake[at].sums for at in sorted(lake)]), "the lake", differences)
 
 
-def _group_by_market(found: Mapping[MarketHour, Value]) -> dict[tuple[str, str], dict[datetime, Value]]:
+def _group_by_market(values: Mapping[MarketHour, Value]) -> dict[tuple[str, str], dict[datetime, Value]]:
     by: dict[tuple[str, str], dict[datetime, Value]] = defaultdict(dict)
-    for (exchange, symbol, at), value in found.items():
+    for (exchange, symbol, at), value in values.items():
         by[exchange, symbol][at] = value
     return by
 
@@ -110,7 +112,7 @@ def _compare_minute(
     lake: LakeMinute | None,
     row: StoredWindow | None,
     waiting: Mapping[str, IdRanges],
-    found: DifferenceCollector,
+    differences: DifferenceCollector,
 ) -> None:
     window = row.sums if row else None
     if lake is not None and (lake.late or (lake.imported and (window is None or window.trades != lake.sums.trades))):
@@ -119,31 +121,29 @@ def _compare_minute(
     if _is_awaited(waiting.get(POSTGRES), there, window) or _is_awaited(waiting.get(LAKE), window, there):
         return  # told by number of trades: not yet
     if there is None or window is None:
-        place, only = (LAKE, window) if there is None else (POSTGRES, there)
+        system, only = (LAKE, window) if there is None else (POSTGRES, there)
         assert only is not None
-        found.add(key, f"minute missing in {place}", f"{at:%H:%M} with {only.trades:,} trades")
+        differences.add(key, f"minute missing in {system}", f"{at:%H:%M} with {only.trades:,} trades")
         return
     assert lake is not None and row is not None
     sums = [(name, getattr(window, name), getattr(there, name)) for name in find_differences(there, window)]
     more = find_contradictions(row.detail, lake.detail) if window.trades == there.trades else ()
     for name, here, other in (*sums, *((name, getattr(row.detail, name), getattr(lake.detail, name)) for name in more)):
-        found.add(key, name, f"{at:%H:%M}: {_format_value(here)} in Postgres, {_format_value(other)} in the lake")
+        differences.add(key, name, f"{at:%H:%M}: {_format_value(here)} in Postgres, {_format_value(other)} in the lake")
 
 
-def _is_awaited(waiting: IdRanges | None, more: WindowSums | None, less: WindowSums | None) -> bool:
+def _is_awaited(waiting: IdRanges | None, ahead: WindowSums | None, lagging: WindowSums | None) -> bool:
     """Whether what one place has more than the other has not arrived there yet."""
-    lacking = (more.trades if more else 0) - (less.trades if less else 0)
-    return bool(waiting and more and 0 < lacking <= waiting.count_within(more.first_id, more.last_id))
+    lacking = (ahead.trades if ahead else 0) - (lagging.trades if lagging else 0)
+    return bool(waiting and ahead and 0 < lacking <= waiting.count_within(ahead.first_id, ahead.last_id))
 
 
 def _compare_rollup(
-    key: MarketHour, rollup: WindowSums, truth: WindowSums, place: str, found: DifferenceCollector
+    key: MarketHour, rollup: WindowSums, expected: WindowSums, system: str, differences: DifferenceCollector
 ) -> None:
-    for name in find_differences(rollup, truth):
-        words = (
-            f"{_format_value(getattr(rollup, name))} in the rollup, {_format_value(getattr(truth, name))} in {place}"
-        )
-        found.add(key, f"rollup {name}", words)
+    for name in find_differences(rollup, expected):
+        stored, right = _format_value(getattr(rollup, name)), _format_value(getattr(expected, name))
+        differences.add(key, f"rollup {name}", f"{stored} in the rollup, {right} in {system}")
 
 
 def compare_whales(
@@ -152,16 +152,16 @@ def compare_whales(
     alerts: Iterable[StoredAlert],
     limits: ThresholdHistory,
     windows: Mapping[MarketHour, StoredWindow],
-    owed: bool,
+    required: bool,
     covered: Callable[[Collection[tuple[str, str, int]]], Collection[tuple[str, str, int]]],
     waits: Callable[[str, MarketHour, int], bool],
-    found: DifferenceCollector,
+    differences: DifferenceCollector,
 ) -> None:
     """Add whales too many, too few and wrong; both sides in order of exchange, symbol and id.
 
     An imported trade's whale is owed once its minute has a window, another's unless the stream that made that window
-    had no dollar value for its currency, or was of a time before that was stored. `owed`: whether Postgres has to have
-    the hour.
+    had no dollar value for its currency, or was of a time before that was stored. `required`: whether Postgres has to
+    have the hour.
     `covered`: which of these trades the lake has only within an aggregate; it is asked after `large` has ended.
     `waits(place, key, trade id)`: whether the trade has not arrived there yet.
     """
@@ -177,31 +177,31 @@ def compare_whales(
         if alert is None:
             window = windows.get((exchange, symbol, trade.event_time.replace(second=0, microsecond=0)))
             valued = window is None or window.detail.usd_via is not None
-            due = owed and not trade.late and (window is not None if trade.imported else valued)
+            due = required and not trade.late and (window is not None if trade.imported else valued)
             if due and possible and trade.notional_usd >= max(possible):
                 if waits(WHALES, key, trade_id):
-                    found.add_not_yet(key, WHALES)
+                    differences.add_not_yet(key, WHALES)
                     continue
-                found.add(key, "whale missing", f"trade {trade_id} of {_format_value(trade.notional_usd)} USD")
+                differences.add(key, "whale missing", f"trade {trade_id} of {_format_value(trade.notional_usd)} USD")
             continue
         if trade.notional_usd < min(possible, default=Decimal("inf")):
-            found.add(
+            differences.add(
                 key, "whale too many", f"trade {trade_id} of {_format_value(trade.notional_usd)} USD is below threshold"
             )
         for name in COMPARED_FIELDS:
             one, other = getattr(alert, name), getattr(trade, name)
             if one != other and one is not None and other is not None:
                 words = f"trade {trade_id}: {_format_value(one)} in Postgres, {_format_value(other)} in the lake"
-                found.add(key, f"whale {name}", words)
+                differences.add(key, f"whale {name}", words)
         if alert.threshold_usd not in possible:
             applied = " or ".join(_format_value(usd) for usd in sorted(possible)) or "none"
             words = f"trade {trade_id}: {_format_value(alert.threshold_usd)} where {applied} applied"
-            found.add(key, "whale threshold_usd", words)
+            differences.add(key, "whale threshold_usd", words)
     hidden = covered([one[:3] for one in unknown]) if unknown else ()
     for one in unknown:
         if one[:3] not in hidden:
             words = f"trade {one.trade_id} of {_format_value(one.notional_usd)} USD is none of the lake's"
-            found.add((one.exchange, one.symbol, hour), "whale too many", words)
+            differences.add((one.exchange, one.symbol, hour), "whale too many", words)
 
 
 def _merge_by_trade(

@@ -56,12 +56,15 @@ class _Symbol:
 
 
 def count_kafka_ids(
-    batches: Iterable[tuple[SendState, list[bytes]]], start: int, end: int, tell: Callable[[int], None] = lambda _: None
+    batches: Iterable[tuple[SendState, list[bytes]]],
+    start: int,
+    end: int,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> KafkaIds:
     """The ids of trades whose event time is in [start, end), microseconds.
 
     `batches`: how they were sent, and values; those of just now may be on their way to the other places, so they are
-    `alone`. `tell(messages)` is called after each batch.
+    `alone`. `on_progress(messages)` is called after each batch.
     """
     found, symbols = KafkaIds(), dict[bytes, _Symbol]()
     for (late, places), values in batches:
@@ -91,7 +94,7 @@ def count_kafka_ids(
             for place in () if again else places:
                 found.waiting.setdefault(symbol.key, {}).setdefault(place, IdRanges()).add(trade_id, trade_id)
         found.messages += len(values)
-        tell(found.messages)
+        on_progress(found.messages)
     return found
 
 

@@ -136,49 +136,51 @@ def find_worst_verdict(lines: Iterable[AuditLine]) -> Verdict:
 
 
 def reconcile_hours(
-    places: SystemCounts, notes: Sequence[str] = (), behind: Mapping[str, int | None] | None = None
+    counts: SystemCounts, notes: Sequence[str] = (), lag: Mapping[str, int | None] | None = None
 ) -> AuditResult:
     """Compare; a line for every symbol and hour that any place has."""
-    keys = sorted({*places.kafka, *places.postgres, *places.lake, *places.differences})
-    lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _reconcile_market(places, list(some))]
-    return AuditResult(places.start, places.end, tuple(lines), tuple(notes), behind or {})
+    keys = sorted({*counts.kafka, *counts.postgres, *counts.lake, *counts.differences})
+    lines = [line for _, some in groupby(keys, lambda key: key[:2]) for line in _reconcile_market(counts, list(some))]
+    return AuditResult(counts.start, counts.end, tuple(lines), tuple(notes), lag or {})
 
 
-def list_id_spans(places: SystemCounts) -> dict[tuple[str, str], tuple[int, int]]:
+def list_id_spans(counts: SystemCounts) -> dict[tuple[str, str], tuple[int, int]]:
     """{(exchange, symbol): (first id, last id)} of all places: what to ask the ledger about."""
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    held = [(key, one.ids.first, one.ids.last) for place in (places.kafka, places.lake) for key, one in place.items()]
-    for key, first, last in [*held, *((key, one.first_id, one.last_id) for key, one in places.postgres.items())]:
+    held = [
+        (key, one.ids.first, one.ids.last) for held_ids in (counts.kafka, counts.lake) for key, one in held_ids.items()
+    ]
+    for key, first, last in [*held, *((key, one.first_id, one.last_id) for key, one in counts.postgres.items())]:
         before = found.get(key[:2], (first, last))
         found[key[:2]] = min(first, before[0]), max(last, before[1])
     return found
 
 
-def _reconcile_market(places: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]:
+def _reconcile_market(counts: SystemCounts, keys: list[MarketHour]) -> Iterator[AuditLine]:
     # 1. The ids of each hour, from Kafka and the lake; Postgres has but counts.
-    hours = [_Hour(places, key) for key in keys]
+    hours = [_Hour(counts, key) for key in keys]
     kafka, lake = IdRanges(), IdRanges()
     for hour in hours:
         # 2. What a place has twice, in this hour or from an earlier one.
-        for place, known, held in ((KAFKA, kafka, hour.kafka), (LAKE, lake, hour.lake)):
-            _add_count(hour.line.doubled, place, held.doubled + sum(known.add(*run) for run in held.ids))
+        for system, known, held in ((KAFKA, kafka, hour.kafka), (LAKE, lake, hour.lake)):
+            _add_count(hour.line.doubled, system, held.doubled + sum(known.add(*run) for run in held.ids))
         # 3. What a place that owes the hour lacks of what any has.
-        hour.compare(places, bool(kafka.count and hour.ids.count and kafka.first <= hour.ids.first))
+        hour.compare(counts, bool(kafka.count and hour.ids.count and kafka.first <= hour.ids.first))
     # 4. The ids that are nowhere, each by the hour that holds the id after it.
-    ledger = [gap for gap in places.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
-    left = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
+    ledger = [gap for gap in counts.gaps if (gap.exchange, gap.symbol) == keys[0][:2]]
+    unused = {gap.first_id: gap.last_id - gap.first_id + 1 - gap.filled for gap in ledger}
     anywhere = kafka.union(lake)
-    beyond = places.ids_outside_range.get(keys[0][:2], IdRanges())
+    outside = counts.ids_outside_range.get(keys[0][:2], IdRanges())
     gaps = IdRanges(*((gap.first_id, gap.last_id) for gap in ledger if gap.state == EXCHANGE_GAP))
-    known = anywhere.union(gaps, beyond)
-    holes = _group_gaps_by_hour(anywhere, hours, beyond) if all(hour.dense for hour in hours) else {}
+    known = anywhere.union(gaps, outside)
+    holes = _group_gaps_by_hour(anywhere, hours, outside) if all(hour.dense for hour in hours) else {}
     elsewhere = 0
     for number, hour in enumerate(hours):
         # 5. What only Postgres has counted: trades counted twice, or ids that the other places lack.
         elsewhere += hour.count_only_in_postgres(known)
         # 6. The ledger explains the ids that are nowhere; an import's edge does, too.
         for first, last in holes.get(number, ()):
-            _add_gap(hour.line, ledger, left, first, last, hours)
+            _add_gap(hour.line, ledger, unused, first, last, hours)
         # 7. Ids that Postgres has counted are missing in the others (5) and no gaps.
         credit = min(elsewhere, hour.line.unexplained)
         hour.line.unexplained, elsewhere = hour.line.unexplained - credit, elsewhere - credit
@@ -189,45 +191,45 @@ def _reconcile_market(places: SystemCounts, keys: list[MarketHour]) -> Iterator[
 class _Hour:
     """One line in the making, with the ids that it was made from."""
 
-    def __init__(self, places: SystemCounts, key: MarketHour) -> None:
-        not_yet = dict(places.not_yet.get(key, {}))
-        self.line = AuditLine(*key, not_yet=not_yet, differences=places.differences.get(key, ()))
-        self.waiting = places.ids_in_transit.get(key, {})
-        self.kafka, self.lake = places.kafka.get(key, HeldIds()), places.lake.get(key, HeldIds())
-        self.counted = places.postgres.get(key)
+    def __init__(self, counts: SystemCounts, key: MarketHour) -> None:
+        not_yet = dict(counts.not_yet.get(key, {}))
+        self.line = AuditLine(*key, not_yet=not_yet, differences=counts.differences.get(key, ()))
+        self.waiting = counts.ids_in_transit.get(key, {})
+        self.kafka, self.lake = counts.kafka.get(key, HeldIds()), counts.lake.get(key, HeldIds())
+        self.counted = counts.postgres.get(key)
         self.ids = self.kafka.ids.union(self.lake.ids)
         self.dense = self.kafka.dense and self.lake.dense
 
-    def compare(self, places: SystemCounts, kafka_begun: bool) -> None:
+    def compare(self, counts: SystemCounts, kafka_begun: bool) -> None:
         """Set what each place has and lacks of what any has."""
         line, every = self.line, self.ids.count
-        lived = line.hour >= places.home_start
-        owed = lived or any(held.ids.count > held.alone.count for held in (self.kafka, self.lake))
-        kafka_owes = lived and places.kafka_since is not None and line.hour >= places.kafka_since
+        lived = line.hour >= counts.home_start
+        required = lived or any(held.ids.count > held.alone.count for held in (self.kafka, self.lake))
+        kafka_owes = lived and counts.kafka_since is not None and line.hour >= counts.kafka_since
         if kafka_begun or kafka_owes:
             line.kafka = self.kafka.trades
             _add_count(line.missing, KAFKA, every - self.kafka.ids.union(self.lake.alone).count)
-        if self.lake.trades or (owed and line.hour >= places.lake_since):
+        if self.lake.trades or (required and line.hour >= counts.lake_since):
             line.lake = self.lake.trades
             there = self.lake.ids.union(self.kafka.alone)
             self._add_missing(LAKE, every - there.count, there.union(self._find_waiting_ids(LAKE)).count - there.count)
-        if self.counted is not None or (owed and line.hour >= places.postgres_since):
+        if self.counted is not None or (required and line.hour >= counts.postgres_since):
             line.postgres = self.counted.trades if self.counted else 0
             line.origin = self.counted.origin if self.counted else line.origin
             lacking = every - self.kafka.alone.union(self.lake.alone).count - line.postgres
             self._add_missing(POSTGRES, lacking, self._find_waiting_ids(POSTGRES).count)
 
-    def _find_waiting_ids(self, place: str) -> IdRanges:
+    def _find_waiting_ids(self, system: str) -> IdRanges:
         """Those of all ids that the place has not got to yet."""
         found = IdRanges()
-        for first, last in self.waiting.get(place, ()):
+        for first, last in self.waiting.get(system, ()):
             for run in self.ids.find_ranges(first, last):
                 found.add(*run)
         return found
 
-    def _add_missing(self, place: str, count: int, waiting: int) -> None:
-        _add_count(self.line.not_yet, place, min(count, waiting))
-        _add_count(self.line.missing, place, count - max(0, min(count, waiting)))
+    def _add_missing(self, system: str, count: int, waiting: int) -> None:
+        _add_count(self.line.not_yet, system, min(count, waiting))
+        _add_count(self.line.missing, system, count - max(0, min(count, waiting)))
 
     def count_only_in_postgres(self, known: IdRanges) -> int:
         """What Postgres has beyond all ids: trades counted twice, or ids the others lack, where these have gaps."""
@@ -241,43 +243,43 @@ class _Hour:
             room = ends.last - ends.first + 1 - known.count_within(ends.first, ends.last)
         only = min(over, room)
         _add_count(line.doubled, POSTGRES, over - only)
-        for place, count in ((KAFKA, line.kafka), (LAKE, line.lake)):
+        for system, count in ((KAFKA, line.kafka), (LAKE, line.lake)):
             if count is not None:
-                _add_count(line.missing, place, only)
+                _add_count(line.missing, system, only)
         return only
 
 
-def _group_gaps_by_hour(ids: IdRanges, hours: list[_Hour], beyond: IdRanges) -> dict[int, list[tuple[int, int]]]:
-    """Every gap between the ids, but for ids `beyond`, by the number of the hour that holds the id after it."""
+def _group_gaps_by_hour(ids: IdRanges, hours: list[_Hour], outside: IdRanges) -> dict[int, list[tuple[int, int]]]:
+    """Every gap between the ids, but for ids `outside`, by the number of the hour that holds the id after it."""
     found: dict[int, list[tuple[int, int]]] = {}
     number = 0
     for first, last in ids.find_gaps(ids.first, ids.last) if ids.count else ():
         while not hours[number].ids.count_within(last + 1, last + 1):
             number = (number + 1) % len(hours)
-        found.setdefault(number, []).extend(beyond.find_gaps(first, last))
+        found.setdefault(number, []).extend(outside.find_gaps(first, last))
     return found
 
 
 def _add_gap(
-    line: AuditLine, ledger: list[LedgerGap], left: dict[int, int], first: int, last: int, hours: list[_Hour]
+    line: AuditLine, ledger: list[LedgerGap], unused: dict[int, int], first: int, last: int, hours: list[_Hour]
 ) -> None:
     size = last - first + 1
     for gap in ledger:
         both = min(last, gap.last_id) - max(first, gap.first_id) + 1
-        told = min(both, left[gap.first_id])
-        if told > 0 and epoch_of(gap.first_id) != epoch_of(gap.last_id):
-            left[gap.first_id] -= told  # no ids lack where the exchange's began again
-            size -= told
-        elif told > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
-            setattr(line, gap.state, getattr(line, gap.state) + told)
-            left[gap.first_id] -= told
-            size -= told
+        explained = min(both, unused[gap.first_id])
+        if explained > 0 and epoch_of(gap.first_id) != epoch_of(gap.last_id):
+            unused[gap.first_id] -= explained  # no ids lack where the exchange's began again
+            size -= explained
+        elif explained > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
+            setattr(line, gap.state, getattr(line, gap.state) + explained)
+            unused[gap.first_id] -= explained
+            size -= explained
     if any(hour.lake.alone.count_within(end, end) for hour in hours for end in (first - 1, last + 1)):
         line.beside_import += size
     else:
         line.unexplained += size
 
 
-def _add_count(by_place: dict[str, int], place: str, count: int) -> None:
+def _add_count(by_system: dict[str, int], system: str, count: int) -> None:
     if count > 0:
-        by_place[place] = by_place.get(place, 0) + count
+        by_system[system] = by_system.get(system, 0) + count

@@ -35,6 +35,6 @@ def main(argv: list[str]) -> int:
     return _become_cli(places, argv or ["--help"])
 
 
-def _become_cli(places: CheckoutPaths, argv: list[str]) -> NoReturn:
-    os.environ["WHALE_TOOLS"] = str(places.tools)
-    os.execv(places.python, [str(places.python), "-P", "-m", "whale_platform.cli", *argv])
+def _become_cli(paths: CheckoutPaths, argv: list[str]) -> NoReturn:
+    os.environ["WHALE_TOOLS"] = str(paths.tools)
+    os.execv(paths.python, [str(paths.python), "-P", "-m", "whale_platform.cli", *argv])

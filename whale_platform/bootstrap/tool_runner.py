@@ -21,45 +21,45 @@ def report_line(line: str) -> None:
     print(f"whale: {line}", file=sys.stderr, flush=True)
 
 
-def run_tool(places: CheckoutPaths, what: str, argv: Sequence[str | Path]) -> None:
-    """Run one tool. Raises SetupError naming `what`, the reason and the log. The tool ends when this process does."""
+def run_tool(paths: CheckoutPaths, task: str, argv: Sequence[str | Path]) -> None:
+    """Run one tool. Raises SetupError naming `task`, the reason and the log. The tool ends when this process does."""
     watched = [sys.executable, str(_PARENT_WATCH), "SIGKILL", *map(str, argv)]
     started = time.monotonic()
-    report_line(f"{what} …")
-    with places.log.open("a+", errors="replace") as log:
+    report_line(f"{task} …")
+    with paths.log.open("a+", errors="replace") as log:
         log.write(f"\n$ {' '.join(map(str, argv))}\n")
         log.flush()
         start = log.seek(0, os.SEEK_END)
-        child = subprocess.Popen(watched, cwd=places.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child = subprocess.Popen(watched, cwd=paths.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         done = threading.Event()
-        threading.Thread(target=_report_progress, args=(places.log, start, done, started), daemon=True).start()
+        threading.Thread(target=_report_progress, args=(paths.log, start, done, started), daemon=True).start()
         try:
             code = child.wait()
         finally:
             done.set()
         if code:
             log.seek(start)
-            raise SetupError(explain_failure(places, what, log.read(), code))
-    report_line(f"{what}: done in {time.monotonic() - started:.0f} s")
+            raise SetupError(explain_failure(paths, task, log.read(), code))
+    report_line(f"{task}: done in {time.monotonic() - started:.0f} s")
 
 
-def explain_failure(places: CheckoutPaths, what: str, output: str, code: int) -> str:
+def explain_failure(paths: CheckoutPaths, task: str, output: str, code: int) -> str:
     """The one line for a tool that failed with `code` after printing `output`."""
     low = output.lower()
     lines = [line.strip(" ×│├╰─▶:→>") for line in output.splitlines() if line.strip()]
     if any(mark in low for mark in _DISK_FULL):
-        return f"{what}: the disk is full: free some space and run ./whale again, it goes on where it stopped"
+        return f"{task}: the disk is full: free some space and run ./whale again, it goes on where it stopped"
     if any(mark in low for mark in _WRONG_HASH):
-        return f"{what}: a download is not the pinned file (wrong hash): do not trust that source; see {places.log}"
+        return f"{task}: a download is not the pinned file (wrong hash): do not trust that source; see {paths.log}"
     reason = next((line for line in reversed(lines) if not line.lower().startswith("hint")), f"exit code {code}")
     return (
-        f"{what}: failed ({reason[:200]}): check the network and run ./whale again, it goes on where it stopped; "
-        f"details in {places.log}"
+        f"{task}: failed ({reason[:200]}): check the network and run ./whale again, it goes on where it stopped; "
+        f"details in {paths.log}"
     )
 
 
-def _report_progress(log: Path, start: int, done: threading.Event, started: float) -> None:
-    while not done.wait(REPORT_EVERY_S):
+def _report_progress(log: Path, start: int, ended: threading.Event, started: float) -> None:
+    while not ended.wait(REPORT_EVERY_S):
         with log.open(errors="replace") as file:
             file.seek(start)
             last = [line.strip() for line in file if line.strip()][-1:]

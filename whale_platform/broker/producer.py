@@ -226,7 +226,7 @@ class TradeProducer:
         if error.fatal():
             self._record_failure(error)
 
-    def _record_failure(self, error: Exception | KafkaError, what: str = "the Kafka producer is broken") -> None:
+    def _record_failure(self, error: Exception | KafkaError, description: str = "the Kafka producer is broken") -> None:
         while not isinstance(error, KafkaError) and not isinstance(error, KafkaException) and error.__cause__:
             error = error.__cause__
         reason = error.args[0] if isinstance(error, KafkaException) else error
@@ -244,7 +244,7 @@ class TradeProducer:
             )
         else:
             said = reason.str() if isinstance(reason, KafkaError) else str(reason)
-            self.fatal = self.fatal or f"{what}: {said}"
+            self.fatal = self.fatal or f"{description}: {said}"
 
 
 _FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)

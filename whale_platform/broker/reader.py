@@ -90,15 +90,15 @@ class TopicReader:
             raise KafkaException(meta.error)
         return sorted(meta.partitions)
 
-    def assign(self, places: dict[tuple[str, int], int]) -> None:
-        """Start at `places`: {(topic, partition): offset}."""
-        self._next, self._read_ends = dict(places), {}
+    def assign(self, offsets: dict[tuple[str, int], int]) -> None:
+        """Start at `offsets`: {(topic, partition): offset}."""
+        self._next, self._read_ends = dict(offsets), {}
         self._consumer.assign(
-            [TopicPartition(add_prefix(topic), part, offset) for (topic, part), offset in places.items()]
+            [TopicPartition(add_prefix(topic), part, offset) for (topic, part), offset in offsets.items()]
         )
 
-    def poll(self, most: int, timeout_s: float) -> list[KafkaRecord]:
-        """Up to `most` messages: waits up to `timeout_s` for the first, then takes what is there already.
+    def poll(self, limit: int, timeout_s: float) -> list[KafkaRecord]:
+        """Up to `limit` messages: waits up to `timeout_s` for the first, then takes what is there already.
 
         It waits for a broker that is unavailable. Raises OffsetExpiredError where an assigned offset has expired, and
         BrokerError for other errors of the topic.
@@ -107,7 +107,7 @@ class TopicReader:
         if first is None:
             return []
         out: list[KafkaRecord] = []
-        for message in (first, *(self._consumer.consume(most - 1, 0) if most > 1 else ())):
+        for message in (first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else ())):
             error = message.error()
             if error is None:
                 record = KafkaRecord(

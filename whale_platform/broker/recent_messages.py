@@ -12,26 +12,26 @@ from whale_platform.broker.topics import is_reachable
 from whale_platform.kafka_cluster import KafkaCluster
 
 
-def read_recent_values(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int) -> Iterator[bytes]:
-    """The messages of `topic` since then, of each partition the newest `most` at most. Raises BrokerError."""
-    return (record.value for record in read_recent_records(bootstrap, topic, since_ms, most) if record.value)
+def read_recent_values(bootstrap: KafkaCluster, topic: str, since_ms: int, limit: int) -> Iterator[bytes]:
+    """The messages of `topic` since then, of each partition the newest `limit` at most. Raises BrokerError."""
+    return (record.value for record in read_recent_records(bootstrap, topic, since_ms, limit) if record.value)
 
 
 def read_recent_records(
-    bootstrap: KafkaCluster, topic: str, since_ms: int, most: int | None = None
+    bootstrap: KafkaCluster, topic: str, since_ms: int, limit: int | None = None
 ) -> Iterator[KafkaRecord]:
     """The same with where they stand; 0 ms: from the topic's start. Raises BrokerError."""
     if not is_reachable(bootstrap, 3.0):
         raise BrokerError(explain_unavailable(bootstrap))
-    return _read(bootstrap, topic, since_ms, most)
+    return _read(bootstrap, topic, since_ms, limit)
 
 
-def _read(bootstrap: KafkaCluster, topic: str, since_ms: int, most: int | None) -> Iterator[KafkaRecord]:
+def _read(bootstrap: KafkaCluster, topic: str, since_ms: int, limit: int | None) -> Iterator[KafkaRecord]:
     reader = TopicReader(bootstrap, "whale-recent", fetch_wait_ms=50)
     try:
         for partition in reader.list_partitions(topic):
             end = reader.bounds(topic, partition)[1]
             start = reader.find_offset(topic, partition, since_ms)
-            yield from reader.scan(topic, partition, start if most is None else max(start, end - most), end)
+            yield from reader.scan(topic, partition, start if limit is None else max(start, end - limit), end)
     finally:
         reader.close()

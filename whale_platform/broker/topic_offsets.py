@@ -48,9 +48,9 @@ class TopicOffsets:
         return [answers[place] for place in asked]
 
 
-def _await_offset(answer: "Future[Any]") -> int:
+def _await_offset(future: "Future[Any]") -> int:
     try:
-        offset = int(answer.result(TIMEOUT_S + 1).offset)
+        offset = int(future.result(TIMEOUT_S + 1).offset)
     except FutureTimeout:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
     if offset < 0:  # the client's sign for an answer without one, which a consumer can't be assigned

@@ -70,11 +70,11 @@ def fence_writer(bootstrap: KafkaCluster, name: str) -> None:
     Producer(config).init_transactions(TIMEOUT_S)
 
 
-def _retry_until_ready(ask: Callable[[], T]) -> T:
+def _retry_until_ready(request: Callable[[], T]) -> T:
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return ask()
+            return request()
         except KafkaException as error:
             if error.args[0].code() not in _NOT_YET or time.monotonic() >= until:
                 raise

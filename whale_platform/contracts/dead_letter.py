@@ -59,11 +59,11 @@ class DeadLetterRow(NamedTuple):
 
 
 def encode_dead_letter(
-    exchange: str, kind: DeadLetterKind, reason: str, frame: bytes, received_time: int, most: int = LONG_BYTES
+    exchange: str, kind: DeadLetterKind, reason: str, frame: bytes, received_time: int, max_bytes: int = LONG_BYTES
 ) -> bytes:
     """One message; at most about 350 kB. The frame is text where it is UTF-8 (and not mostly escapes), else base64."""
-    kept = frame[:most]
-    text = _decode_frame(kept, len(frame) > most)
+    kept = frame[:max_bytes]
+    text = _decode_frame(kept, len(frame) > max_bytes)
     row: dict[str, Any] = {
         "v": VERSION,
         "exchange": exchange,
@@ -75,13 +75,13 @@ def encode_dead_letter(
         row["frame"] = text
     else:
         row["frame_base64"] = base64.b64encode(kept).decode()
-    row["truncated"] = len(frame) > most
+    row["truncated"] = len(frame) > max_bytes
     return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
-def decode_dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadLetterRow:
-    """Decode one message as a count of one; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
-    m = MessageFields(value, stamp_ms, VERSION)
+def decode_dead_letter(value: bytes | None, timestamp_ms: int, offset: int) -> DeadLetterRow:
+    """Decode one message as a count of one; `timestamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
+    m = MessageFields(value, timestamp_ms, VERSION)
     received = (
         m.read_time("received_time") if m.read_integer("received_time") else m.stamp
     )  # 0: the stream's, which has none
@@ -97,8 +97,8 @@ def decode_dead_letter(value: bytes | None, stamp_ms: int, offset: int) -> DeadL
     )
 
 
-def _decode_frame(kept: bytes, cut: bool) -> str | None:
-    for spare in range(4 if cut else 1):
+def _decode_frame(kept: bytes, truncated: bool) -> str | None:
+    for spare in range(4 if truncated else 1):
         try:
             text = kept[: len(kept) - spare].decode()
         except UnicodeDecodeError:

@@ -21,11 +21,11 @@ _digits = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,60})?").fullmatch
 
 
 class MessageFields:
-    """The fields of one JSON object of `version`, each read with its check. `stamp_ms`: the Kafka timestamp."""
+    """The fields of one JSON object of `version`, each read with its check. `timestamp_ms`: the Kafka timestamp."""
 
     __slots__ = ("_latest_us", "_row", "stamp")
 
-    def __init__(self, value: bytes | None, stamp_ms: int, version: int) -> None:
+    def __init__(self, value: bytes | None, timestamp_ms: int, version: int) -> None:
         try:
             row = json.loads(value or b"")
         except (ValueError, RecursionError):
@@ -35,8 +35,8 @@ class MessageFields:
         if row.get("v") != version:
             raise MessageFormatError(f"not schema version {version}")
         self._row: dict[str, Any] = row
-        self._latest_us = stamp_ms * 1000 + AHEAD_US
-        self.stamp = _EPOCH + timedelta(milliseconds=max(stamp_ms, 0))
+        self._latest_us = timestamp_ms * 1000 + AHEAD_US
+        self.stamp = _EPOCH + timedelta(milliseconds=max(timestamp_ms, 0))
 
     def read_name(self, field: str) -> str:
         """A short printable text."""

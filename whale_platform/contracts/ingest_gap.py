@@ -149,9 +149,9 @@ def decode_gap_message(value: bytes) -> GapMessage:
         raise MessageFormatError(f"not a gap row: {error!r}") from None
 
 
-def decode_gap_row(value: bytes | None, stamp_ms: int) -> GapRow:
-    """Decode one message as the sink stores it; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
-    m = MessageFields(value, stamp_ms, VERSION)
+def decode_gap_row(value: bytes | None, timestamp_ms: int) -> GapRow:
+    """Decode one message as the sink stores it; `timestamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
+    m = MessageFields(value, timestamp_ms, VERSION)
     return GapRow(
         exchange=m.read_name("exchange"),
         symbol=m.read_name("symbol"),

@@ -79,10 +79,10 @@ class MessageContract:
         )
 
     def _list_typed_fields(
-        self, kinds: Mapping[FieldKind, str], otherwise: str, leave_out: Iterable[str] = ()
+        self, kinds: Mapping[FieldKind, str], default_type: str, leave_out: Iterable[str] = ()
     ) -> list[tuple[str, str]]:
         fields = [MessageField("v", "integer"), *self.fields]
-        return [(one.name, kinds.get(one.kind, otherwise)) for one in fields if one.name not in set(leave_out)]
+        return [(one.name, kinds.get(one.kind, default_type)) for one in fields if one.name not in set(leave_out)]
 
 
 def _describe_field(field: MessageField) -> dict[str, Any]:

@@ -91,9 +91,9 @@ def build_loss(
     }
 
 
-def decode_loss(value: bytes | None, stamp_ms: int) -> LossRow:
-    """Decode one message; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
-    m = MessageFields(value, stamp_ms, VERSION)
+def decode_loss(value: bytes | None, timestamp_ms: int) -> LossRow:
+    """Decode one message; `timestamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
+    m = MessageFields(value, timestamp_ms, VERSION)
     return LossRow(
         reader=m.read_name("reader"),
         topic=m.read_name("topic"),

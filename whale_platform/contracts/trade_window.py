@@ -114,9 +114,9 @@ class WindowRow(NamedTuple):
         return self[:3]
 
 
-def decode_window(value: bytes | None, stamp_ms: int) -> WindowRow:
-    """Decode one message; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
-    m = MessageFields(value, stamp_ms, VERSION)
+def decode_window(value: bytes | None, timestamp_ms: int) -> WindowRow:
+    """Decode one message; `timestamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
+    m = MessageFields(value, timestamp_ms, VERSION)
     return WindowRow(
         exchange=m.read_name("exchange"),
         symbol=m.read_name("symbol"),

@@ -90,9 +90,9 @@ class WhaleRow(NamedTuple):
         return self[:4]
 
 
-def decode_whale(value: bytes | None, stamp_ms: int) -> WhaleRow:
-    """Decode one message; `stamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
-    m = MessageFields(value, stamp_ms, VERSION)
+def decode_whale(value: bytes | None, timestamp_ms: int) -> WhaleRow:
+    """Decode one message; `timestamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
+    m = MessageFields(value, timestamp_ms, VERSION)
     return WhaleRow(
         exchange=m.read_name("exchange"),
         symbol=m.read_name("symbol"),

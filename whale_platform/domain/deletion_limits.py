@@ -27,9 +27,9 @@ def check_hours(hours: int) -> None:
         raise UnconfirmedDeletionError(f"hours is {hours}: keeping fewer than {LEAST_HOURS} has to be confirmed")
 
 
-def check_old(going: Iterable[date]) -> None:
+def check_old(days: Iterable[date]) -> None:
     """Raise UnconfirmedDeletionError where a day (UTC) to delete is one of the last `LEAST_DAYS` or in the future."""
-    young = sorted(day for day in going if day >= datetime.now(UTC).date() - timedelta(days=LEAST_DAYS))
+    young = sorted(day for day in days if day >= datetime.now(UTC).date() - timedelta(days=LEAST_DAYS))
     if young:
         raise UnconfirmedDeletionError(
             f"{young[0]} is one of the last {LEAST_DAYS} days: deleting it has to be confirmed"

@@ -110,7 +110,7 @@ class Exchange(Protocol):
     def source(self) -> Source:
         """What marks the trades of its socket."""
 
-    def symbol(self, wanted: str) -> str | None:
+    def symbol(self, name: str) -> str | None:
         """The exchange's spelling of what an operator wrote (`symbols.py`), as far as its list tells.
 
         None if it is another exchange's. Raises ValueError for nonsense.

@@ -100,7 +100,7 @@ def show_value(value: object) -> str:
         return "something nested too deeply"
 
 
-def _bad(fields: dict[str, Any], name: str, wanted: str) -> InvalidFrameError:
+def _bad(fields: dict[str, Any], name: str, expected: str) -> InvalidFrameError:
     if name not in fields:
         return InvalidFrameError(f"field {name} is missing")
-    return InvalidFrameError(f"field {name} is {show_value(fields[name])}, not {wanted}")
+    return InvalidFrameError(f"field {name} is {show_value(fields[name])}, not {expected}")

@@ -47,7 +47,7 @@ class ExchangeSettings(Protocol):
     def exchanges(self) -> tuple[str, ...]:
         """Names of the exchanges that are ingested."""
 
-    def exchange_address(self, exchange: str, way: Way) -> str:
+    def exchange_address(self, exchange: str, interface: Way) -> str:
         """Where `exchange` is."""
 
 
@@ -84,19 +84,19 @@ def build_adapters(
     return found
 
 
-def join_names(names: Sequence[str], word: str = "and") -> str:
+def join_names(names: Sequence[str], conjunction: str = "and") -> str:
     """`a, b and c`."""
-    return f" {word} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    return f" {conjunction} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def assign_symbols(exchanges: Sequence[Exchange], wanted: Sequence[str]) -> dict[str, list[str]]:
+def assign_symbols(exchanges: Sequence[Exchange], symbols: Sequence[str]) -> dict[str, list[str]]:
     """Each exchange's symbols, in the order wanted and without repeats; every exchange has an entry.
 
     A symbol that no exchange lists is still assigned: it may be listed one day. Raises ValueError for nonsense, and for
     a symbol that none of these exchanges takes.
     """
     found: dict[str, list[str]] = {exchange.name: [] for exchange in exchanges}
-    for one in wanted:
+    for one in symbols:
         spelled = [(exchange, symbol) for exchange in exchanges if (symbol := exchange.symbol(one)) is not None]
         if not spelled:
             raise ValueError(f"symbol {one!a} belongs to none of the exchanges {', '.join(found)}")
@@ -106,9 +106,9 @@ def assign_symbols(exchanges: Sequence[Exchange], wanted: Sequence[str]) -> dict
     return found
 
 
-def _meant(spelled: list[tuple[Exchange, str]], wanted: str) -> list[tuple[Exchange, str]]:
+def _meant(spelled: list[tuple[Exchange, str]], name: str) -> list[tuple[Exchange, str]]:
     """Those of `spelled` that were meant: of an exchange's own symbol, or of two currencies, not what isn't there."""
-    text = wanted.strip().rpartition(":")[2].upper()
+    text = name.strip().rpartition(":")[2].upper()
     listed = [(exchange, symbol) for exchange, symbol in spelled if exchange.listed.get(symbol) is not None]
     own = [(exchange, symbol) for exchange, symbol in spelled if symbol == text]
     if own:

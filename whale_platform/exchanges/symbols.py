@@ -34,24 +34,24 @@ def accepted_names(name: str) -> tuple[str, str]:
     return name.removeprefix("sim_"), name
 
 
-def parse_request(wanted: str, names: tuple[str, ...] = ()) -> RequestedSymbol | None:
+def parse_request(name: str, names: tuple[str, ...] = ()) -> RequestedSymbol | None:
     """What an operator wrote; None where it names an exchange that is none of `names`. Raises ValueError."""
-    exchange, colon, symbol = wanted.strip().rpartition(":")
+    exchange, colon, symbol = name.strip().rpartition(":")
     if colon and exchange.lower() not in names:
         return None
     symbol = symbol.upper()
     if not _WANTED.fullmatch(symbol):
-        raise ValueError(f"symbol {wanted!a}: write BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT")
+        raise ValueError(f"symbol {name!a}: write BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT")
     return RequestedSymbol(symbol, bool(colon))
 
 
-def build_splitter(listed: SymbolCatalogue, given: Sequence[str]) -> Callable[[str], tuple[str, str]]:
-    """What gives a joined symbol's base and quote: `given` (`BTC/USDT`, …) first, then the exchange's list.
+def build_splitter(listed: SymbolCatalogue, quotes: Sequence[str]) -> Callable[[str], tuple[str, str]]:
+    """What gives a joined symbol's base and quote: `quotes` (`BTC/USDT`, …) first, then the exchange's list.
 
     Raises ValueError for what is given in another form; what it returns raises it for an unknown symbol.
     """
     pairs: dict[str, tuple[str, str]] = {}
-    for one in given:
+    for one in quotes:
         asked = parse_request(one)
         if asked is None or asked.currencies is None:
             raise ValueError(f"pair {one!a}: write BASE/QUOTE, such as BTC/USDT")

@@ -49,7 +49,7 @@ def find_differing(lake: Mapping[MarketHour, int], postgres: Mapping[MarketHour,
     return {key for key in {*lake, *postgres} if lake.get(key, 0) != (postgres[key].trades if key in postgres else 0)}
 
 
-def _is_whole(held: HeldIds | None, counted: HourlyTradeCount | None, nowhere: IdRanges) -> bool:
+def _is_whole(held: HeldIds | None, counted: HourlyTradeCount | None, exchange_gaps: IdRanges) -> bool:
     if held is None or not held.ids.count:
         return False
     ids = held.ids
@@ -58,5 +58,6 @@ def _is_whole(held: HeldIds | None, counted: HourlyTradeCount | None, nowhere: I
     if not held.dense:
         return counted is None or held.trades >= counted.trades
     return all(
-        nowhere.count_within(first, last) == last - first + 1 for first, last in ids.find_gaps(ids.first, ids.last)
+        exchange_gaps.count_within(first, last) == last - first + 1
+        for first, last in ids.find_gaps(ids.first, ids.last)
     )

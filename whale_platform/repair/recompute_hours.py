@@ -79,9 +79,10 @@ def recompute_hours(
     hours: HourRange,
     maker: Provenance,
     lake_is_whole: bool = False,
-    tell: Callable[[datetime], None] = lambda hour: None,
+    on_progress: Callable[[datetime], None] = lambda hour: None,
 ) -> RecomputeCounts:
-    """Make these hours again. `lake_is_whole`: somebody knows that it holds all of them; `tell` hears of each hour."""
+    """Recompute these hours. `lake_is_whole`: somebody knows that it holds all of them; `on_progress` is called at each
+    hour."""
     from whale_platform.stream import (
         batch_recompute,  # Spark's libraries cost much where there turns out to be nothing to do
     )
@@ -90,7 +91,7 @@ def recompute_hours(
     limits = build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
     for hour in rewrite.find_hours_to_compact(root, hours.start, hours.end):
         rewrite.rewrite_hour(root, hour, {"run": maker.run_id, "why": "recompute"})
-        tell(hour)
+        on_progress(hour)
     for part in split_hours(hours, lake.list_files(lake.open_table(root), hours.start, hours.end)):
         # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
         counted, before = _count_stored_trades(dsn, part), recomputed_hours.read_row_snapshot(dsn, part)
@@ -130,7 +131,7 @@ def recompute_hours(
         out.windows_gone += stored.windows_deleted
         out.whales_new += stored.whales
         out.whales_taken_back += stored.whales_taken_back
-        tell(part.start)
+        on_progress(part.start)
     return out
 
 
@@ -157,7 +158,7 @@ def repair_hours(
     maker: Provenance,
     spark: Callable[[], AbstractContextManager["BatchSession"]],
     failed: dict[datetime, str],
-    tell: Callable[[datetime], None] = lambda hour: None,
+    on_progress: Callable[[datetime], None] = lambda hour: None,
 ) -> dict[datetime, RecomputeCounts]:
     """Make those of `hours` again that are wrong; Spark is started only where there are some.
 
@@ -169,7 +170,9 @@ def repair_hours(
         with spark() as session:
             for hour in found:
                 with collect_failure(hour, failed):
-                    done[hour] = recompute_hours(settings, dsn, session, HourRange(hour, hour + HOUR), maker, tell=tell)
+                    done[hour] = recompute_hours(
+                        settings, dsn, session, HourRange(hour, hour + HOUR), maker, on_progress=on_progress
+                    )
     return done
 
 

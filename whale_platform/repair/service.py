@@ -65,7 +65,7 @@ def main(context: ServiceContext) -> int:
     return run_loop(context, _run_repair)
 
 
-def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
+def run_loop(context: ServiceContext, work: Work, interval_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
     """`work(context, hours, hold)` compares and repairs these hours, all where None.
 
     It returns {what: how many}; why it has to wait, in words; or None where it failed.
@@ -78,7 +78,7 @@ def run_loop(context: ServiceContext, work: Work, look_s: float = LOOK_S, first_
     trouble, again_s = "", AGAIN_S
     all_at, not_before = time.monotonic() + first_s, time.monotonic() + first_s
     context.report_state("ready")
-    while not context.stop.wait(look_s):
+    while not context.stop.wait(interval_s):
         context.record_progress()
         # 1. which hours have new files, or may have
         news = log.poll() if table_exists(root) else set()
@@ -158,10 +158,10 @@ def _run_repair(
     return run_command(context, [sys.executable, "-m", "whale_platform.repair.work", *named], hold)
 
 
-def _report_trouble(context: ServiceContext, trouble: str, why: str = "") -> None:
+def _report_trouble(context: ServiceContext, problem: str, reason: str = "") -> None:
     """What is in the way; a detail whose numbers alone change is no news for the log."""
-    state: ServiceState = "degraded" if trouble else "ready"
-    detail = "; ".join(filter(None, (trouble, why)))
+    state: ServiceState = "degraded" if problem else "ready"
+    detail = "; ".join(filter(None, (problem, reason)))
     if (state, bool(detail)) == (context.heartbeat.state, bool(context.heartbeat.detail)):
         context.heartbeat.detail = detail
     else:

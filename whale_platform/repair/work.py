@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from whale_platform.stream.batch_recompute import BatchSession
 
 
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Returns the exit code."""
     parent_watch.die_with_parent(signal.SIGTERM)
     settings = read_settings("repair")
     log_setup.configure_logging(settings.log_level)
     log = structlog.get_logger().bind(service="repair")
     try:
-        print(json.dumps(repair_named(settings, words, log)))
+        print(json.dumps(repair_named(settings, argv, log)))
     except AdvisoryLockHeldError as busy:
         log.info("nothing is compared now", reason=str(busy))
         print(json.dumps({"waits": str(busy)}))
@@ -47,15 +47,15 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def repair_named(settings: Settings, words: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
-    """Repair; `words` as on the command line. Returns {what: how many}, and under `failed` the hours that can't be.
+def repair_named(settings: Settings, argv: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
+    """Repair; `argv` as on the command line. Returns {what: how many}, and under `failed` the hours that can't be.
 
     Raises as `recompute_hours.repair_hours`, Busy where another recomputation is under way, and OSError.
     """
     known = list_closed_hours(settings, datetime.now(UTC))
     hours = [known.start + number * HOUR for number in range(known.count)]
-    if list(words) != ["all"]:
-        asked = {datetime.fromisoformat(word) for word in words}
+    if list(argv) != ["all"]:
+        asked = {datetime.fromisoformat(word) for word in argv}
         hours = [hour for hour in hours if hour in asked]
     maker = Provenance(new_run_id("recompute"), code_version())
     failed: dict[datetime, str] = {}

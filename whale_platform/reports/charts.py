@@ -44,18 +44,18 @@ def draw_bars(title: str, unit: str, series: HourlySeries) -> bytes:
     return out.getvalue()
 
 
-def draw_ranges(title: str, unit: str, found: Mapping[str, tuple[float, float]]) -> bytes:
+def draw_ranges(title: str, unit: str, ranges: Mapping[str, tuple[float, float]]) -> bytes:
     """A line by name from its first to its second number, which must be positive; logarithmic. PNG bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-    figure = Figure(figsize=(8, 1 + 0.25 * len(found)), dpi=80, layout="constrained")
+    figure = Figure(figsize=(8, 1 + 0.25 * len(ranges)), dpi=80, layout="constrained")
     axes = figure.add_subplot()
-    rows = range(len(found))
-    axes.hlines(rows, [low for low, _ in found.values()], [high for _, high in found.values()], linewidth=3)
-    axes.plot([low for low, _ in found.values()], rows, "o")
-    axes.set_yticks(rows, list(found))
+    rows = range(len(ranges))
+    axes.hlines(rows, [low for low, _ in ranges.values()], [high for _, high in ranges.values()], linewidth=3)
+    axes.plot([low for low, _ in ranges.values()], rows, "o")
+    axes.set_yticks(rows, list(ranges))
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(EngFormatter(sep=""))

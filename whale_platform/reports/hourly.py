@@ -45,19 +45,19 @@ def render_hourly(rows: Sequence[HourlyRollup]) -> str:
     return f"{text}\n\nBy currency, over exchanges and quotes:\n\n{by_base}" if by_base else text
 
 
-def _build_row(name: str, quote: str, fold: list[HourlyRollup]) -> tuple[object, ...]:
-    volume = sum((row.volume for row in fold), Decimal(0))
+def _build_row(name: str, quote: str, rows: list[HourlyRollup]) -> tuple[object, ...]:
+    volume = sum((row.volume for row in rows), Decimal(0))
     return (
         name,
-        format_price(fold[0].open),
-        format_price(max(row.high for row in fold)),
-        format_price(min(row.low for row in fold)),
-        format_price(fold[-1].close),
+        format_price(rows[0].open),
+        format_price(max(row.high for row in rows)),
+        format_price(min(row.low for row in rows)),
+        format_price(rows[-1].close),
         f"{volume:,.4f}",
-        f"{sum(row.notional for row in fold):,.0f} {quote}".rstrip(),
-        format_percent(sum((row.buy_volume for row in fold), Decimal(0)) / volume),
-        format_percent(sqrt(sum(row.realised_volatility**2 for row in fold)), 2),
-        f"{sum(row.trade_count for row in fold):,}",
+        f"{sum(row.notional for row in rows):,.0f} {quote}".rstrip(),
+        format_percent(sum((row.buy_volume for row in rows), Decimal(0)) / volume),
+        format_percent(sqrt(sum(row.realised_volatility**2 for row in rows)), 2),
+        f"{sum(row.trade_count for row in rows):,}",
     )
 
 

@@ -33,7 +33,7 @@ def collect_notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
 
 
 def suggest_thresholds(
-    found: Mapping[Market, Sequence[Decimal]], share: Decimal, least_trades: int
+    quantiles: Mapping[Market, Sequence[Decimal]], share: Decimal, least_trades: int
 ) -> list[ThresholdSuggestion]:
     """For each symbol with enough trades: the notional that `share` of them (0..1) stay under, two digits, rounded up.
 
@@ -44,7 +44,7 @@ def suggest_thresholds(
     if least_trades < 1:
         raise ValueError(f"{least_trades} trades are not enough to learn from: at least 1")
     out = []
-    for (exchange, symbol), values in sorted(found.items()):
+    for (exchange, symbol), values in sorted(quantiles.items()):
         ordered = sorted(values)
         usd = round_up(ordered[min(int(len(ordered) * share), len(ordered) - 1)])
         if len(ordered) >= least_trades and usd > 0:

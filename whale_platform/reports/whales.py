@@ -38,16 +38,16 @@ def render_whales(rows: Sequence[WhaleReport]) -> str:
     return f"{render_table(head, lines[: MAX_ALERTS + 1])}{cut}\n\n**Largest**\n\n{_render_largest(with_whales)}"
 
 
-def _build_row(name: str, fold: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:
-    notional = sum((row.notional_usd for row in fold), Decimal(0))
+def _build_row(name: str, rows: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:
+    notional = sum((row.notional_usd for row in rows), Decimal(0))
     return (
         name,
-        f"{sum(row.whales for row in fold):,}",
+        f"{sum(row.whales for row in rows):,}",
         format_money(notional),
-        format_money(sum((row.buy_usd for row in fold), Decimal(0))),
-        format_money(sum((row.sell_usd for row in fold), Decimal(0))),
-        format_money(sum((row.net_flow_usd for row in fold), Decimal(0))),
-        format_percent(notional / sum((row.market_notional for row in fold), Decimal(0))) if share else "",
+        format_money(sum((row.buy_usd for row in rows), Decimal(0))),
+        format_money(sum((row.sell_usd for row in rows), Decimal(0))),
+        format_money(sum((row.net_flow_usd for row in rows), Decimal(0))),
+        format_percent(notional / sum((row.market_notional for row in rows), Decimal(0))) if share else "",
     )
 
 

@@ -1,7 +1,7 @@
 """The simulator as a service: builds the play from settings, serves it, and keeps its position in the home.
 
-`home/simulator.json` holds the place, replaced each second and at the end. Whatever a person must change (files, port,
-symbols, another play's home) blocks with one line.
+`home/simulator.json` holds the position in the play, replaced each second and at the end. Whatever a person must
+change (files, port, symbols, another play's home) blocks with one line.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ def _real(name: str) -> str:
 
 
 def state_path(home: Path) -> Path:
-    """Where the place in the play is kept."""
+    """Where the position in the play is kept."""
     return home / "simulator.json"
 
 

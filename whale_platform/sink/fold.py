@@ -23,13 +23,13 @@ _count_of = itemgetter(0)
 SINK_TOPICS = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, STREAM_LOSSES, DEAD_LETTERS)
 
 
-def fold_records(records: Iterable[KafkaRecord], places: dict[tuple[str, int], int]) -> SinkBatch:
-    """`records` in the order of their offsets within each partition; `places`: next offset by (topic, partition)."""
+def fold_records(records: Iterable[KafkaRecord], offsets: dict[tuple[str, int], int]) -> SinkBatch:
+    """`records` in the order of their offsets within each partition; `offsets`: next offset by (topic, partition)."""
     batch = SinkBatch()
     states: dict[bytes, list[tuple[int, KafkaRecord]]] = {}
     for record in records:
         part = (record.topic, record.partition)
-        expected, _ = batch.offset_moves.get(part, (places[part], 0))
+        expected, _ = batch.offset_moves.get(part, (offsets[part], 0))
         batch.offset_moves[part] = (expected, record.offset + 1)
         state = trade_window.peek_state(record.value or b"") if record.topic == TRADE_WINDOWS else None
         if state is None:

@@ -42,8 +42,8 @@ class RecordReader(Protocol):
     """What the sink needs of `broker.reader.TopicReader`."""
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]: ...
-    def assign(self, places: dict[tuple[str, int], int]) -> None: ...
-    def poll(self, most: int, timeout_s: float) -> list[KafkaRecord]: ...
+    def assign(self, offsets: dict[tuple[str, int], int]) -> None: ...
+    def poll(self, limit: int, timeout_s: float) -> list[KafkaRecord]: ...
     def known_end(self, topic: str, partition: int) -> int | None: ...
     def close(self) -> None: ...
 
@@ -52,7 +52,7 @@ class BatchStore(Protocol):
     """What the sink needs of `SinkStore`."""
 
     def read_offsets(self) -> dict[tuple[str, int], StoredOffset]: ...
-    def store_offsets(self, places: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None: ...
+    def store_offsets(self, offsets: dict[tuple[str, int], StoredOffset], losses: list[LossRow]) -> None: ...
     def write(self, batch: SinkBatch) -> dict[str, int]: ...
     def close(self) -> None: ...
 
@@ -122,8 +122,8 @@ class SinkLoop:
         for note in todo.notes:
             self._context.log.warning("place", note=note)
         store.store_offsets(todo.changed, todo.losses)
-        places = todo.offsets
-        reader.assign(places)
+        offsets = todo.offsets
+        reader.assign(offsets)
         watch = TopicWatch(self._identify, known)
         self._context.report_state("ready")
         lag_at = 0.0
@@ -132,39 +132,39 @@ class SinkLoop:
                 self._context.record_progress()
                 records = reader.poll(MAX_RECORDS, POLL_S)
                 if records:
-                    self._write(store, records, places)
+                    self._write(store, records, offsets)
                 if time.monotonic() >= lag_at:
                     lag_at = time.monotonic() + LAG_EVERY_S
-                    ends = {part: reader.known_end(*part) for part in places}
-                    self._counters.lag = sum(max(0, (ends[part] or 0) - place) for part, place in places.items())
+                    ends = {part: reader.known_end(*part) for part in offsets}
+                    self._counters.lag = sum(max(0, (ends[part] or 0) - offset) for part, offset in offsets.items())
                     self._report(watch.trouble)
         finally:
             watch.stop()
         if watch.changed:
             self._context.log.warning("the topics have changed: looking at them again")
 
-    def _write(self, store: BatchStore, records: list[KafkaRecord], places: dict[tuple[str, int], int]) -> None:
-        batch = fold_records(records, places)
+    def _write(self, store: BatchStore, records: list[KafkaRecord], offsets: dict[tuple[str, int], int]) -> None:
+        batch = fold_records(records, offsets)
         self._context.record_progress(next_within_s=HANG_S)
         self._counters.writing_since = time.monotonic()
         changed = store.write(batch)
         self._counters.writing_since = None
         self._counters.add_written(len(records), changed, len(batch.rejects))
         self._failures = 0
-        for part, (_, place) in batch.offset_moves.items():
-            places[part] = place
+        for part, (_, offset) in batch.offset_moves.items():
+            offsets[part] = offset
         for reject in batch.rejects[:3]:
             self._context.log.error("message rejected", reason=reject.reason, **reject.origin._asdict())
         if len(batch.rejects) > 3:
             self._context.log.error("more messages rejected in this batch", count=len(batch.rejects) - 3)
 
-    def _report(self, trouble: str) -> None:
-        state = "degraded" if trouble else "ready"
-        if (self._context.heartbeat.state, self._context.heartbeat.detail) != (state, trouble):
-            self._context.report_state("degraded" if trouble else "ready", trouble)
+    def _report(self, problem: str) -> None:
+        state = "degraded" if problem else "ready"
+        if (self._context.heartbeat.state, self._context.heartbeat.detail) != (state, problem):
+            self._context.report_state("degraded" if problem else "ready", problem)
 
-    def _wait_before_retry(self, why: str) -> None:
-        self._context.report_state("degraded", why)
+    def _wait_before_retry(self, reason: str) -> None:
+        self._context.report_state("degraded", reason)
         most = min(CAP_WAIT_S, FIRST_WAIT_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
         self._context.stop.wait(most * random.uniform(0.5, 1.0))

@@ -39,41 +39,41 @@ def plan_resume(
     found_at: datetime,
 ) -> ResumePlan:
     """`bounds(topic, partition)` gives (earliest offset, next offset to be written); `found_at`: now, aware UTC."""
-    out = ResumePlan()
+    plan = ResumePlan()
     for topic, info in now.topics.items():
         for partition in range(info.partitions):
             low, high = bounds(topic, partition)
-            start = _find_start_offset(out, stored.get((topic, partition)), info, partition, (low, high), found_at)
-            place = StoredOffset(start, info.topic_id, now.cluster_id)
-            out.offsets[topic, partition] = start
-            if place != stored.get((topic, partition)):
-                out.changed[topic, partition] = place
-    return out
+            start = _find_start_offset(plan, stored.get((topic, partition)), info, partition, (low, high), found_at)
+            planned = StoredOffset(start, info.topic_id, now.cluster_id)
+            plan.offsets[topic, partition] = start
+            if planned != stored.get((topic, partition)):
+                plan.changed[topic, partition] = planned
+    return plan
 
 
 def _find_start_offset(
-    out: ResumePlan,
-    place: StoredOffset | None,
+    plan: ResumePlan,
+    stored: StoredOffset | None,
     info: TopicInfo,
     partition: int,
     bounds: tuple[int, int],
     found_at: datetime,
 ) -> int:
     where, (low, high) = f"{info.name}[{partition}]", bounds
-    if place is None:
-        out.notes.append(f"{where} is new here: reading from its earliest offset {low}")
+    if stored is None:
+        plan.notes.append(f"{where} is new here: reading from its earliest offset {low}")
         return low
-    if place.topic_id == info.topic_id and low <= place.next_offset <= high:
-        return place.next_offset
-    if place.topic_id != info.topic_id:
-        first, last, cause = place.next_offset, None, "recreated"
+    if stored.topic_id == info.topic_id and low <= stored.next_offset <= high:
+        return stored.next_offset
+    if stored.topic_id != info.topic_id:
+        first, last, cause = stored.next_offset, None, "recreated"
         detail = f"was recreated: what the old one had from offset {first} on is lost; reading from {low}"
     else:
-        expired = place.next_offset < low
-        first, last = (place.next_offset, low - 1) if expired else (high, place.next_offset - 1)
+        expired = stored.next_offset < low
+        first, last = (stored.next_offset, low - 1) if expired else (high, stored.next_offset - 1)
         cause = "expired" if expired else "truncated"
         detail = f"has lost offsets {first} to {last} ({cause}): reading from {low}"
-    row = LossRow("sink", info.name, partition, place.topic_id, first, last, cause, f"{where} {detail}", found_at)
-    out.losses.append(row)
-    out.notes.append(row.detail)
+    row = LossRow("sink", info.name, partition, stored.topic_id, first, last, cause, f"{where} {detail}", found_at)
+    plan.losses.append(row)
+    plan.notes.append(row.detail)
     return low

@@ -62,8 +62,8 @@ def migrate(settings: Settings, wait_s: float = WAIT_S) -> str:
     return ", ".join(steps)
 
 
-def upgrade_schema(dsn: str, wanted: str = "head") -> tuple[str | None, str]:
-    """Upgrade to the newest schema, or the one `wanted`; returns (version before, version after)."""
+def upgrade_schema(dsn: str, revision: str = "head") -> tuple[str | None, str]:
+    """Upgrade to the newest schema, or the one `revision`; returns (version before, version after)."""
     engine = create_engine(
         "postgresql+psycopg2://",
         creator=lambda: _connect(dsn),
@@ -73,7 +73,7 @@ def upgrade_schema(dsn: str, wanted: str = "head") -> tuple[str | None, str]:
         with engine.begin() as conn:
             conn.execute(text("SET LOCAL lock_timeout = '60s'"))
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            return _upgrade(conn, wanted)
+            return _upgrade(conn, revision)
     except DBAPIError as error:
         raise stores.to_store_error(error.orig) if isinstance(error.orig, psycopg2.Error) else error from None
 
@@ -84,7 +84,7 @@ def _connect(dsn: str) -> Any:
     return conn
 
 
-def _upgrade(conn: Connection, wanted: str) -> tuple[str | None, str]:
+def _upgrade(conn: Connection, revision: str) -> tuple[str | None, str]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes.update(connection=conn, version_table=VERSION_TABLE)
@@ -97,7 +97,7 @@ def _upgrade(conn: Connection, wanted: str) -> tuple[str | None, str]:
             "update the program, or use another home or database"
         )
     if before != head:
-        command.upgrade(config, wanted)
+        command.upgrade(config, revision)
     return before, str(head)
 
 

@@ -15,10 +15,10 @@ CHECK_EVERY_S = 30.0
 class Deployment:
     """`checkout`: the code that is checked out. Asking for it is a git command of some milliseconds."""
 
-    def __init__(self, ask: Callable[[], str] = deployed_code, every_s: float = CHECK_EVERY_S) -> None:
-        self._read_code, self._every_s = ask, every_s
+    def __init__(self, read_version: Callable[[], str] = deployed_code, every_s: float = CHECK_EVERY_S) -> None:
+        self._read_version, self._every_s = read_version, every_s
         self._codes: dict[str, str] = {}
-        self.checkout = ask()
+        self.checkout = read_version()
         self._looked = time.monotonic()
 
     def refresh(self) -> bool:
@@ -47,7 +47,7 @@ class Deployment:
 
     def _refresh_checkout(self) -> bool:
         self._looked = time.monotonic()
-        before, self.checkout = self.checkout, self._read_code() or self.checkout
+        before, self.checkout = self.checkout, self._read_version() or self.checkout
         return before != self.checkout
 
 

@@ -98,7 +98,7 @@ class ServiceLiveness:
                 f"its loop {name!r}" if name else "it",
                 self._measure_silence_s(loop),
                 self._spec.silent_after_s,
-                loop.patience_s,
+                loop.limit_s,
                 self._spec.loops_after_cpu_s,
                 loop.activity,
             )
@@ -163,25 +163,25 @@ class _Loop:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.at = clock()
         self._clock = clock
-        self.patience_s = 0.0
+        self.limit_s = 0.0
         self.activity = ProcessActivity()
         self._count: float | None = None
         self._meter: ActivityMeter | None = None
         self._read_at = 0.0
 
-    def record(self, count: float, at: float, patience_s: float = 0.0) -> None:
+    def record(self, count: float, at: float, limit_s: float = 0.0) -> None:
         """It stands at `count`, by a beat seen at `at`."""
         if count != self._count:
-            self._count, self.at, self.patience_s = count, at, patience_s
+            self._count, self.at, self.limit_s = count, at, limit_s
             self._meter, self.activity = None, ProcessActivity()
 
     def reset(self, now: float) -> None:
         """Nothing is known of the time until now."""
         self.at, self._meter, self.activity = now, None, ProcessActivity()
 
-    def measure(self, pid: int, silent_s: float, allowed_s: float) -> None:
+    def measure(self, pid: int, silence_s: float, allowed_s: float) -> None:
         """Look at the processes where the silence has lasted for a third of what is allowed."""
-        if silent_s < allowed_s / 3:
+        if silence_s < allowed_s / 3:
             return
         if self._meter is None:
             self._meter = ActivityMeter((pid,), self._clock)

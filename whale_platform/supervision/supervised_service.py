@@ -143,15 +143,15 @@ class SupervisedService:
             self._history.reset()
         return self.process is None
 
-    def stop_for_good(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Stop it for good; killed after its grace. `meanwhile` is called often."""
+    def stop_for_good(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Stop it for good; killed after its grace. `on_wait` is called often."""
         self.stop()
         ending = self._build_termination_wait()
         while self.process is not None:
             if why := ending.give_up_reason():
                 self.kill(why)
                 break
-            self._wait_one_turn(meanwhile)
+            self._wait_one_turn(on_wait)
 
     def reset_silence(self) -> None:
         """The watcher itself was not running: silence until now proves nothing."""
@@ -171,10 +171,10 @@ class SupervisedService:
             "still_s": self._liveness.idle_s(),
         }
 
-    def _wait_one_turn(self, meanwhile: Callable[[], None]) -> None:
+    def _wait_one_turn(self, on_wait: Callable[[], None]) -> None:
         time.sleep(0.02)
         self.refresh()
-        meanwhile()
+        on_wait()
 
     def _build_termination_wait(self) -> TerminationWait:
         roots = () if self.process is None else (self.process.pid,)

@@ -129,15 +129,15 @@ class Supervisor:
                 self._log.info("done again for new code", target=member.spec.name, code=self._deployment.checkout)
                 member.restart()
 
-    def _step(self, member: SupervisedService) -> None:
-        name, wanted = member.spec.name, self._desired.get(member.spec.name, DesiredState())
-        if not wanted.running:
+    def _step(self, service: SupervisedService) -> None:
+        name, desired = service.spec.name, self._desired.get(service.spec.name, DesiredState())
+        if not desired.running:
             self._record_state(
-                name, "stopped", f"by {wanted.by}" if member.stop_as_desired() else f"by {wanted.by}, ending"
+                name, "stopped", f"by {desired.by}" if service.stop_as_desired() else f"by {desired.by}, ending"
             )
             return
-        missing = tuple(need for need in member.spec.needs if not self._is_serving(need))
-        self._record_state(name, *member.step(missing))
+        missing = tuple(need for need in service.spec.needs if not self._is_serving(need))
+        self._record_state(name, *service.step(missing))
 
     def _is_serving(self, name: str) -> bool:
         if self._shown.get(name, ("waiting", ""))[0] not in WORKING_STATES:
@@ -213,9 +213,9 @@ class Supervisor:
         with contextlib.suppress(OSError):
             write_json(state_path(self._home, self._name), state)
 
-    def _build_entry(self, name: str, member: SupervisedService) -> dict[str, Any]:
-        more = {"starts": member.starts, "short_lives": member.short_lives, "code": self._deployment.code_of(name)}
-        return member.status_entry(*self._shown.get(name, ("waiting", ""))) | more
+    def _build_entry(self, name: str, service: SupervisedService) -> dict[str, Any]:
+        more = {"starts": service.starts, "short_lives": service.short_lives, "code": self._deployment.code_of(name)}
+        return service.status_entry(*self._shown.get(name, ("waiting", ""))) | more
 
 
 def _check_order(specs: Sequence[ServiceSpec]) -> None:

@@ -117,7 +117,7 @@ def sha256(path: Path) -> str | None:
         return None
 
 
-def _move_into_place(jar: PinnedJar, fetched: Path, place: Path, tools: Path, problem: str) -> None:
+def _move_into_place(jar: PinnedJar, fetched: Path, target: Path, tools: Path, problem: str) -> None:
     found = sha256(fetched)
     if found is None:
         raise ToolchainError(
@@ -130,8 +130,8 @@ def _move_into_place(jar: PinnedJar, fetched: Path, place: Path, tools: Path, pr
             f"{jar.file} is not the pinned file (SHA-256 {found}, jars.toml says {jar.sha256}): it was removed; "
             "run ./whale again, and if it stays so do not trust that source"
         )
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fetched.replace(place)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fetched.replace(target)
 
 
 def _fetch(tools: Path, fetched: Path, lane: list[PinnedJar]) -> str:

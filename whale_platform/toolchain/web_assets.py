@@ -79,9 +79,9 @@ def _install(tools: Path, kind: WebAssetsKind) -> None:
         raise _explain_failure(tools, said, code)
 
 
-def _explain_failure(tools: Path, said: str, exit_code: int) -> ToolchainError:
-    code = found[1] if (found := _CODE.search(said)) else ""
-    if _NO_ROOM.search(said):
+def _explain_failure(tools: Path, output: str, exit_code: int) -> ToolchainError:
+    code = found[1] if (found := _CODE.search(output)) else ""
+    if _NO_ROOM.search(output):
         return ToolchainError(f"the disk under {tools} or npm's cache is full: free some space and run ./whale again")
     if code == "EINTEGRITY":
         return ToolchainError(
@@ -90,7 +90,9 @@ def _explain_failure(tools: Path, said: str, exit_code: int) -> ToolchainError:
         )
     if code == "EUSAGE":
         return ToolchainError("package.json and package-lock.json differ: run `npm install --package-lock-only`")
-    return _build_install_error(tools, found[1][:200] if (found := _REASON.search(said)) else f"exit code {exit_code}")
+    return _build_install_error(
+        tools, found[1][:200] if (found := _REASON.search(output)) else f"exit code {exit_code}"
+    )
 
 
 def _build_install_error(tools: Path, reason: str) -> ToolchainError:

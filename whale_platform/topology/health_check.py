@@ -34,8 +34,8 @@ def check_service(home: Path, name: str) -> str:
     return "" if entry.get("state") in HEALTHY_STATES else f"{name} is {entry.get('state')}: {entry.get('detail')}"
 
 
-def check_spark(name: str, host: str, port: int, own: str) -> str:
-    """The same of Spark's master at `host`, or of the worker that runs on the address `own`."""
+def check_spark(name: str, host: str, port: int, own_address: str) -> str:
+    """The same of Spark's master at `host`, or of the worker that runs on the address `own_address`."""
     try:
         connection = HTTPConnection(host, port, timeout=RESPONSE_S)
         connection.request("GET", "/json/")
@@ -45,7 +45,11 @@ def check_spark(name: str, host: str, port: int, own: str) -> str:
     if found.get("status") != "ALIVE":
         return f"Spark's master is {found.get('status')}"
     alive = [worker["host"] for worker in found["workers"] if worker["state"] == "ALIVE"]
-    return "" if name == "spark-master" or own in alive else f"the master knows no living worker on {own}: {alive}"
+    return (
+        ""
+        if name == "spark-master" or own_address in alive
+        else f"the master knows no living worker on {own_address}: {alive}"
+    )
 
 
 def main(name: str) -> int:

@@ -89,7 +89,7 @@ def test_a_version(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     assert write(root, ExportSelection(START, START + HOUR, version=first), out).rows == 1
     rewrite.rewrite_hour(root, START, {})
-    retention.vacuum(root, 0, dry_run=False, sure=True)
+    retention.vacuum(root, 0, dry_run=False, confirmed=True)
     with pytest.raises(FileMissingError, match="version 1 can't be read any more"):
         write(root, ExportSelection(START, START + HOUR, version=first), out)
     with pytest.raises(LakeNotFoundError):

@@ -59,7 +59,7 @@ def test_a_lake_in_an_object_store_is_written_read_compacted_and_vacuumed(s3: S3
     assert ids(root) == [("BTCUSDT", number) for number in (0, 1, 2, 3600)]
     planned = retention.vacuum(root, 0)
     assert len(planned.paths) == 2 and planned.size > 0
-    assert retention.vacuum(root, 0, dry_run=False, sure=True) == planned
+    assert retention.vacuum(root, 0, dry_run=False, confirmed=True) == planned
     with pytest.raises(LakeError, match="version 2 can't be read any more"):
         ask(root, "SELECT count(price) FROM trades", 2)
     assert ids(root) == [("BTCUSDT", number) for number in (0, 1, 2, 3600)]
@@ -69,7 +69,7 @@ def test_a_lake_in_an_object_store_is_written_read_compacted_and_vacuumed(s3: S3
     dump = dump_file.parse_dump_name("binance", path, symbols.build_splitter(SymbolCatalogue(), ()))
     assert [importer.import_dump(root, dump, {}, lambda *_: None).new for _ in range(2)] == [300, 0]
     old = retention.list_days(root)[:1]
-    assert retention.drop_days(root, old, {}, sure=True) == 3
+    assert retention.drop_days(root, old, {}, confirmed=True) == 3
     assert len(ids(root)) == 4
     assert {one.why for one in retention.list_versions(root, 1)} == {"write"}
     assert (tmp_path / "lake" / "importing.lock").exists()

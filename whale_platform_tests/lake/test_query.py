@@ -162,7 +162,7 @@ def test_a_version_that_vacuum_took_says_so(root: Path) -> None:
     first = lay(root, [trade(0)])
     lay(root, [trade(1)], first_offset=1)
     rewrite.rewrite_hour(root, START, {})
-    assert retention.vacuum(root, 0, dry_run=False, sure=True).paths
+    assert retention.vacuum(root, 0, dry_run=False, confirmed=True).paths
     with pytest.raises(FileMissingError, match=r"version 1 can't be read any more: vacuum .* the newest is \d"):
         ask(root, "SELECT sum(price) FROM trades", first)
     assert ask(root, "SELECT count(*) FROM trades") == [(2,)]

@@ -180,8 +180,8 @@ def test_vacuum_leaves_what_a_reader_still_needs_for_a_day(root: Path) -> None:
         assert planned.size > 0
         with pytest.raises(UnconfirmedDeletionError, match="hours is 0"):
             retention.vacuum(root, 0, dry_run=False)
-        assert retention.vacuum(root, 0, dry_run=False, sure=True).paths == planned.paths
-        assert retention.vacuum(root, 0, dry_run=False, sure=True).paths == ()
+        assert retention.vacuum(root, 0, dry_run=False, confirmed=True).paths == planned.paths
+        assert retention.vacuum(root, 0, dry_run=False, confirmed=True).paths == ()
         with pytest.raises(FileMissingError, match="read again"), engine.translate_duckdb_errors():
             connection.execute(query)
     assert ids(root) == [("BTCUSDT", 1), ("BTCUSDT", 2)]
@@ -198,7 +198,7 @@ def test_retention_lets_whole_days_go_and_says_first_which(root: Path) -> None:
     today = [retention.LakeDay(datetime.now(UTC).date(), 1, 1, 1)]
     with pytest.raises(UnconfirmedDeletionError, match="one of the last 7 days"):
         retention.drop_days(root, today, {})
-    assert retention.drop_days(root, today, {}, sure=True) == 0
+    assert retention.drop_days(root, today, {}, confirmed=True) == 0
     with pytest.raises(ValueError, match="keep at least 1"):
         retention.plan_retention(root, 0, START.date())
 

@@ -79,7 +79,7 @@ def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path
                 lay(root, [trade(2), trade(late), trade(ahead)], first_offset=1)
             return work(context, hours, hold)
 
-    assert service.run_loop(context, Late(context), look_s=0.01, first_s=0.0) == 0
+    assert service.run_loop(context, Late(context), interval_s=0.01, first_s=0.0) == 0
     wanted = {hour - 3 * HOUR}
     assert work.asked == [None, wanted, wanted], "all once, then what is new, over and not too old; what failed again"
 
@@ -98,7 +98,7 @@ def test_an_hour_that_fails_by_itself_is_told_and_keeps_no_other_waiting(tmp_pat
         lay(settings.trades_lake, [late[len(states) - 1]], first_offset=len(states))
         return work(context, hours, hold)
 
-    assert service.run_loop(context, look, look_s=0.01, first_s=0.0) == 0
+    assert service.run_loop(context, look, interval_s=0.01, first_s=0.0) == 0
     assert work.asked == [None, {hour}, {hour}], "at once when it gets another file, as by `lake restore`"
     assert states == ["ready", "degraded", "ready"]
 
@@ -115,7 +115,7 @@ def test_what_fails_as_a_whole_is_tried_again_after_twice_as_long(tmp_path: Path
         at.append(float(next(clock)))
         return work(context, hours, hold)
 
-    service.run_loop(context, failing, look_s=0.0, first_s=0.0)
+    service.run_loop(context, failing, interval_s=0.0, first_s=0.0)
     waits = [later - before for before, later in pairwise(at)]
     wanted = [120, 240, 480, 960, 1920, 3600, 3600]
     assert all(abs(wait - right) < 10 for wait, right in zip(waits, wanted, strict=True)), waits
@@ -133,7 +133,7 @@ def test_while_the_trades_need_the_machine_nothing_is_begun_and_then_all_of_it(t
 
     stop, wait = context.stop, context.stop.wait
     stop.wait = lambda timeout=None: calm() or wait(timeout)  # type: ignore[method-assign,func-returns-value]
-    assert service.run_loop(context, work, look_s=0.01, first_s=0.0) == 0
+    assert service.run_loop(context, work, interval_s=0.01, first_s=0.0) == 0
     assert (work.asked, len(details)) == ([None], 3), "twice it waited, all is still due"
     assert details[1] == "the repair waits: sink is 10,001 messages behind"
 
@@ -178,5 +178,5 @@ def test_what_another_recomputation_keeps_waiting_is_asked_for_again(tmp_path: P
     monkeypatch.setattr(service, "AGAIN_S", 0.0)
     lay(context.settings.trades_lake, [trade(1)])
     work = Worked(context, "another recomputation runs", {"hours_repaired": 1})
-    service.run_loop(context, work, look_s=0.01, first_s=0.0)
+    service.run_loop(context, work, interval_s=0.01, first_s=0.0)
     assert work.asked == [None, None]

@@ -46,10 +46,10 @@ def test_coinbase_trades_leave_byte_for_byte_as_captured() -> None:
 
 def test_files_merge_by_receive_time_in_any_order() -> None:
     files = binance_files()
-    there = [(one.received_ns, one.fill.place, one.fill.trade_id) for one in read_captures(files)]
+    there = [(one.received_ns, one.fill.market, one.fill.trade_id) for one in read_captures(files)]
     assert there == sorted(there, key=lambda entry: entry[0])
     assert sorted(there) == sorted(
-        (one.received_ns, one.fill.place, one.fill.trade_id) for one in read_captures(files[::-1])
+        (one.received_ns, one.fill.market, one.fill.trade_id) for one in read_captures(files[::-1])
     )
 
 
@@ -63,7 +63,7 @@ def test_overlapping_captures_give_each_trade_once(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two.gz"
     one.write_text(line(1, 10**18) + line(2, 10**18 + 5) + line(1, 10**18 + 6, "ETHUSDT"))
     two.write_bytes(gzip.compress((line(2, 10**18 + 3) + line(3, 10**18 + 9)).encode()))
-    ids = [(entry.fill.place[1], entry.fill.trade_id) for entry in read_captures([two, one, one])]
+    ids = [(entry.fill.market[1], entry.fill.trade_id) for entry in read_captures([two, one, one])]
     assert ids == [("BTCUSDT", 1), ("BTCUSDT", 2), ("ETHUSDT", 1), ("BTCUSDT", 3)]
     assert survey_captures([one]).trades == 3
 

@@ -23,9 +23,9 @@ def notionals(of: MarketProfile, found: list[TradePrint]) -> list[float]:
     return [one.price * one.size * scale for one in found]
 
 
-@pytest.mark.parametrize("of", [BTC, ETH], ids=lambda of: of.place[1])
+@pytest.mark.parametrize("of", [BTC, ETH], ids=lambda of: of.key[1])
 def test_sizes_are_as_heavy_tailed_as_real_ones(of: MarketProfile) -> None:
-    real = REAL[of.place[1]]
+    real = REAL[of.key[1]]
     found = notionals(of, list(islice(generate_prints(1, of, 0), real["count"] * RUNS)))
     ordered = sorted(found)
     for name, quantile in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)):
@@ -39,7 +39,7 @@ def test_sweeps_are_whales_more_often_than_single_fills() -> None:
     singles: dict[int, float] = defaultdict(float)
     sweeps: dict[int, float] = defaultdict(float)
     for of in (BTC, ETH):
-        found = list(islice(generate_prints(1, of, 0), REAL[of.place[1]]["count"] * RUNS))
+        found = list(islice(generate_prints(1, of, 0), REAL[of.key[1]]["count"] * RUNS))
         by_order: dict[int, float] = defaultdict(float)
         for one, notional in zip(found, notionals(of, found), strict=True):
             by_order[one.order] += notional

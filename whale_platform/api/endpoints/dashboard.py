@@ -35,18 +35,18 @@ DAY, MAX_PERIOD = timedelta(days=1), timedelta(days=31)
 @router.get(
     "/sparklines", responses=describe_responses(dashboard_models.Sparklines), summary="Closes of the last minutes"
 )
-async def sparklines(request: Request, parts: AppDeps, asked: Annotated[SparklineParams, Query()]) -> Response:
+async def sparklines(request: Request, dependencies: AppDeps, params: Annotated[SparklineParams, Query()]) -> Response:
     """Of every symbol, up to the newest minute of all."""
-    since = _find_end(parts.latest) - timedelta(minutes=asked.minutes)
+    since = _find_end(dependencies.latest) - timedelta(minutes=params.minutes)
 
     def work() -> Response:
         names = ("exchange", "symbol", "times", "closes")
-        items = [dict(zip(names, row, strict=True)) for row in dashboard.read_closes(parts.pool, since)]
+        items = [dict(zip(names, row, strict=True)) for row in dashboard.read_closes(dependencies.pool, since)]
         return responses.build_response(
             responses.encode_json({"items": items}), ResponsePreferences.from_headers(request.headers)
         )
 
-    return await parts.table_threads.run(work)
+    return await dependencies.table_threads.run(work)
 
 
 @router.get(
@@ -54,23 +54,25 @@ async def sparklines(request: Request, parts: AppDeps, asked: Annotated[Sparklin
     responses=describe_responses(dashboard_models.WhaleSummary),
     summary="Whales of a time, summed up",
 )
-async def whale_summary(request: Request, parts: AppDeps, asked: Annotated[WhaleFilter, Query()]) -> Response:
+async def whale_summary(request: Request, dependencies: AppDeps, params: Annotated[WhaleFilter, Query()]) -> Response:
     """By hour and by size, and the ten largest. Without `from` the day before `to`, without `to` up to now."""
-    end = asked.end or _find_end(parts.latest)
-    start = asked.start or end - DAY
+    end = params.end or _find_end(dependencies.latest)
+    start = params.start or end - DAY
     if not start < end <= start + MAX_PERIOD:
         raise ApiProblemError(422, "`from` must lie before `to`, by 31 days at most")
-    asked.start, asked.end = start, end
+    params.start, params.end = start, end
 
     def work() -> Response:
-        known_markets.check_markets(asked, parts.latest, known_markets.make_market_reader(parts.pool, WHALES))
-        found = dashboard.summarise_whales(parts.pool, asked.build_conditions(WHALES))
+        known_markets.check_markets(
+            params, dependencies.latest, known_markets.make_market_reader(dependencies.pool, WHALES)
+        )
+        found = dashboard.summarise_whales(dependencies.pool, params.build_conditions(WHALES))
         whole = {"from": start, "to": end} | _build_summary(found)
         return responses.build_response(
             responses.encode_json(_to_json_values(whole)), ResponsePreferences.from_headers(request.headers)
         )
 
-    return await parts.table_threads.run(work)
+    return await dependencies.table_threads.run(work)
 
 
 _ONE = {**describe_responses(dashboard_models.WhaleContext), **describe_problems(_404="There is no such whale.")}
@@ -79,7 +81,7 @@ _ONE = {**describe_responses(dashboard_models.WhaleContext), **describe_problems
 @router.get("/whales/{exchange}/{symbol:path}/{trade_id}", responses=_ONE, summary="One whale and what was around it")
 async def whale_context(
     request: Request,
-    parts: AppDeps,
+    dependencies: AppDeps,
     exchange: Annotated[Exchange, Path()],
     symbol: Annotated[Symbol, Path()],
     trade_id: Annotated[
@@ -89,7 +91,7 @@ async def whale_context(
 ) -> Response:
     """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it."""
 
-    found = await parts.table_threads.run(lambda: _read_context(parts, exchange, symbol, trade_id))
+    found = await dependencies.table_threads.run(lambda: _read_context(dependencies, exchange, symbol, trade_id))
 
     def search() -> Response:
         whale = found["whale"]
@@ -98,14 +100,14 @@ async def whale_context(
             place = kafka_lookup.TradeLocation(missing="it was imported: it came by no topic")
         else:
             place = kafka_lookup.find_trade(
-                parts.settings.bootstrap, exchange, symbol, trade_id, whale["received_time"], known
+                dependencies.settings.bootstrap, exchange, symbol, trade_id, whale["received_time"], known
             )
         whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
         return responses.build_response(
             responses.encode_json(_to_json_values(whole)), ResponsePreferences.from_headers(request.headers)
         )
 
-    return await parts.kafka_threads.run(search)
+    return await dependencies.kafka_threads.run(search)
 
 
 def _find_end(cache: LatestCache) -> datetime:
@@ -114,38 +116,38 @@ def _find_end(cache: LatestCache) -> datetime:
     return datetime.now(UTC) if edge is None else edge + timedelta(minutes=1)
 
 
-def _build_summary(found: WhaleBreakdown) -> dict[str, Any]:
+def _build_summary(breakdown: WhaleBreakdown) -> dict[str, Any]:
     ends = [None, *SIZES_USD, None]
     return {
-        "whales": sum(whales for _, whales, _, _ in found.hours),
-        "buy_usd": sum((buy for _, _, buy, _ in found.hours), Decimal(0)),
-        "sell_usd": sum((sell for _, _, _, sell in found.hours), Decimal(0)),
-        "hours": [dict(zip(("hour", "whales", "buy_usd", "sell_usd"), row, strict=True)) for row in found.hours],
+        "whales": sum(whales for _, whales, _, _ in breakdown.hours),
+        "buy_usd": sum((buy for _, _, buy, _ in breakdown.hours), Decimal(0)),
+        "sell_usd": sum((sell for _, _, _, sell in breakdown.hours), Decimal(0)),
+        "hours": [dict(zip(("hour", "whales", "buy_usd", "sell_usd"), row, strict=True)) for row in breakdown.hours],
         "sizes": [
             {"from_usd": ends[place] or 0, "to_usd": ends[place + 1], "buys": buys, "sells": sells}
-            for place in range(0 if 0 in found.sizes else 1, len(SIZES_USD) + 1)
-            for buys, sells in [found.sizes.get(place, (0, 0))]
+            for place in range(0 if 0 in breakdown.sizes else 1, len(SIZES_USD) + 1)
+            for buys, sells in [breakdown.sizes.get(place, (0, 0))]
         ],
-        "top": [dict(zip(WHALES.columns, row, strict=True)) for row in found.top],
+        "top": [dict(zip(WHALES.columns, row, strict=True)) for row in breakdown.top],
     }
 
 
-def _read_context(parts: AppDependencies, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
-    whale = dashboard.read_whale(parts.pool, exchange, symbol, trade_id)
-    if whale is None and (gone := dashboard.read_taken_back(parts.pool, exchange, symbol, trade_id)):
+def _read_context(dependencies: AppDependencies, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
+    whale = dashboard.read_whale(dependencies.pool, exchange, symbol, trade_id)
+    if whale is None and (gone := dashboard.read_taken_back(dependencies.pool, exchange, symbol, trade_id)):
         when = f"{gone['taken_back_time']:%Y-%m-%d %H:%M:%S} UTC"
         raise ApiProblemError(404, f"this whale was taken back at {when} by {gone['taken_back_by']}: {gone['reason']}")
     if whale is None:
         raise ApiProblemError(404, "there is no such whale: /whales lists them")
     time: datetime = whale["event_time"]
     minute = time.replace(second=0, microsecond=0)
-    minutes = dashboard.read_minutes_around(parts.pool, exchange, symbol, minute)
+    minutes = dashboard.read_minutes_around(dependencies.pool, exchange, symbol, minute)
     return {
         "whale": whale,
         "window": next((one for one in minutes if one["window_start"] == minute), None),
         "windows": minutes,
-        "prices": dashboard.read_prices(parts.pool, exchange, symbol, trade_id),
-        "report": dashboard.read_report(parts.pool, exchange, symbol, minute.replace(minute=0)),
+        "prices": dashboard.read_prices(dependencies.pool, exchange, symbol, trade_id),
+        "report": dashboard.read_report(dependencies.pool, exchange, symbol, minute.replace(minute=0)),
         "run": asdict(parse_run_id(whale["run_id"])),
     }
 

@@ -53,9 +53,9 @@ class AppDependencies:
             settings.bootstrap,
             partial(settings.dsn, "api"),
             origins=frozenset(settings.api_cors),
-            look=LiveStatus(settings, self.latest).read,
-            welcome=self.is_authorised,
-            taken_back=self.latest.pop_taken_back,
+            read_status=LiveStatus(settings, self.latest).read,
+            is_authorised=self.is_authorised,
+            pop_taken_back=self.latest.pop_taken_back,
         )
         self.metrics = ApiMetrics(
             settings, self.pool, self.latest, lambda: self.push.read_metrics() | self.connections.read_metrics()
@@ -79,8 +79,8 @@ class AppDependencies:
 
 
 def _read_dependencies(request: Request) -> AppDependencies:
-    parts: AppDependencies = request.app.state.parts
-    return parts
+    dependencies: AppDependencies = request.app.state.dependencies
+    return dependencies
 
 
 AppDeps = Annotated[AppDependencies, Depends(_read_dependencies)]

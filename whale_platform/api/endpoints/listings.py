@@ -33,69 +33,71 @@ router = APIRouter()
 
 
 @router.get("/latest", responses=describe_responses(latest_models.Board), summary="The newest state of every symbol")
-async def latest(request: Request, parts: AppDeps, which: Annotated[MarketFilter, Query()]) -> Response:
+async def latest(request: Request, dependencies: AppDeps, params: Annotated[MarketFilter, Query()]) -> Response:
     """From memory, renewed every 50 ms at most. `hour` and `day` end with the newest minute of all symbols."""
-    response = parts.latest.response
-    known_markets.check_markets(which, parts.latest)
-    if response is None or not (which.exchange or which.symbol):
-        status, body, headers = latest_response.render_response(parts.latest, request.headers.get)
+    response = dependencies.latest.response
+    known_markets.check_markets(params, dependencies.latest)
+    if response is None or not (params.exchange or params.symbol):
+        status, body, headers = latest_response.render_response(dependencies.latest, request.headers.get)
         return Response(body, status, {name.decode(): value.decode() for name, value in headers})
     whole = responses.parse_json(response.body)
-    whole["symbols"] = [one for one in whole["symbols"] if which.matches(one["exchange"], one["symbol"])]
+    whole["symbols"] = [one for one in whole["symbols"] if params.matches(one["exchange"], one["symbol"])]
     return responses.build_response(
         responses.encode_json(whole), ResponsePreferences.from_headers(request.headers), etag=response.etag
     )
 
 
 @router.get("/windows", responses=describe_responses(rows.Page[rows.Window], True), summary="One-minute windows")
-async def windows(request: Request, parts: AppDeps, asked: Annotated[ListingParams, Query()]) -> Response:
+async def windows(request: Request, dependencies: AppDeps, params: Annotated[ListingParams, Query()]) -> Response:
     """By event time, newest first."""
-    return await _serve_page(request, parts, listings.WINDOWS, asked)
+    return await _serve_page(request, dependencies, listings.WINDOWS, params)
 
 
 @router.get("/rollups", responses=describe_responses(rows.Page[rows.Rollup], True), summary="Hours")
-async def rollups(request: Request, parts: AppDeps, asked: Annotated[ListingParams, Query()]) -> Response:
+async def rollups(request: Request, dependencies: AppDeps, params: Annotated[ListingParams, Query()]) -> Response:
     """Made from the windows some minutes after an hour has ended."""
-    return await _serve_page(request, parts, listings.ROLLUPS, asked)
+    return await _serve_page(request, dependencies, listings.ROLLUPS, params)
 
 
 @router.get("/whales", responses=describe_responses(rows.Page[rows.Whale], True), summary="Large trades")
-async def whales(request: Request, parts: AppDeps, asked: Annotated[WhaleListingParams, Query()]) -> Response:
+async def whales(request: Request, dependencies: AppDeps, params: Annotated[WhaleListingParams, Query()]) -> Response:
     """By event time, newest first."""
-    return await _serve_page(request, parts, listings.WHALES, asked)
+    return await _serve_page(request, dependencies, listings.WHALES, params)
 
 
 @router.get(
     "/whales/taken-back", responses=describe_responses(rows.Page[rows.TakenBack], True), summary="Whales that were none"
 )
-async def taken_back(request: Request, parts: AppDeps, asked: Annotated[WhaleListingParams, Query()]) -> Response:
+async def taken_back(
+    request: Request, dependencies: AppDeps, params: Annotated[WhaleListingParams, Query()]
+) -> Response:
     """By the time at which they were taken back, newest first: `from` and `to` are about that time."""
-    return await _serve_page(request, parts, listings.TAKEN_BACK, asked)
+    return await _serve_page(request, dependencies, listings.TAKEN_BACK, params)
 
 
 @router.get("/reports", responses=describe_responses(rows.Page[rows.Report], True), summary="The whales of each hour")
-async def reports(request: Request, parts: AppDeps, asked: Annotated[ListingParams, Query()]) -> Response:
+async def reports(request: Request, dependencies: AppDeps, params: Annotated[ListingParams, Query()]) -> Response:
     """A row for every symbol that traded in the hour, whales or none."""
-    return await _serve_page(request, parts, listings.REPORTS, asked)
+    return await _serve_page(request, dependencies, listings.REPORTS, params)
 
 
 @router.get(
     "/gaps", responses=describe_responses(rows.Page[rows.Gap], True), summary="Gaps in the exchanges' trade ids"
 )
-async def gaps(request: Request, parts: AppDeps, asked: Annotated[GapListingParams, Query()]) -> Response:
+async def gaps(request: Request, dependencies: AppDeps, params: Annotated[GapListingParams, Query()]) -> Response:
     """What was found missing, and what became of it."""
-    return await _serve_page(request, parts, listings.GAPS, asked)
+    return await _serve_page(request, dependencies, listings.GAPS, params)
 
 
 @router.get("/symbols", responses=describe_responses(latest_models.Symbols), summary="What there is")
-async def symbols(request: Request, parts: AppDeps, which: Annotated[MarketFilter, Query()]) -> Response:
+async def symbols(request: Request, dependencies: AppDeps, params: Annotated[MarketFilter, Query()]) -> Response:
     """Every symbol with trades, and from how many US dollars on one of its trades is a whale."""
-    if parts.latest.response is None:
+    if dependencies.latest.response is None:
         raise build_unavailable("nothing has been read from Postgres yet: ask again in a second", 1)
-    known_markets.check_markets(which, parts.latest)
+    known_markets.check_markets(params, dependencies.latest)
 
     def work() -> Response:
-        limits = latest_states.read_current_thresholds(parts.pool)
+        limits = latest_states.read_current_thresholds(dependencies.pool)
         items = [
             {
                 "exchange": one.exchange,
@@ -108,14 +110,14 @@ async def symbols(request: Request, parts: AppDeps, which: Annotated[MarketFilte
                 "updated_at": responses.to_json_value(one.updated_at),
                 "note": None if one.quote is None else explain_whaleless(one.quote),
             }
-            for one in parts.latest.list_newest_windows()
-            if which.matches(one.exchange, one.symbol)
+            for one in dependencies.latest.list_newest_windows()
+            if params.matches(one.exchange, one.symbol)
         ]
         return responses.build_response(
             responses.encode_json({"items": items}), ResponsePreferences.from_headers(request.headers)
         )
 
-    return await parts.table_threads.run(work)
+    return await dependencies.table_threads.run(work)
 
 
 _HEALTH = {
@@ -125,11 +127,11 @@ _HEALTH = {
 
 
 @router.get("/health", responses=_HEALTH, summary="How each part is")
-async def health(request: Request, parts: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
+async def health(request: Request, dependencies: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
     """200 while the database answers, 503 while it does not."""
 
     def work() -> Response:
-        found = parts.health.check()
+        found = dependencies.health.check()
         status = 503 if found["status"] == "away" else 200
         headers = {"Retry-After": "5"} if status == 503 else {}
         return responses.build_response(
@@ -139,7 +141,7 @@ async def health(request: Request, parts: AppDeps, _: Annotated[NoParams, Query(
             headers=headers,
         )
 
-    return await parts.monitoring_threads.run(work)
+    return await dependencies.monitoring_threads.run(work)
 
 
 _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": {"text/plain": {}}}
@@ -148,34 +150,38 @@ _TEXT: dict[str, Any] = {"description": "Prometheus's text format.", "content": 
 @router.get(
     "/metrics", responses={200: _TEXT, **REFUSED, **UNAVAILABLE}, response_class=Response, summary="For Prometheus"
 )
-async def metrics(request: Request, parts: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
+async def metrics(request: Request, dependencies: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
     """Trades, lag and heartbeats of the services, gaps, requests and their seconds."""
-    return await parts.monitoring_threads.run(
+    return await dependencies.monitoring_threads.run(
         lambda: responses.build_response(
-            parts.metrics.render_text(), ResponsePreferences.from_headers(request.headers), media=METRICS_MEDIA
+            dependencies.metrics.render_text(), ResponsePreferences.from_headers(request.headers), media=METRICS_MEDIA
         )
     )
 
 
-async def _serve_page(request: Request, parts: AppDependencies, listing: Listing, asked: ListingParams) -> Response:
-    after = None if asked.cursor is None else pagination.decode_cursor(listing, asked.cursor)
-    wants = ResponsePreferences.from_headers(request.headers, asked.form)
+async def _serve_page(
+    request: Request, dependencies: AppDependencies, listing: Listing, params: ListingParams
+) -> Response:
+    after = None if params.cursor is None else pagination.decode_cursor(listing, params.cursor)
+    preferences = ResponsePreferences.from_headers(request.headers, params.form)
 
     def work() -> Response:
-        known_markets.check_markets(asked, parts.latest, known_markets.make_market_reader(parts.pool, listing))
-        rows = listings.read_page(parts.pool, listing, asked.build_conditions(listing), after, asked.limit + 1)
-        following = pagination.encode_cursor(listing, rows[asked.limit - 1]) if len(rows) > asked.limit else None
-        rows = rows[: asked.limit]
-        headers = {"Link": f'<{_build_next_address(request, following)}>; rel="next"'} if following else {}
-        if wants.csv:
+        known_markets.check_markets(
+            params, dependencies.latest, known_markets.make_market_reader(dependencies.pool, listing)
+        )
+        rows = listings.read_page(dependencies.pool, listing, params.build_conditions(listing), after, params.limit + 1)
+        next_cursor = pagination.encode_cursor(listing, rows[params.limit - 1]) if len(rows) > params.limit else None
+        rows = rows[: params.limit]
+        headers = {"Link": f'<{_build_next_address(request, next_cursor)}>; rel="next"'} if next_cursor else {}
+        if preferences.csv:
             return responses.build_response(
-                responses.encode_csv_page(listing.columns, rows), wants, responses.CSV, headers=headers
+                responses.encode_csv_page(listing.columns, rows), preferences, responses.CSV, headers=headers
             )
         return responses.build_response(
-            responses.encode_json_page(listing.columns, rows, following), wants, headers=headers
+            responses.encode_json_page(listing.columns, rows, next_cursor), preferences, headers=headers
         )
 
-    return await parts.table_threads.run(work)
+    return await dependencies.table_threads.run(work)
 
 
 def _build_next_address(request: Request, cursor: str) -> str:

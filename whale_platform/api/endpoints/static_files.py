@@ -88,7 +88,7 @@ class _Page:
         try:
             for file in self._needs:
                 file.path.stat()
-            ready, wants = self._file.read(), ResponsePreferences.from_headers(request.headers)
+            ready, preferences = self._file.read(), ResponsePreferences.from_headers(request.headers)
         except FileNotFoundError:
             return self._build_missing_response()
         headers = {
@@ -97,9 +97,9 @@ class _Page:
             "Vary": "Accept-Encoding",
             "Content-Security-Policy": CSP,  # also on a 304: browsers keep its headers in place of the first ones
         }
-        if matches_etag(wants.if_none_match, ready.etag):
+        if matches_etag(preferences.if_none_match, ready.etag):
             return Response(status_code=304, headers=headers)
-        if wants.gzip and ready.compressed is not None:
+        if preferences.gzip and ready.compressed is not None:
             return Response(ready.compressed, 200, {**headers, "Content-Encoding": "gzip"}, self._media)
         return Response(ready.body, 200, headers, self._media)
 

@@ -36,10 +36,10 @@ def encode_problem(status: int, detail: str) -> bytes:
     return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
 
 
-def build_problem_response(refusal: ApiProblemError) -> Response:
-    """Return the response that shows `refusal`."""
-    headers = {"Cache-Control": "no-store", **refusal.headers}
-    return Response(encode_problem(refusal.status, refusal.detail), refusal.status, headers, PROBLEM_MEDIA_TYPE)
+def build_problem_response(problem: ApiProblemError) -> Response:
+    """Return the response that shows `problem`."""
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(encode_problem(problem.status, problem.detail), problem.status, headers, PROBLEM_MEDIA_TYPE)
 
 
 async def handle_problem(_: Request, error: Exception) -> Response:

@@ -90,10 +90,10 @@ def encode_json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def encode_json_page(columns: Sequence[str], rows: Iterable[Sequence[Any]], following: str | None) -> bytes:
+def encode_json_page(columns: Sequence[str], rows: Iterable[Sequence[Any]], next_cursor: str | None) -> bytes:
     """{"items": […], "next": cursor or null}."""
     items = [dict(zip(columns, map(to_json_value, row), strict=True)) for row in rows]
-    return encode_json({"items": items, "next": following})
+    return encode_json({"items": items, "next": next_cursor})
 
 
 def encode_csv_page(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -108,7 +108,7 @@ def encode_csv_page(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> by
 
 def build_response(
     content: bytes,
-    wants: ResponsePreferences,
+    preferences: ResponsePreferences,
     media: str = JSON,
     status: int = 200,
     etag: str | None = None,
@@ -117,9 +117,9 @@ def build_response(
     """The answer: 304 where the client has it already, gzip where it takes that and it is worth it."""
     etag = etag or f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     out = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding", **(headers or {})}
-    if status == 200 and matches_etag(wants.if_none_match, etag):
+    if status == 200 and matches_etag(preferences.if_none_match, etag):
         return Response(status_code=304, headers=out)
-    if wants.gzip and len(content) >= GZIP_FROM:
+    if preferences.gzip and len(content) >= GZIP_FROM:
         content, out["Content-Encoding"] = gzip.compress(content, GZIP_LEVEL), "gzip"
     return Response(content, status, out, media)
 

@@ -90,15 +90,15 @@ class LatestCache:
             count, self._taken_back = self._taken_back, 0
         return count
 
-    def set_trouble(self, who: str, reason: str) -> None:
-        """Say why all of it is old, in `who`'s name, and since now unless it was; empty: it no longer is."""
+    def set_trouble(self, reporter: str, reason: str) -> None:
+        """Say why all of it is old, in `reporter`'s name, and since now unless it was; empty: it no longer is."""
         with self._lock:
-            before, since = self._troubles.get(who, ("", time.time()))
+            before, since = self._troubles.get(reporter, ("", time.time()))
             if before != reason:
                 self._changed = True
-                self._troubles.pop(who, None)
+                self._troubles.pop(reporter, None)
                 if reason:
-                    self._troubles[who] = (reason, since)
+                    self._troubles[reporter] = (reason, since)
 
     def list_newest_windows(self) -> list[WindowState]:
         """The newest window of each, in order."""
@@ -190,15 +190,15 @@ def _rank_window(window: WindowState) -> tuple[datetime, int, datetime]:
     return window.window_start, window.trade_count, window.updated_at
 
 
-def _build_totals(span: PeriodTotals | None, price: Decimal) -> dict[str, Any] | None:
-    if span is None:
+def _build_totals(totals: PeriodTotals | None, price: Decimal) -> dict[str, Any] | None:
+    if totals is None:
         return None
     return {
-        "since": format_time(span.since),
-        "change": format_number(round((price - span.open) / span.open, 6)),
-        "volume": format_number(span.volume),
-        "notional": format_number(span.notional),
-        "trades": span.trades,
+        "since": format_time(totals.since),
+        "change": format_number(round((price - totals.open) / totals.open, 6)),
+        "volume": format_number(totals.volume),
+        "notional": format_number(totals.notional),
+        "trades": totals.trades,
     }
 
 

@@ -15,16 +15,18 @@ from whale_platform.stores.queries import latest_states
 from whale_platform.stores.queries.listings import Listing
 
 
-def check_markets(asked: MarketFilter, cache: LatestCache, more: Callable[[], Iterable[Market]] = tuple) -> None:
-    """Raises ApiProblemError (422) for the first name that is unknown to the cache and to `more`, which is asked only
-    then."""
+def check_markets(
+    params: MarketFilter, cache: LatestCache, list_others: Callable[[], Iterable[Market]] = tuple
+) -> None:
+    """Raises ApiProblemError (422) for the first name that is unknown to the cache and to `list_others`, which is
+    called only then."""
     known = {Market(one.exchange, one.symbol) for one in cache.list_newest_windows()}
     if (
         known
-        and _find_unknown_field(asked, known)
-        and (field := _find_unknown_field(asked, known := known | set(more())))
+        and _find_unknown_field(params, known)
+        and (field := _find_unknown_field(params, known := known | set(list_others())))
     ):
-        raise ApiProblemError(422, f"{field}: {_explain_unknown_name(field, asked, known)}")
+        raise ApiProblemError(422, f"{field}: {_explain_unknown_name(field, params, known)}")
 
 
 def make_market_reader(pool: ConnectionPool, listing: Listing) -> Callable[[], Iterable[Market]]:
@@ -32,15 +34,15 @@ def make_market_reader(pool: ConnectionPool, listing: Listing) -> Callable[[], I
     return lambda: [*latest_states.list_markets(pool), *latest_states.list_markets(pool, listing.table)]
 
 
-def _find_unknown_field(asked: MarketFilter, known: set[Market]) -> str:
-    if not {exchange for exchange, _ in known}.issuperset(asked.exchange):
+def _find_unknown_field(params: MarketFilter, known: set[Market]) -> str:
+    if not {exchange for exchange, _ in known}.issuperset(params.exchange):
         return "exchange"
-    return "" if {symbol for _, symbol in known}.issuperset(asked.symbol) else "symbol"
+    return "" if {symbol for _, symbol in known}.issuperset(params.symbol) else "symbol"
 
 
-def _explain_unknown_name(field: str, asked: MarketFilter, known: set[Market]) -> str:
+def _explain_unknown_name(field: str, params: MarketFilter, known: set[Market]) -> str:
     names = {pair[field == "symbol"] for pair in known}
-    wrong = next(name for name in getattr(asked, field) if name not in names)
+    wrong = next(name for name in getattr(params, field) if name not in names)
     close = sorted(name for name in names if _fold_name(name) == _fold_name(wrong))
     meant = f"there is none of this name, but {' and '.join(close)}" if close else "nothing of this name has come here"
     return f"{meant}; /symbols lists what there is, spelled as the exchange does"

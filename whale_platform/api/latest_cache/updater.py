@@ -64,8 +64,8 @@ class PollingListener:
     `wait_for_notices` lasts so long that reading everything takes no more than a twentieth of the time.
     """
 
-    def __init__(self, stop: threading.Event, took: Callable[[], float] = lambda: 0.0) -> None:
-        self._stop, self._took = stop, took
+    def __init__(self, stop: threading.Event, measure_read_s: Callable[[], float] = lambda: 0.0) -> None:
+        self._stop, self._measure_read_s = stop, measure_read_s
         self._next = time.monotonic() + POLL_EVERY_S
 
     def wait_for_notices(self, timeout_s: float) -> list[str]:
@@ -73,7 +73,7 @@ class PollingListener:
         self._stop.wait(min(timeout_s, max(0.0, self._next - time.monotonic())))
         if time.monotonic() < self._next:
             return []
-        self._next = time.monotonic() + max(POLL_EVERY_S, 20 * self._took())
+        self._next = time.monotonic() + max(POLL_EVERY_S, 20 * self._measure_read_s())
         return [EVERYTHING]
 
     def close(self) -> None:
@@ -81,18 +81,20 @@ class PollingListener:
 
 
 class CacheUpdater:
-    """`run` in a thread of its own until `stop` is set. `told` hears what is wrong, empty: nothing."""
+    """`run` in a thread of its own until `stop` is set. `on_trouble` is called with what is wrong, empty: nothing."""
 
     def __init__(
         self,
         cache: LatestCache,
         pool: ConnectionPool,
         dsn: Callable[[], str],
-        told: Callable[[str], None],
-        look: Callable[[], str] = lambda: "",
+        on_trouble: Callable[[str], None],
+        read_service_trouble: Callable[[], str] = lambda: "",
     ) -> None:
-        """`look`: why what comes is old (a service is silent), asked once a second; empty where it is not."""
-        self._cache, self._pool, self._dsn, self._on_trouble, self._read_service_trouble = cache, pool, dsn, told, look
+        """`read_service_trouble`: why what comes is old (a service is silent), called once a second; empty where it is
+        not."""
+        self._cache, self._pool, self._dsn = cache, pool, dsn
+        self._on_trouble, self._read_service_trouble = on_trouble, read_service_trouble
         self._symbols: list[Market] = []
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self.connects = self.reads = 0
@@ -158,17 +160,17 @@ class CacheUpdater:
         if self._cache.changed or now - self._rendered_at >= QUIET_RENDER_S:
             self._render()
 
-    def _read(self, news: ChangeSet) -> None:
-        if news.everything or time.monotonic() - self._all_at > RELOAD_EVERY_S:
+    def _read(self, changes: ChangeSet) -> None:
+        if changes.everything or time.monotonic() - self._all_at > RELOAD_EVERY_S:
             self._read_all()
             return
         known = set(self._symbols)
-        newer = [key for key in news.windows if self._may_be_newest(key)]
-        if not newer and not news.whales:
+        newer = [key for key in changes.windows if self._may_be_newest(key)]
+        if not newer and not changes.whales:
             return
         self.reads += 1
         self._cache.update(
-            latest_states.read_windows(self._pool, newer), latest_states.read_newest_whales(self._pool, news.whales)
+            latest_states.read_windows(self._pool, newer), latest_states.read_newest_whales(self._pool, changes.whales)
         )
         self._symbols += sorted({Market(*key[:2]) for key in newer} - known)
 

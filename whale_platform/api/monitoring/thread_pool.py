@@ -18,11 +18,11 @@ _STOPS = build_unavailable("the server stops: ask again in some seconds", 5)
 
 
 class BoundedThreadPool:
-    """`threads` at work on `most` questions, those that wait included; `waiting` shows how many. Used by the loop."""
+    """`threads` at work on `limit` questions, those that wait included; `waiting` shows how many. Used by the loop."""
 
-    def __init__(self, name: str, threads: int, most: int, waiting: Gauge) -> None:
+    def __init__(self, name: str, threads: int, limit: int, waiting: Gauge) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._most = most
+        self._limit = limit
         self._waiting, self._closed = 0, False
         self._gauge = waiting.labels(name)
         self._pulse: Future[None] | None = None
@@ -31,7 +31,7 @@ class BoundedThreadPool:
         """What `work` returns or raises. Raises Refusal where too many wait or the server stops."""
         if self._closed:
             raise _STOPS
-        if self._waiting >= self._most:
+        if self._waiting >= self._limit:
             raise build_unavailable("too many requests of this kind: retry in a moment", 1)
         self._waiting += 1
         self._gauge.set(self._waiting)

@@ -35,8 +35,8 @@ StatusReader = Callable[[], dict[str, Any]]
 class PushApp:
     """dsn: gives the Postgres connection string, None where there is none. origins: those of other pages to let in.
 
-    look: what `status` says beside the state of the feed; asked once a second in a thread. welcome: whether who came
-    with the key of that name (empty: with none) may stay.
+    read_status: what `status` says beside the state of the Kafka source; called once a second in a thread.
+    is_authorised: whether who came with the key of that name (empty: with none) may stay.
     """
 
     def __init__(
@@ -46,18 +46,19 @@ class PushApp:
         *,
         origins: frozenset[str] = frozenset(),
         limits: ClientLimits | None = None,
-        look: StatusReader = dict,
-        welcome: Callable[[str], bool] = lambda key: True,
-        taken_back: Callable[[], int] = lambda: 0,
+        read_status: StatusReader = dict,
+        is_authorised: Callable[[str], bool] = lambda key: True,
+        pop_taken_back: Callable[[], int] = lambda: 0,
         tick_s: float = TICK_S,
     ) -> None:
-        """`taken_back`: how many whales were taken back since it was last asked; once a second clients are told."""
+        """`pop_taken_back`: how many whales were taken back since its last call; once a second clients are notified."""
         self.hub = PushHub()
         self.log = structlog.get_logger().bind(part="live")
         self.source = KafkaSource(bootstrap, self.hub, tick_s)
         self._limits = limits or ClientLimits()
         self._history = WhaleHistory(bootstrap, dsn)
-        self._origins, self._read_status, self._is_authorised, self._pop_taken_back = origins, look, welcome, taken_back
+        self._origins, self._read_status = origins, read_status
+        self._is_authorised, self._pop_taken_back = is_authorised, pop_taken_back
         self._limiter = ConnectionLimiter(self._limits)
         self._sent = 0
         self._sweeper: asyncio.Task[None] | None = None
@@ -143,14 +144,14 @@ class PushApp:
     async def _whales(
         self,
         request: Request,
-        asked: Annotated[WhaleStreamParams, Query()],
+        params: Annotated[WhaleStreamParams, Query()],
         last_event_id: Annotated[str | None, Header(description="id of the last event received")] = None,
     ) -> Response:
         """Events `whale`, `gap` and `status`; see docs/guides/api.md. Without a cursor it begins now."""
         try:
-            wanted = make_filter(asked.symbol, asked.exchange, asked.min_notional_usd, self._limits.names)
-            place = last_event_id or asked.cursor
-            begin = parse_cursor(place) if place else None
+            stream_filter = make_filter(params.symbol, params.exchange, params.min_notional_usd, self._limits.names)
+            cursor = last_event_id or params.cursor
+            begin = parse_cursor(cursor) if cursor else None
         except (SubscriptionRejectedError, InvalidCursorError) as error:
             raise ApiProblemError(422, str(error)) from None
         address = request.client.host if request.client else ""
@@ -158,9 +159,13 @@ class PushApp:
             self._limiter.acquire(address)
         except SubscriptionRejectedError as error:
             raise ApiProblemError(429, str(error), {"Retry-After": "5"}) from None
-        follower = WhaleSubscription(self.hub.whale_log, self._history.for_client(address), wanted.matches_whale, begin)
+        follower = WhaleSubscription(
+            self.hub.whale_log, self._history.for_client(address), stream_filter.matches_whale, begin
+        )
         key = request.scope.get(KEY_NAME, "")
-        return WhaleEventStream(self.hub, follower, wanted, self._limits, key, lambda: self._limiter.release(address))
+        return WhaleEventStream(
+            self.hub, follower, stream_filter, self._limits, key, lambda: self._limiter.release(address)
+        )
 
 
 def _is_stream_behind(service: dict[str, Any]) -> bool:

@@ -28,9 +28,9 @@ class BoundedProtocol(HttpToolsProtocol):
     Use it as `bind_protocol` makes it.
     """
 
-    crowd: ConnectionRegistry
+    registry: ConnectionRegistry
     proxies: TrustedProxies
-    trail: RefusalLog
+    refusal_log: RefusalLog
     address = _peer = ""
     _head_bytes = _body_bytes = 0
     _in_line = _in_head = True
@@ -41,7 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else ""
         self.address = SHARED_ADDRESS if self.proxies.is_trusted(self._peer) else self._peer
-        if self.crowd.register(self):
+        if self.registry.register(self):
             self._start_timer()
         else:
             self._refuse(503, "too many connections of this address or in all: close some, and ask again in a moment")
@@ -49,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timer, and release the connection's slot."""
         self._stop_timer()
-        self.crowd.unregister(self)
+        self.registry.unregister(self)
         super().connection_lost(exc)
 
     def evict(self) -> None:
@@ -73,9 +73,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
             return
         self._in_head = False
-        self.crowd.mark_busy(self)
+        self.registry.mark_busy(self)
         client = self.proxies.client_address(self._peer, self.headers)
-        if self.crowd.move_to_address(self, client):
+        if self.registry.move_to_address(self, client):
             super().on_headers_complete()
         else:
             self._refuse(503, "too many connections of this address: close some, and ask again in a moment", client)
@@ -101,8 +101,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
             if self.proxies.is_trusted(self._peer):
-                self.crowd.move_to_address(self, SHARED_ADDRESS)
-            self.crowd.mark_idle(self)
+                self.registry.move_to_address(self, SHARED_ADDRESS)
+            self.registry.mark_idle(self)
 
     def handle_websocket_upgrade(self) -> None:
         """The socket keeps its place in the crowd, at work, until it is lost."""
@@ -112,7 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         socket = self.transport.get_protocol()
         if isinstance(socket, BoundedWebSocket):
-            socket.when_lost = partial(self.crowd.unregister, self)
+            socket.when_lost = partial(self.registry.unregister, self)
 
     def send_400_response(self, msg: str) -> None:
         """What can't be read as HTTP, as a problem."""
@@ -147,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, detail: str, client: str = "") -> None:
         """`client`: whose head it is; without one, who counts for the connection, be it a proxy."""
-        self.trail.record(client or self.address or self._peer, status)
+        self.refusal_log.record(client or self.address or self._peer, status)
         body = problems.encode_problem(status, detail)
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {problems.PROBLEM_MEDIA_TYPE}\r\n"
@@ -157,6 +157,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bind_protocol(crowd: ConnectionRegistry, trail: RefusalLog, proxies: TrustedProxies) -> type[BoundedProtocol]:
+def bind_protocol(
+    registry: ConnectionRegistry, refusal_log: RefusalLog, proxies: TrustedProxies
+) -> type[BoundedProtocol]:
     """The protocol of one server."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"crowd": crowd, "trail": trail, "proxies": proxies})
+    return type(
+        "BoundedProtocol", (BoundedProtocol,), {"registry": registry, "refusal_log": refusal_log, "proxies": proxies}
+    )

@@ -30,66 +30,66 @@ class EvictableConnection(Protocol):
 
 
 class ConnectionRegistry:
-    """Used by the event loop alone. most: places in all."""
+    """Used by the event loop alone. limit: of connections in all."""
 
-    def __init__(self, most: int = MAX_CONNECTIONS) -> None:
-        self._most = most
+    def __init__(self, limit: int = MAX_CONNECTIONS) -> None:
+        self._limit = limit
         self._inside: set[EvictableConnection] = set()
         self._of_address: Counter[str] = Counter()
         self._idle: OrderedDict[EvictableConnection, None] = OrderedDict()  # longest first
         self._idle_of: dict[str, OrderedDict[EvictableConnection, None]] = {}
         self._evicted = self._refused = 0
 
-    def register(self, one: EvictableConnection) -> bool:
+    def register(self, connection: EvictableConnection) -> bool:
         """Let it in, idle; False where it has to be refused."""
-        if self._is_full(one.address):
-            self._evict_one(self._idle_of.get(one.address))
-        if len(self._inside) >= self._most:
+        if self._is_full(connection.address):
+            self._evict_one(self._idle_of.get(connection.address))
+        if len(self._inside) >= self._limit:
             self._evict_one(self._idle)
-        if self._is_full(one.address) or len(self._inside) >= self._most:
+        if self._is_full(connection.address) or len(self._inside) >= self._limit:
             self._refused += 1
             return False
-        self._inside.add(one)
-        self._of_address[one.address] += 1
-        self.mark_idle(one)
+        self._inside.add(connection)
+        self._of_address[connection.address] += 1
+        self.mark_idle(connection)
         return True
 
-    def mark_idle(self, one: EvictableConnection) -> None:
+    def mark_idle(self, connection: EvictableConnection) -> None:
         """No request of it is under way, from now on."""
-        if one not in self._inside:
+        if connection not in self._inside:
             return
-        ours = self._idle_of.setdefault(one.address, OrderedDict())
-        self._idle[one] = ours[one] = None
-        if len(ours) > MAX_IDLE_PER_ADDRESS and one.address != SHARED_ADDRESS:
+        ours = self._idle_of.setdefault(connection.address, OrderedDict())
+        self._idle[connection] = ours[connection] = None
+        if len(ours) > MAX_IDLE_PER_ADDRESS and connection.address != SHARED_ADDRESS:
             self._evict_one(ours)
 
-    def mark_busy(self, one: EvictableConnection) -> None:
+    def mark_busy(self, connection: EvictableConnection) -> None:
         """A request of it is under way, from now on."""
-        self._idle.pop(one, None)
-        if (ours := self._idle_of.get(one.address)) is not None:
-            ours.pop(one, None)
+        self._idle.pop(connection, None)
+        if (ours := self._idle_of.get(connection.address)) is not None:
+            ours.pop(connection, None)
             if not ours:
-                del self._idle_of[one.address]
+                del self._idle_of[connection.address]
 
-    def move_to_address(self, one: EvictableConnection, address: str) -> bool:
-        """Count `one`, which must be at work, for `address` from now on; False where that has too many."""
-        if one not in self._inside or address == one.address:
+    def move_to_address(self, connection: EvictableConnection, address: str) -> bool:
+        """Count `connection`, which must be at work, for `address` from now on; False where that has too many."""
+        if connection not in self._inside or address == connection.address:
             return True
         if self._is_full(address):
             self._refused += 1
             return False
-        self._decrement_count(one.address)
-        one.address = address
+        self._decrement_count(connection.address)
+        connection.address = address
         self._of_address[address] += 1
         return True
 
-    def unregister(self, one: EvictableConnection) -> None:
+    def unregister(self, connection: EvictableConnection) -> None:
         """It has ended; said twice, it is heard once."""
-        if one not in self._inside:
+        if connection not in self._inside:
             return
-        self.mark_busy(one)
-        self._inside.remove(one)
-        self._decrement_count(one.address)
+        self.mark_busy(connection)
+        self._inside.remove(connection)
+        self._decrement_count(connection.address)
 
     def read_metrics(self) -> dict[str, int]:
         """Return the figures for `/metrics`."""

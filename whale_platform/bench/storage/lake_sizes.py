@@ -34,7 +34,7 @@ def read_recorded_trades(files: Sequence[Path]) -> list[Trade]:
     """The trades of recordings of Binance or Coinbase, as received. Raises PlaySetupError."""
     out = []
     for one in read_captures(files):
-        (exchange, symbol), fill = one.fill.place, one.fill
+        (exchange, symbol), fill = one.fill.market, one.fill
         base, quote = split_dashed(symbol) if "-" in symbol else find_currencies(SymbolCatalogue(), symbol)
         price, quantity, received = Decimal(fill.price), Decimal(fill.size), one.received_ns // 1000
         out.append(Trade(exchange, symbol, base, quote, fill.trade_id, price, quantity, fill.side, fill.time, received))

@@ -66,7 +66,7 @@ def _compact_and_vacuum(root: Path, done: dict[str, Any]) -> None:
         if found is not None:
             done["compactions"] += 1
             done["files_compacted"] += found.files_before
-    done["files_vacuumed"] += len(retention.vacuum(root, 0, dry_run=False, sure=True).paths)
+    done["files_vacuumed"] += len(retention.vacuum(root, 0, dry_run=False, confirmed=True).paths)
 
 
 def _kill_stream(platform: Platform) -> float:

@@ -68,7 +68,7 @@ def audit(
 
 
 def _choose_range(
-    settings: Settings, start: str | None, end: str | None, now: datetime, born: datetime
+    settings: Settings, start: str | None, end: str | None, now: datetime, created: datetime
 ) -> tuple[datetime, datetime]:
     settled = collect.find_settled_end(settings, now)
     last = min(parse_time(end).replace(second=0, microsecond=0), settled) if end else settled
@@ -78,7 +78,7 @@ def _choose_range(
         first, last = lake[0], last if end else min(lake[1], settled)
     else:
         first = last - DAY
-        turn = audit_progress.find_due_hour(settings, born, last.replace(minute=0))
+        turn = audit_progress.find_due_hour(settings, created, last.replace(minute=0))
         first = min(first, turn) if turn else first
     first = first.replace(minute=0, second=0, microsecond=0)
     if first >= last:
@@ -90,7 +90,7 @@ def _choose_range(
 
 
 def _audit_with_progress(
-    settings: Settings, first: datetime, last: datetime, now: datetime, born: datetime
+    settings: Settings, first: datetime, last: datetime, now: datetime, created: datetime
 ) -> AuditResult:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         tasks = {place: progress.add_task(place, total=None) for place in ("Postgres", "lake", "Kafka")}
@@ -99,23 +99,23 @@ def _audit_with_progress(
             first,
             last,
             now,
-            born,
+            created,
             lambda place, done, whole: progress.update(tasks[place], completed=done, total=whole),
         )
 
 
-def _print_result(found: AuditResult) -> None:
+def _print_result(result: AuditResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    lines = render.select_notable(found)
+    lines = render.select_notable(result)
     if lines:
         console.print(_table(render.LINE_HEAD, [render.render_cells(line) for line in lines]))
-    console.print(_table(render.SUMMARY_HEAD, render.summarise(found)))
-    for note in (*found.notes, render.describe_progress(found)):
+    console.print(_table(render.SUMMARY_HEAD, render.summarise(result)))
+    for note in (*result.notes, render.describe_progress(result)):
         console.print(note, markup=False)
-    sums = render.sum_lines(found.lines)
-    verdict = VERDICT.get(found.verdict, "nothing is wrong")
+    sums = render.sum_lines(result.lines)
+    verdict = VERDICT.get(result.verdict, "nothing is wrong")
     console.print(
-        f"{found.start:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
+        f"{result.start:%Y-%m-%d %H:%M} to {result.end:%Y-%m-%d %H:%M} UTC: {sums.trades:,} trades, {verdict}",
         markup=False,
     )
 

@@ -77,16 +77,16 @@ def import_dumps(
             print(NEXT_STEPS.format(first=min(hours), last=max(hours)), flush=True)
 
 
-def describe_import(name: str, done: ImportResult, seconds: float) -> str:
+def describe_import(name: str, result: ImportResult, seconds: float) -> str:
     """What became of a file."""
-    first, last = (f"{hour:%Y-%m-%d %H:%M}" for hour in (done.hours[0], done.hours[-1]))
-    there = f" ({done.there} were there)" if done.there else ""
-    sums = "checksum right" if done.checked else "no CHECKSUM file"
-    repeated = f" (and {done.repeated:,} lines of them again)" if done.repeated else ""
+    first, last = (f"{hour:%Y-%m-%d %H:%M}" for hour in (result.hours[0], result.hours[-1]))
+    there = f" ({result.there} were there)" if result.there else ""
+    sums = "checksum right" if result.checked else "no CHECKSUM file"
+    repeated = f" (and {result.repeated:,} lines of them again)" if result.repeated else ""
     return (
-        f"{name}: {done.rows:,} rows{repeated}, {done.new:,} new; "
-        f"{len(done.hours)} hours{there}, {first} to {last} UTC; "
-        f"{seconds:.1f} s, {done.rows / seconds:,.0f} rows/s; {sums}"
+        f"{name}: {result.rows:,} rows{repeated}, {result.new:,} new; "
+        f"{len(result.hours)} hours{there}, {first} to {last} UTC; "
+        f"{seconds:.1f} s, {result.rows / seconds:,.0f} rows/s; {sums}"
     )
 
 

@@ -66,11 +66,11 @@ def export(
             sys.stdout.buffer.flush()
 
 
-def _export(root: Folder, wanted: ExportSelection, path: Path, kind: ExportFormat) -> None:
+def _export(root: Folder, selection: ExportSelection, path: Path, kind: ExportFormat) -> None:
     began = time.monotonic()
     try:
         with _show_progress() as progress:
-            done = file_export.export_trades(root, wanted, path, kind, progress)
+            done = file_export.export_trades(root, selection, path, kind, progress)
     except LakeError as error:
         raise UserError(str(error)) from None
     except OSError as error:

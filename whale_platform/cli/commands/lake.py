@@ -127,18 +127,18 @@ def recompute(
 
 
 @cache
-def _report_wait(why: str) -> None:
-    print(f"whale: waiting for its end: {why}", file=sys.stderr, flush=True)
+def _report_wait(reason: str) -> None:
+    print(f"whale: waiting for its end: {reason}", file=sys.stderr, flush=True)
 
 
-def _report_rewrite(done: RewriteResult | None, otherwise: str) -> None:
-    if done is None:
-        print(f"whale: nothing to do: {otherwise}", file=sys.stderr)
+def _report_rewrite(result: RewriteResult | None, unchanged_text: str) -> None:
+    if result is None:
+        print(f"whale: nothing to do: {unchanged_text}", file=sys.stderr)
         return
     print(
-        f"whale: {done.start:%Y-%m-%d %H:%M}: {done.files_before} files, {done.rows_before:,} trades, "
-        f"{done.bytes_before:,} bytes -> 1 file, {done.rows_after:,} trades, {done.bytes_after:,} bytes"
-        + (f" ({done.saved:.1%} less than CSV)" if done.csv_bytes else ""),
+        f"whale: {result.start:%Y-%m-%d %H:%M}: {result.files_before} files, {result.rows_before:,} trades, "
+        f"{result.bytes_before:,} bytes -> 1 file, {result.rows_after:,} trades, {result.bytes_after:,} bytes"
+        + (f" ({result.saved:.1%} less than CSV)" if result.csv_bytes else ""),
         file=sys.stderr,
     )
 

@@ -115,7 +115,7 @@ def _format_value(value: object) -> str:
     return json.dumps(plainest, ensure_ascii=False)
 
 
-def _write_table(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
+def _write_table(columns: Sequence[str], rows: Rows, output: TextIO) -> None:
     """Aligned, numbers to the right."""
     found = list(rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -123,40 +123,40 @@ def _write_table(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
         table.add_column(_build_cell(name), justify="right" if _is_numeric(found, number) else "left", no_wrap=True)
     for row in found:
         table.add_row(*(_build_cell(_format_value(value)) for value in row))
-    Console(file=out, width=WIDE, highlight=False).print(table)
+    Console(file=output, width=WIDE, highlight=False).print(table)
 
 
-def _write_csv(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
+def _write_csv(columns: Sequence[str], rows: Rows, output: TextIO) -> None:
     """Write the rows as CSV, below a line of column names."""
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(output, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_format_value(value) for value in row] for row in rows)
 
 
-def _write_json(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
+def _write_json(columns: Sequence[str], rows: Rows, output: TextIO) -> None:
     """One object a line. Raises UserError for two columns of one name."""
     doubled = next((name for name in columns if columns.count(name) > 1), None)
     if doubled is not None:
         raise UserError(f"two columns are named {doubled}: name them with AS, JSON can't hold both")
     for row in rows:
         values = dict(zip(columns, (_to_json_value(value) for value in row), strict=True))
-        out.write(json.dumps(values, ensure_ascii=False) + "\n")
+        output.write(json.dumps(values, ensure_ascii=False) + "\n")
 
 
-def _write_markdown(columns: Sequence[str], rows: Rows, out: TextIO) -> None:
+def _write_markdown(columns: Sequence[str], rows: Rows, output: TextIO) -> None:
     """Write the rows as a Markdown table."""
     found = list(rows)
     marks = ["---:" if _is_numeric(found, number) else "---" for number in range(len(columns))]
     for line in (list(columns), marks, *([_format_value(value) for value in row] for row in found)):
-        out.write("| " + " | ".join(_escape_markdown(cell) for cell in line) + " |\n")
+        output.write("| " + " | ".join(_escape_markdown(cell) for cell in line) + " |\n")
 
 
-def _build_cell(said: str) -> Text:
-    return Text(said.translate(CONTROL))
+def _build_cell(text: str) -> Text:
+    return Text(text.translate(CONTROL))
 
 
-def _escape_markdown(said: str) -> str:
-    return said.replace("\n", " ").translate(CONTROL).replace("|", "\\|")
+def _escape_markdown(text: str) -> str:
+    return text.replace("\n", " ").translate(CONTROL).replace("|", "\\|")
 
 
 def _is_numeric(rows: Sequence[tuple[Any, ...]], column: int) -> bool:

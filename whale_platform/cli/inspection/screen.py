@@ -64,12 +64,12 @@ def render_details(state: dict[str, Any]) -> Text:
     return Text("\n".join(_mask_unprintable(line) for line in said if not line.endswith(": done")), style="yellow")
 
 
-def render_windows(feed: RecentRows) -> Table:
+def render_windows(rows: RecentRows) -> Table:
     """The newest minute per symbol."""
     table = Table(box=None, pad_edge=False, header_style="dim", title="Newest windows", title_justify="left")
     for name in ("exchange", "symbol", "minute", "close", "vwap", "notional", "trades"):
         table.add_column(name, justify="left" if name in ("exchange", "symbol") else "right", no_wrap=True)
-    for row in feed.windows:
+    for row in rows.windows:
         table.add_row(
             row.exchange,
             row.symbol,
@@ -82,12 +82,12 @@ def render_windows(feed: RecentRows) -> Table:
     return table
 
 
-def render_whales(feed: RecentRows) -> Table:
+def render_whales(rows: RecentRows) -> Table:
     """The newest large trades."""
     table = Table(box=None, pad_edge=False, header_style="dim", title="Newest whales", title_justify="left")
     for name in ("time (UTC)", "exchange", "symbol", "side", "price", "quantity", "USD"):
         table.add_column(name, justify="right" if name in ("price", "quantity", "USD") else "left", no_wrap=True)
-    for row in feed.whales:
+    for row in rows.whales:
         table.add_row(
             f"{row.time:%H:%M:%S}",
             row.exchange,
@@ -114,10 +114,10 @@ def render_totals(state: dict[str, Any]) -> Text:
     return text.append(f"   {gaps} open gaps", style="bold yellow" if gaps else "dim")
 
 
-def render_screen(state: dict[str, Any], feed: RecentRows, height: int) -> RenderableType:
+def render_screen(state: dict[str, Any], rows: RecentRows, height: int) -> RenderableType:
     """The live screen for a terminal of `height` lines: what does not fit is left off at the end of the tables."""
     room = max(4, height - len(state["services"]) - 12)
-    shown = RecentRows(feed.windows[: max(2, room - len(feed.whales))], feed.whales, feed.problem)
+    shown = RecentRows(rows.windows[: max(2, room - len(rows.whales))], rows.whales, rows.problem)
     parts: list[RenderableType] = [
         render_source(state),
         render_totals(state),
@@ -126,24 +126,24 @@ def render_screen(state: dict[str, Any], feed: RecentRows, height: int) -> Rende
         render_details(state),
         Text(),
     ]
-    if feed.problem:
-        parts.append(Text(f"no rows to show: {feed.problem}", style="yellow"))
+    if rows.problem:
+        parts.append(Text(f"no rows to show: {rows.problem}", style="yellow"))
     else:
         parts += [render_windows(shown), Text(), render_whales(shown)]
-    left_off = len(feed.windows) - len(shown.windows)
+    left_off = len(rows.windows) - len(shown.windows)
     parts.append(
         Text(
-            f"{f'{left_off} more symbols; ' if left_off and not feed.problem else ''}Ctrl-C stops everything",
+            f"{f'{left_off} more symbols; ' if left_off and not rows.problem else ''}Ctrl-C stops everything",
             style="dim",
         )
     )
     return Group(*parts)
 
 
-def render_line(state: dict[str, Any], feed: RecentRows) -> str:
+def render_line(state: dict[str, Any], rows: RecentRows) -> str:
     """The same in one plain line, for logs and pipes."""
     bad = [f"{name} {service['state']}" for name, service in state["services"].items() if service["state"] != "ready"]
-    newest = f"; newest whale {feed.whales[0].symbol} ${feed.whales[0].usd:,.0f}" if feed.whales else ""
+    newest = f"; newest whale {rows.whales[0].symbol} ${rows.whales[0].usd:,.0f}" if rows.whales else ""
     start = f"{render_source(state).plain.strip()}: {render_totals(state).plain}"
     return f"{start}{newest}{'; ' + ', '.join(bad) if bad else ''}"
 

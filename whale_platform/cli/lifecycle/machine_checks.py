@@ -44,7 +44,7 @@ class MachineFinding:
     fix: str = ""
 
 
-def prepare_home(settings: "Settings", say: Callable[[str], None]) -> None:
+def prepare_home(settings: "Settings", write_line: Callable[[str], None]) -> None:
     """Make sure that nothing of an earlier run is left in the home, and that the machine can run it.
 
     Only for the holder of its lease. Raises UserError, EmbeddedError (ports, Java, jars).
@@ -60,11 +60,11 @@ def prepare_home(settings: "Settings", say: Callable[[str], None]) -> None:
     java.find_java_home(settings.tools)
     jars.find_spark_jars(settings.tools)
     if settings.object_store is not None:
-        jars.ensure_jars(settings.tools, say, ("s3",))
+        jars.ensure_jars(settings.tools, write_line, ("s3",))
     shuffle_bind.ensure_patched_class(settings.tools)
     if settings.kafka_bootstrap is None:
         jars.build_broker_classpath(settings.tools)
-    orphans.end_orphans(settings.home, say)
+    orphans.end_orphans(settings.home, write_line)
     ports.check_ports_free(ports_of(settings), wait_s=2.0)
 
 

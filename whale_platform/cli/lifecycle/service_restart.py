@@ -19,7 +19,7 @@ def restart_service(home: Home, service: str) -> None:
         raise UserError(str(refused)) from None
 
 
-def restart_all(home: Home, say: Callable[[str], None]) -> None:
+def restart_all(home: Home, write_line: Callable[[str], None]) -> None:
     """Take the code that is checked out: migrations first, then one service after the other, each awaited.
 
     What a person has stopped stays so. Interrupted, what is left goes on with the code it has. Raises UserError.
@@ -29,4 +29,4 @@ def restart_all(home: Home, say: Callable[[str], None]) -> None:
     for name in service_commands.RESTART_ORDER:
         if (state is None and not kept) or (name in kept and desired_state.read_desired_state(home.path, name).running):
             restart_service(home, name)
-            say(f"  {name:<14} restarted")
+            write_line(f"  {name:<14} restarted")

@@ -36,10 +36,10 @@ class StartOptions:
     home: Path | None = None
 
 
-def make_plan(options: StartOptions, say: Callable[[str], None]) -> "Settings":
+def make_plan(options: StartOptions, write_line: Callable[[str], None]) -> "Settings":
     """The settings to start with, their home opened. Raises UserError, HomeError.
 
-    `say` is given one line on how `auto` was decided.
+    `write_line` is given one line on how `auto` was decided.
     """
     base = build_settings({})
     source, files = _choose_source(options, base)
@@ -54,7 +54,7 @@ def make_plan(options: StartOptions, say: Callable[[str], None]) -> "Settings":
     }
     given = {name: value for name, value in given.items() if value is not None}
     if source == "auto":
-        source = _detect_source(build_settings(given, OPTIONS), say)
+        source = _detect_source(build_settings(given, OPTIONS), write_line)
     if source == "replay" and options.symbols is None:
         given |= read_recorded_markets(given["replay_files"])
     settings = build_settings({**given, "source": source}, OPTIONS)
@@ -121,7 +121,7 @@ def _check_symbols(settings: "Settings") -> None:
         raise UserError(str(error)) from None
 
 
-def _detect_source(settings: "Settings", say: Callable[[str], None]) -> str:
+def _detect_source(settings: "Settings", write_line: Callable[[str], None]) -> str:
     try:
         found = exchange_probe.probe_exchanges(settings)
     except ValueError as error:
@@ -129,9 +129,11 @@ def _detect_source(settings: "Settings", say: Callable[[str], None]) -> str:
     answering = [one.exchange for one in found if one.streams]
     reasons = ", ".join(f"{one.exchange}: {one.stream_detail}" for one in found if not one.streams)
     if answering:
-        say(
+        write_line(
             f"live trades: {' and '.join(answering)} answered" + (f" ({reasons}; it is tried again)" if reasons else "")
         )
         return "live"
-    say(f"no exchange can be reached from here ({reasons}): using the SIMULATOR; its trades are generated, not real")
+    write_line(
+        f"no exchange can be reached from here ({reasons}): using the SIMULATOR; its trades are generated, not real"
+    )
     return "simulator"

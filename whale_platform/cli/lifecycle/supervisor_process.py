@@ -33,7 +33,7 @@ def supervisor_log_path(home: Path) -> Path:
     return home / "logs" / f"{SUPERVISOR}.log"
 
 
-def claim_lease(home: Home, say: Say) -> Lease | None:
+def claim_lease(home: Home, write_line: Say) -> Lease | None:
     """The home's lease; None where a supervisor, or another `up`, is at work there and not about to end.
 
     One that is about to end is waited for. Raises UserError where that takes for ever, or containers are at work.
@@ -47,8 +47,8 @@ def claim_lease(home: Home, say: Say) -> Lease | None:
         except LeaseRefusedError:
             now = home_state.take_snapshot(home)
         if now["stopping"]:
-            say(f"whale: waiting for pid {now['supervisor']['pid']}, which stops what ran in {home.path}")
-            follow_stop(home, now["supervisor"]["pid"], say)
+            write_line(f"whale: waiting for pid {now['supervisor']['pid']}, which stops what ran in {home.path}")
+            follow_stop(home, now["supervisor"]["pid"], write_line)
         elif now["running"]:
             return None
 
@@ -62,18 +62,19 @@ def refuse_containers(home: Home) -> None:
         )
 
 
-def spawn_supervisor(settings: "Settings", leashed: bool, lease: Lease) -> subprocess.Popen[bytes]:
-    """Start the supervisor, which gets the home's `lease`; `leashed`: it stops everything when this process ends."""
+def spawn_supervisor(settings: "Settings", ends_with_parent: bool, lease: Lease) -> subprocess.Popen[bytes]:
+    """Start the supervisor, which gets the home's `lease`; `ends_with_parent`: it stops everything when this process
+    ends."""
     log = supervisor_log_path(settings.home)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_name(f"{log.name}.1"))
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
-    more = {"PYTHONPATH": path, "WHALE_LEASH": "stdin" if leashed else "", HANDED_LEASE: str(lease.fileno())}
+    more = {"PYTHONPATH": path, "WHALE_LEASH": "stdin" if ends_with_parent else "", HANDED_LEASE: str(lease.fileno())}
     with log.open("ab") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "whale_platform.topology"],
-            stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if ends_with_parent else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env={**os.environ, **settings.environment(), **more},
@@ -85,22 +86,22 @@ def spawn_supervisor(settings: "Settings", leashed: bool, lease: Lease) -> subpr
     return supervisor
 
 
-def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
+def await_ready(home: Home, explain_end: Callable[[], str], write_line: Say) -> str | None:
     """Follow the start, as long as it gets on; None once all are ready, else why they are not, for a person.
 
-    A line for each service that has a new state, and every ten seconds one for each that is not ready yet. `ended`
-    says why there is no supervisor any more, and nothing while there is one.
+    A line for each service that has a new state, and every ten seconds one for each that is not ready yet.
+    `explain_end` returns why there is no supervisor any more, and nothing while there is one.
     """
     waiting = ProgressWatch(home)
     shown: dict[str, set[str]] = {}
     while True:
-        if gone := ended():
+        if gone := explain_end():
             return gone
         now = home_state.take_snapshot(home)
         for name, service in now["services"].items() if now["running"] else ():
             if service["state"] not in ("starting", "waiting", *shown.get(name, ())):
                 took = f"{waiting.elapsed_s():5.1f} s"
-                say(f"  {name:<10} {service['state']:<9} {took}  {service['detail']}".rstrip())
+                write_line(f"  {name:<10} {service['state']:<9} {took}  {service['detail']}".rstrip())
                 shown.setdefault(name, set()).add(service["state"])
             if service["state"] == "blocked":
                 return f"{name} is blocked: {service['detail']}"
@@ -112,11 +113,11 @@ def await_ready(home: Home, ended: Callable[[], str], say: Say) -> str | None:
             for line in waiting.describe_pending(now) or [
                 f"the supervisor to {'stop' if now['stopping'] else 'start'}"
             ]:
-                say(f"  waiting for {line}")
+                write_line(f"  waiting for {line}")
         time.sleep(LOOK_S)
 
 
-def stop_supervisor(home: Home, say: Say) -> bool:
+def stop_supervisor(home: Home, write_line: Say) -> bool:
     """Stop the home's supervisor and all it runs, a line per service; False where none runs.
 
     Raises UserError where it does not get on with it.
@@ -128,11 +129,11 @@ def stop_supervisor(home: Home, say: Say) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
             os.kill(pid, signal.SIGCONT)
-        follow_stop(home, pid, say)
+        follow_stop(home, pid, write_line)
     return bool(pids)
 
 
-def follow_stop(home: Home, pid: int, say: Say) -> None:
+def follow_stop(home: Home, pid: int, write_line: Say) -> None:
     """Wait until the supervisor `pid` has released the home. Raises UserError where nothing moves for long."""
     waiting, gone = ProgressWatch(home), set[str]()
     running = {name for name, service in _read_services(home).items() if service["pid"] is not None}
@@ -142,14 +143,14 @@ def follow_stop(home: Home, pid: int, say: Say) -> None:
         for name, service in reversed(now["services"].items()):
             if name in running and name not in gone and service["state"] == "stopped":
                 gone.add(name)
-                say(f"  {name:<10} stopped")
+                write_line(f"  {name:<10} stopped")
         if not held:
             return
         if waiting.hopeless_reason(now):
             raise UserError(f"pid {pid} does not stop: see {supervisor_log_path(home.path)}")
         if waiting.is_report_due():
             left = [name for name in running if name not in gone]
-            say(f"  waiting for {', '.join(left) or f'pid {pid}'} to stop")
+            write_line(f"  waiting for {', '.join(left) or f'pid {pid}'} to stop")
         time.sleep(0.05)
 
 

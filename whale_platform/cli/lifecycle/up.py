@@ -164,19 +164,19 @@ def _report_addresses(home: homes.Home, settings: "Settings") -> None:
         print_progress("  look in with `whale psql`, `whale status`, `whale logs SERVICE`; stop with `whale down`")
 
 
-def _show_until_stopped(home: homes.Home, settings: "Settings", over: Callable[[], bool]) -> None:
+def _show_until_stopped(home: homes.Home, settings: "Settings", has_ended: Callable[[], bool]) -> None:
     console = Console()
     if console.is_terminal:
         with Live(console=console, screen=True, auto_refresh=False) as live:
-            while not over():
+            while not has_ended():
                 view = screen.render_screen(
                     home_state.take_snapshot(home), recent_rows.load_recent_rows(settings), console.size.height
                 )
                 live.update(view, refresh=True)
                 time.sleep(REFRESH_S)
         return
-    while not over():
+    while not has_ended():
         print(screen.render_line(home_state.take_snapshot(home), recent_rows.load_recent_rows(settings, 1)), flush=True)
         until = time.monotonic() + LINE_S
-        while time.monotonic() < until and not over():
+        while time.monotonic() < until and not has_ended():
             time.sleep(0.2)

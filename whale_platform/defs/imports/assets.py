@@ -110,7 +110,7 @@ def _find_files(settings: Settings, config: ImportConfig) -> list[Path]:
     return found
 
 
-def _render_files(done: "dict[str, ImportResult]") -> dg.MarkdownMetadataValue:
+def _render_files(results: "dict[str, ImportResult]") -> dg.MarkdownMetadataValue:
     rows = [
         (
             name,
@@ -122,7 +122,7 @@ def _render_files(done: "dict[str, ImportResult]") -> dg.MarkdownMetadataValue:
             f"{one.hours[-1]:%Y-%m-%d %H:%M}",
             "right" if one.checked else "not there",
         )
-        for name, one in done.items()
+        for name, one in results.items()
     ]
     return dg.MetadataValue.md(
         render_table(("file", "rows", "repeated", "new", "hours", "first", "last", "CHECKSUM"), rows)

@@ -86,7 +86,7 @@ def compacted_trades(
     )
 
 
-def _render_by_hour(done: "Sequence[RewriteResult]") -> str:
+def _render_by_hour(results: "Sequence[RewriteResult]") -> str:
     rows = [
         (
             f"{one.start:%Y-%m-%d %H:%M}",
@@ -96,6 +96,6 @@ def _render_by_hour(done: "Sequence[RewriteResult]") -> str:
             f"{one.bytes_after:,}",
             format_percent(one.saved),
         )
-        for one in done[-MAX_SHOWN_HOURS:]
+        for one in results[-MAX_SHOWN_HOURS:]
     ]
     return render_table(("hour", "files", "trades", "bytes before", "after", "less than CSV"), rows)

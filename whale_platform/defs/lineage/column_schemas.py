@@ -34,8 +34,8 @@ def describe_table(dsn: str, table: str) -> dg.TableSchema:
     )
 
 
-def _schema(found: Iterable[dg.TableColumn]) -> dg.TableSchema:
-    return dg.TableSchema(list(found))
+def _schema(columns: Iterable[dg.TableColumn]) -> dg.TableSchema:
+    return dg.TableSchema(list(columns))
 
 
 def _column(field: MessageField) -> dg.TableColumn:

@@ -44,17 +44,17 @@ def find_old_events(
     instance: dg.DagsterInstance,
     now: datetime,
     before: datetime,
-    spared: Collection[str],
+    kept_assets: Collection[str],
     reported: Collection[str],
 ) -> dict[str, list[int]]:
     """Ids of the events that may go, by what they are. Times with a zone.
 
-    `spared`: runs whose logs stay; `reported`: keys, as stored, of the assets that the health sensor reports.
+    `kept_assets`: runs whose logs stay; `reported`: keys, as stored, of the assets that the health sensor reports.
     """
     now, before = (time.replace(tzinfo=None) for time in (now, before))  # naive UTC, as the storage has them
     health = _read_materialisations(instance, (_events.run_id == RUNLESS_RUN_ID) & _events.asset_key.in_(reported))
     logs = _events.dagster_event_type.is_(None) | _events.dagster_event_type.notin_(STATE_EVENTS)
-    of_runs = (_events.run_id != RUNLESS_RUN_ID) & _events.run_id.notin_(list(spared))
+    of_runs = (_events.run_id != RUNLESS_RUN_ID) & _events.run_id.notin_(list(kept_assets))
     return {
         "reported by the health sensor": find_redundant_events(health, now - FINE, before),
         "materialisations that were replaced": find_replaced(
@@ -87,8 +87,8 @@ def strip_metadata(instance: dg.DagsterInstance, ids: Iterable[int]) -> None:
         storage.update_event_log_record(one, entry._replace(dagster_event=event._replace(event_specific_data=data)))
 
 
-def find_redundant_events(events: Iterable[StoredEvent], fine: datetime, before: datetime) -> list[int]:
-    """Ids that go: of those older than `fine` all but an hour's first, of those older than `before` all.
+def find_redundant_events(events: Iterable[StoredEvent], kept_from: datetime, before: datetime) -> list[int]:
+    """Ids that go: of those older than `kept_from` all but an hour's first, of those older than `before` all.
 
     Never the newest of an asset. `events` without partitions, oldest first.
     """
@@ -98,7 +98,7 @@ def find_redundant_events(events: Iterable[StoredEvent], fine: datetime, before:
     for event in events:
         newest[event.asset] = event.id
         hour = event.asset, event.time.replace(minute=0, second=0, microsecond=0)
-        if event.time < before or (event.time < fine and hour in hours):
+        if event.time < before or (event.time < kept_from and hour in hours):
             going.append(event.id)
         hours.add(hour)
     kept = set(newest.values())

@@ -65,20 +65,20 @@ def audit_checks(store: StoreResource) -> Iterator[dg.AssetCheckResult]:
 
 
 def build_results(
-    found: AuditResult, unresolved: list[tuple[datetime, str]], replayed: bool
+    result: AuditResult, unresolved: list[tuple[datetime, str]], replayed: bool
 ) -> Iterator[dg.AssetCheckResult]:
     """What the answer means.
 
     unresolved: earlier hours that were wrong and have not been found right since; replayed: trades are of other days.
     """
-    sums = render.sum_lines(found.lines)
-    hours = (found.end - found.start) // timedelta(hours=1)
-    nothing = hours > 0 and not found.lines and not replayed
-    ids = [line for line in found.lines if replace(line, differences=()).verdict == "wrong"]
+    sums = render.sum_lines(result.lines)
+    hours = (result.end - result.start) // timedelta(hours=1)
+    nothing = hours > 0 and not result.lines and not replayed
+    ids = [line for line in result.lines if replace(line, differences=()).verdict == "wrong"]
     yield dg.AssetCheckResult(
         check_name=IDS_SPEC.name,
         asset_key=IDS_SPEC.asset_key,
-        passed=not (ids or unresolved or nothing or _select_different(found, ("damaged",))),
+        passed=not (ids or unresolved or nothing or _select_different(result, ("damaged",))),
         severity=dg.AssetCheckSeverity.WARN if nothing and not unresolved else dg.AssetCheckSeverity.ERROR,
         metadata={
             "hours": hours,
@@ -89,11 +89,11 @@ def build_results(
             "repaired": sums.repaired,
             "exchange_gap": sums.exchange_gap,
             "unresolved": dg.MetadataValue.md(_render_unresolved(unresolved)),
-            "table": dg.MetadataValue.md("No place has a trade." if nothing else render.render_markdown(found)),
+            "table": dg.MetadataValue.md("No place has a trade." if nothing else render.render_markdown(result)),
         },
     )
     for spec, kinds in ((VALUES_SPEC, ()), (WHALES_SPEC, ("whale",))):
-        lines = _select_different(found, kinds)
+        lines = _select_different(result, kinds)
         rows = [render.render_cells(line) for line in lines[: render.MAX_LINES]]
         yield dg.AssetCheckResult(
             check_name=spec.name,
@@ -107,10 +107,10 @@ def build_results(
         )
 
 
-def _select_different(found: AuditResult, kinds: tuple[str, ...]) -> list[AuditLine]:
+def _select_different(result: AuditResult, kinds: tuple[str, ...]) -> list[AuditLine]:
     """The lines with differences of these kinds, and with those alone; without kinds: of all the others."""
     lines = []
-    for line in found.lines:
+    for line in result.lines:
         some = tuple(
             one
             for one in line.differences

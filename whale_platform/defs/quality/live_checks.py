@@ -45,7 +45,7 @@ def windows_hold_the_raw_trades(store: StoreResource) -> dg.AssetCheckResult:
     return judge_recount(found, sum(total.trades for total in raw.values()), len(raw))
 
 
-def judge_recount(found: list[MinuteDifference], trades: int, minutes: int) -> dg.AssetCheckResult:
+def judge_recount(differences: list[MinuteDifference], trades: int, minutes: int) -> dg.AssetCheckResult:
     """What the answer means."""
     rows = [
         (
@@ -54,14 +54,14 @@ def judge_recount(found: list[MinuteDifference], trades: int, minutes: int) -> d
             one.raw.trades if one.raw else "none",
             one.table.trades if one.table else "none",
         )
-        for one in found[:50]
+        for one in differences[:50]
     ]
     return dg.AssetCheckResult(
-        passed=not found,
+        passed=not differences,
         metadata={
             "trades": trades,
             "minutes": minutes,
-            "different": len(found),
+            "different": len(differences),
             "by_minute": dg.MetadataValue.md(render_table(("symbol", "minute", "in Kafka", "in the table"), rows)),
         },
     )

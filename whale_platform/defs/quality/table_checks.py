@@ -48,16 +48,16 @@ def nothing_lost(store: StoreResource) -> dg.AssetCheckResult:
     return judge_losses(questions.read_losses(store.dsn(), datetime.now(UTC) - LOOK_BACK))
 
 
-def judge_losses(found: list[questions.ReaderLoss]) -> dg.AssetCheckResult:
+def judge_losses(losses: list[questions.ReaderLoss]) -> dg.AssetCheckResult:
     """What the answer means: a query that restarted and lost nothing is worth a line, but not wrong."""
-    rows = [(f"{one.found_at:%Y-%m-%d %H:%M:%S}", one.reader, one.topic, one.partition, one.detail) for one in found]
-    lost = [one for one in found if one.cause != "none"]
+    rows = [(f"{one.found_at:%Y-%m-%d %H:%M:%S}", one.reader, one.topic, one.partition, one.detail) for one in losses]
+    lost = [one for one in losses if one.cause != "none"]
     return dg.AssetCheckResult(
         passed=not lost,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "lost_ranges": len(lost),
-            "began_anew": len({(one.reader, one.found_at) for one in found}),
+            "began_anew": len({(one.reader, one.found_at) for one in losses}),
             "ledger": dg.MetadataValue.md(render_table(("found (UTC)", "reader", "topic", "partition", "what"), rows)),
         },
     )

@@ -80,12 +80,12 @@ def windows_from_lake(
     return dg.MaterializeResult(metadata={"hours": hours.count, "run": maker.run_id, **made.to_dict()})
 
 
-def describe_dependents(dsn: str, made: "RecomputeCounts") -> Iterator[dg.AssetMaterialization]:
+def describe_dependents(dsn: str, counts: "RecomputeCounts") -> Iterator[dg.AssetMaterialization]:
     """Yield what was materialised with the windows: each hour's rollups and whale reports, and how many rows they have.
 
     Not their texts and pictures: an import may bring years. `dsn`: libpq URI. Raises PostgresUnusableError.
     """
-    for hour in made.hours:
+    for hour in counts.hours:
         span = HourRange(hour, hour + HOUR)
         for asset, rows in (
             (hourly_rollups, len(rollups.read_rollups(dsn, span))),

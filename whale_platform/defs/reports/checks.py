@@ -94,23 +94,24 @@ def _select_text_lines(text: str) -> list[str]:
 
 
 def build_hours_check(
-    asset: dg.AssetsDefinition, settled: timedelta, find_stale: Callable[[str, HourRange], list[datetime]]
+    asset: dg.AssetsDefinition, settling_time: timedelta, find_stale: Callable[[str, HourRange], list[datetime]]
 ) -> dg.AssetChecksDefinition:
     """Return the check that no hour of the last day is missing, or was made from other rows than there are now.
 
     A freshness policy looks at the newest materialisation of any hour, so an old one made again would satisfy it.
-    settled: how long after its end an hour must be right; find_stale: the hours that differ, by libpq URI and range.
+    settling_time: how long after its end an hour must be right; find_stale: the hours that differ, by libpq URI and
+    range.
     """
 
     @dg.asset_check(
         asset=asset,
         name="every_hour_is_made",
-        description=f"Each hour of the last day that ended {settled // timedelta(hours=1)} h ago is there, and is "
-        "made from the rows that there are.",
+        description=f"Each hour of the last day that ended {settling_time // timedelta(hours=1)} h ago is there, and "
+        "is made from the rows that there are.",
     )
     def every_hour_is_made(store: StoreResource) -> dg.AssetCheckResult:
         day = find_last_full_hours()
-        hours = HourRange(day.start, day.end - settled)
+        hours = HourRange(day.start, day.end - settling_time)
         stale = [(f"{hour:%Y-%m-%d %H:%M}",) for hour in find_stale(store.dsn(), hours)]
         return _build_result(stale, ("hour",), hours)
 

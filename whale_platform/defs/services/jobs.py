@@ -40,21 +40,21 @@ ACTS: dict[str, tuple[Callable[[Path, str, str], service_commands.CommandSteps],
 }
 
 
-def build_control_job(service: str, act: str) -> dg.JobDefinition:
-    """Return the job that does `act` to `service`, such as `stream_stop`."""
-    does, description = ACTS[act]
+def build_control_job(service: str, action: str) -> dg.JobDefinition:
+    """Return the job that does `action` to `service`, such as `stream_stop`."""
+    does, description = ACTS[action]
 
-    @dg.op(name=f"{act}_{service}", out=dg.Out(dg.Nothing))
+    @dg.op(name=f"{action}_{service}", out=dg.Out(dg.Nothing))
     def op(context: dg.OpExecutionContext, platform: PlatformSettings) -> None:
         try:
             took = service_commands.complete_command(does(platform.folder, service, f"run {context.run_id}"))
         except CommandRefusedError as refused:
-            raise dg.Failure(f"{act} of the {service}: {refused}", allow_retries=False) from None
-        context.log.info(f"{act} of the {service}: done after {took:.1f} s")
+            raise dg.Failure(f"{action} of the {service}: {refused}", allow_retries=False) from None
+        context.log.info(f"{action} of the {service}: done after {took:.1f} s")
         context.add_output_metadata({"seconds": took})
 
     @dg.job(
-        name=f"{service}_{act}",
+        name=f"{service}_{action}",
         executor_def=dg.in_process_executor,
         tags={"whale/control": service, **limit_runtime(CONTROL_LIMIT)},
         description=description.format(service),

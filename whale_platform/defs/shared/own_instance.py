@@ -9,11 +9,11 @@ import dagster as dg
 from whale_platform.embedded.dagster import is_platform_dagster
 
 
-def sensor_status(wanted: bool = True) -> dg.DefaultSensorStatus:
+def sensor_status(enabled: bool = True) -> dg.DefaultSensorStatus:
     """What a sensor's default is: running only where it is wanted and this Dagster is the platform's."""
-    return dg.DefaultSensorStatus.RUNNING if wanted and is_platform_dagster() else dg.DefaultSensorStatus.STOPPED
+    return dg.DefaultSensorStatus.RUNNING if enabled and is_platform_dagster() else dg.DefaultSensorStatus.STOPPED
 
 
-def schedule_status(wanted: bool = True) -> dg.DefaultScheduleStatus:
+def schedule_status(enabled: bool = True) -> dg.DefaultScheduleStatus:
     """The same of a schedule."""
-    return dg.DefaultScheduleStatus.RUNNING if wanted and is_platform_dagster() else dg.DefaultScheduleStatus.STOPPED
+    return dg.DefaultScheduleStatus.RUNNING if enabled and is_platform_dagster() else dg.DefaultScheduleStatus.STOPPED

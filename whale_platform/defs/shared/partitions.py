@@ -28,9 +28,9 @@ def group_consecutive(hours: Iterable[datetime]) -> list[tuple[str, str]]:
     ]
 
 
-def range_tags(first: str, last: str, why: str) -> dict[str, str]:
+def range_tags(first: str, last: str, reason: str) -> dict[str, str]:
     """Tags of a run that makes the partitions from `first` to `last`."""
-    return {f"{RANGE_TAG}start": first, f"{RANGE_TAG}end": last, "whale/why": why}
+    return {f"{RANGE_TAG}start": first, f"{RANGE_TAG}end": last, "whale/why": reason}
 
 
 def partition_key(hour: datetime) -> str:

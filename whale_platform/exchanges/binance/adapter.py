@@ -46,13 +46,13 @@ class Binance:
     listing_options: tuple[tuple[str, str], ...] = (("showPermissionSets", "false"),)  # which are most of its bytes
     listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
 
-    def symbol(self, wanted: str) -> str | None:
+    def symbol(self, name: str) -> str | None:
         """`BTC` and `BTC/USDT` -> `BTCUSDT`; a name that is in the list is that symbol."""
-        asked = symbols.parse_request(wanted, symbols.accepted_names(self.name))
+        asked = symbols.parse_request(name, symbols.accepted_names(self.name))
         if asked is None or ("-" in asked.text and not asked.ours):
             return None
         if "-" in asked.text:
-            raise ValueError(f"symbol {wanted!a}: this exchange writes BTCUSDT, not BTC-USDT")
+            raise ValueError(f"symbol {name!a}: this exchange writes BTCUSDT, not BTC-USDT")
         if (given := asked.currencies) is None:
             if self.listed.get(asked.text) is not None:
                 return asked.text
@@ -74,9 +74,9 @@ class Binance:
         """Of combined streams, with `stream_options`."""
         return _add_options(f"{self.ws_url}/stream", self.stream_options)
 
-    def subscribe(self, wanted: Sequence[str], number: int) -> str:
+    def subscribe(self, symbols: Sequence[str], number: int) -> str:
         """`SUBSCRIBE` to the symbols' trades, with `number` as its id."""
-        streams = [f"{symbol.lower()}@trade" for symbol in wanted]
+        streams = [f"{symbol.lower()}@trade" for symbol in symbols]
         return json.dumps({"method": "SUBSCRIBE", "params": streams, "id": number})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:

@@ -62,7 +62,7 @@ class BinanceSimulator:
         client = self._hub.join(self._name, connection, encode)
         streams = {name: None for name in names.split("/") if name}
         try:
-            self._hub.subscribe(client, self._places(streams))
+            self._hub.subscribe(client, self._find_markets(streams))
             async for message in connection:
                 self._hub.asked += 1
                 self._hub.say(client, json.dumps(self._control(client, streams, message)))
@@ -86,16 +86,16 @@ class BinanceSimulator:
             return {"result": list(streams), "id": asked_id}
         if method == "SUBSCRIBE":
             streams.update(dict.fromkeys(names))
-            self._hub.subscribe(client, self._places(names))
+            self._hub.subscribe(client, self._find_markets(names))
         elif method == "UNSUBSCRIBE":
             for name in names:
                 streams.pop(name, None)
-            self._hub.unsubscribe(client, self._places(names))
+            self._hub.unsubscribe(client, self._find_markets(names))
         else:
             return {"code": 2, "msg": "Invalid request: unknown method", "id": asked_id}
         return {"result": None, "id": asked_id}
 
-    def _places(self, streams: Mapping[str, None] | list[str]) -> list[MarketKey]:
+    def _find_markets(self, streams: Mapping[str, None] | list[str]) -> list[MarketKey]:
         found = (stream.removesuffix("@trade").upper() for stream in streams if stream.endswith("@trade"))
         return [(self._name, symbol) for symbol in found if self._trades(symbol)]
 
@@ -103,8 +103,8 @@ class BinanceSimulator:
         pair = self._play.pairs.get((self._name, symbol))
         return pair is not None and pair.trading
 
-    def _info(self, given: Mapping[str, str], micro: bool) -> RestResponse:
-        symbol = given.get("symbol")
+    def _info(self, query: Mapping[str, str], micro: bool) -> RestResponse:
+        symbol = query.get("symbol")
         listed = {name: pair for (exchange, name), pair in self._play.pairs.items() if exchange == self._name}
         if symbol is not None and symbol not in listed:
             return _refusal(-1121, "Invalid symbol.")
@@ -112,19 +112,19 @@ class BinanceSimulator:
         described = [_described(listed[one]) for one in shown]
         return respond_ok({"timezone": "UTC", "serverTime": _now(micro), "symbols": described})
 
-    def _history(self, given: Mapping[str, str], micro: bool) -> RestResponse:
-        symbol = given.get("symbol")
+    def _history(self, query: Mapping[str, str], micro: bool) -> RestResponse:
+        symbol = query.get("symbol")
         if symbol is None:
             return _refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         if (self._name, symbol) not in self._play.pairs:
             return _refusal(-1121, "Invalid symbol.")
-        limit = min(read_number(given, "limit", 500) or 500, 1000)
-        first = read_number(given, "fromId")
-        place = (self._name, symbol)
+        limit = min(read_number(query, "limit", 500) or 500, 1000)
+        first = read_number(query, "fromId")
+        market = (self._name, symbol)
         if first is None:
-            page = self._play.downward(place, None, limit)[::-1]
+            page = self._play.downward(market, None, limit)[::-1]
         else:
-            page = self._play.upward(place, first, limit)
+            page = self._play.upward(market, first, limit)
         return respond_ok([wire_format.build_history_row(fill, micro) for fill in page])
 
 

@@ -17,9 +17,9 @@ _MICROSECONDS_FROM = 10**14
 _DECIMALS = 8
 
 
-def build_fill(place: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int) -> Fill:
+def build_fill(market: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int) -> Fill:
     """A generated trade; prices and sizes have 8 decimals."""
-    return Fill(place, trade_id, _padded(price), _padded(size), side, time, time)
+    return Fill(market, trade_id, _padded(price), _padded(size), side, time, time)
 
 
 def read_capture(exchange: str, line: str) -> CapturedTrade | None:
@@ -36,14 +36,14 @@ def encode_event(fill: Fill, micro: bool) -> str:
     """A raw `trade` event; times in µs or ms."""
     unit = 1 if micro else 1000
     return (
-        f'{{"e":"trade","E":{fill.sent_time // unit},"s":"{fill.place[1]}","t":{fill.trade_id},"p":"{fill.price}",'
+        f'{{"e":"trade","E":{fill.sent_time // unit},"s":"{fill.market[1]}","t":{fill.trade_id},"p":"{fill.price}",'
         f'"q":"{fill.size}","T":{fill.time // unit},"m":{"true" if fill.side == "sell" else "false"},"M":true}}'
     )
 
 
 def encode_combined(fill: Fill, micro: bool) -> str:
     """The event as a combined stream wraps it."""
-    return f'{{"stream":"{fill.place[1].lower()}@trade","data":{encode_event(fill, micro)}}}'
+    return f'{{"stream":"{fill.market[1].lower()}@trade","data":{encode_event(fill, micro)}}}'
 
 
 def encode_raw_ms(fill: Fill) -> bytes:

@@ -22,13 +22,13 @@ class BinanceUsSimulator(BinanceSimulator):
             HTTPStatus.UNAUTHORIZED, {"code": -2014, "msg": "API-key format invalid."}
         )
 
-    def _newest(self, given: Mapping[str, str], micro: bool) -> RestResponse:
-        return self._history({name: value for name, value in given.items() if name != "fromId"}, micro)
+    def _newest(self, query: Mapping[str, str], micro: bool) -> RestResponse:
+        return self._history({name: value for name, value in query.items() if name != "fromId"}, micro)
 
 
-def build_fill(place: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int) -> Fill:
+def build_fill(market: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int) -> Fill:
     """A generated trade at a whole millisecond."""
-    return wire_format.build_fill(place, trade_id, price, size, side, time // 1000 * 1000, order)
+    return wire_format.build_fill(market, trade_id, price, size, side, time // 1000 * 1000, order)
 
 
 SIMULATED = SimulatedExchange(BinanceUsSimulator, build_fill, find_pair, build_pair, trade_share=0.02)

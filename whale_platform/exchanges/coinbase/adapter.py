@@ -43,12 +43,12 @@ class Coinbase:
     messages_per_second: float = 6.0  # 8 are allowed, of all connections of an address
     listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
 
-    def symbol(self, wanted: str) -> str | None:
+    def symbol(self, name: str) -> str | None:
         """`BTC` and `BTC/USD` -> `BTC-USD`.
 
         `BTC-USDC` becomes `BTC-USD`: the two products show the same trades; `coinbase:BTC-USDC` insists.
         """
-        asked = symbols.parse_request(wanted, symbols.accepted_names(self.name))
+        asked = symbols.parse_request(name, symbols.accepted_names(self.name))
         if asked is None:
             return None
         symbol = asked.text.replace("/", "-") if "-" in asked.text or asked.currencies else f"{asked.text}-USD"
@@ -66,10 +66,10 @@ class Coinbase:
         """One address for all."""
         return self.ws_url
 
-    def subscribe(self, wanted: Sequence[str], _number: int) -> str:
+    def subscribe(self, symbols: Sequence[str], _number: int) -> str:
         """The first one is due within 5 s of connecting. The answer names all products that are subscribed."""
         channels = ["matches", "heartbeat"]
-        return json.dumps({"type": "subscribe", "product_ids": list(wanted), "channels": channels})
+        return json.dumps({"type": "subscribe", "product_ids": list(symbols), "channels": channels})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises InvalidFrameError."""

@@ -111,7 +111,7 @@ class CoinbaseSimulator:
             raise ControlRejectedError("type must be subscribe or unsubscribe")
         wanted = self._wanted(asked)
         matches = [(self._name, product) for product in sorted(wanted.get("matches", ()))]
-        fresh = [place for place in matches if place not in client.places] if kind == "subscribe" else []
+        fresh = [market for market in matches if market not in client.markets] if kind == "subscribe" else []
         for name, products in wanted.items():
             have = channels.pop(name, set())
             left = have | products if kind == "subscribe" else have - products
@@ -119,13 +119,13 @@ class CoinbaseSimulator:
                 channels[name] = left
         (self._hub.subscribe if kind == "subscribe" else self._hub.unsubscribe)(client, matches)
         self._hub.say(client, _subscriptions(channels))
-        for place in fresh:
-            last = self._play.last(place)
+        for market in fresh:
+            last = self._play.last(market)
             if last is not None:
                 self._hub.say(client, wire_format.encode_event(last, "last_match"))
 
-    def _wanted(self, asked: dict[str, object]) -> ProductChannels:
-        shared, listed = asked.get("product_ids", []), asked.get("channels", [])
+    def _wanted(self, request: dict[str, object]) -> ProductChannels:
+        shared, listed = request.get("product_ids", []), request.get("channels", [])
         if not isinstance(listed, list) or not listed:
             raise ControlRejectedError("channels must be a list")
         wanted: ProductChannels = {}
@@ -146,9 +146,9 @@ class CoinbaseSimulator:
         pair = self._play.pairs.get((self._name, product))
         return pair is not None and pair.trading
 
-    def _trades(self, product: str, given: Mapping[str, str]) -> RestResponse:
-        limit = min(read_number(given, "limit", 1000) or 1000, 1000)
-        after, before = read_number(given, "after"), read_number(given, "before")
+    def _trades(self, product: str, query: Mapping[str, str]) -> RestResponse:
+        limit = min(read_number(query, "limit", 1000) or 1000, 1000)
+        after, before = read_number(query, "after"), read_number(query, "before")
         page = self._play.downward((self._name, product), after, limit)
         if before is not None:
             page = [fill for fill in page if fill.trade_id > before]

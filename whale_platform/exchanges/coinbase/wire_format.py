@@ -21,10 +21,10 @@ _LINE = re.compile(r"([0-9]{9,11}(?:\.[0-9]+)?): (\{.*\})\s*").fullmatch
 _MAKER: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
-def build_fill(place: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int) -> Fill:
+def build_fill(market: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int) -> Fill:
     """A generated trade; prices and sizes have no zeros at their end."""
     taker, maker = f"00000000-0000-4000-8000-{order + 1:012x}", f"00000000-0000-4000-9000-{trade_id:012x}"
-    return Fill(place, trade_id, _trimmed(price), _trimmed(size), side, time, time, taker, maker, 3 * trade_id)
+    return Fill(market, trade_id, _trimmed(price), _trimmed(size), side, time, time, taker, maker, 3 * trade_id)
 
 
 def read_capture(exchange: str, line: str) -> CapturedTrade | None:
@@ -48,7 +48,7 @@ def encode_event(fill: Fill, kind: str) -> str:
     return (
         f'{{"type":"{kind}","trade_id":{fill.trade_id},"maker_order_id":"{fill.maker_order_id}",'
         f'"taker_order_id":"{fill.taker_order_id}","side":"{_MAKER[fill.side]}","size":"{fill.size}",'
-        f'"price":"{fill.price}","product_id":"{fill.place[1]}","sequence":{fill.sequence},"time":"{format_iso_time(fill.time)}"}}'
+        f'"price":"{fill.price}","product_id":"{fill.market[1]}","sequence":{fill.sequence},"time":"{format_iso_time(fill.time)}"}}'
     )
 
 

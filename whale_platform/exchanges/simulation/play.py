@@ -21,7 +21,7 @@ class Fill:
     The order ids and the sequence are empty where the exchange has none.
     """
 
-    place: MarketKey
+    market: MarketKey
     trade_id: int
     price: str
     size: str
@@ -37,7 +37,7 @@ class FillPublisher(Protocol):
     """Where a play sends its trades."""
 
     def publish(self, fill: Fill) -> None:
-        """Queue `fill` for everyone subscribed to its place."""
+        """Queue `fill` for everyone subscribed to its market."""
 
     def flush(self) -> None:
         """Write what is queued."""
@@ -49,7 +49,7 @@ class FillPublisher(Protocol):
         """End the connections of those who congest."""
 
     def listening(self) -> frozenset[MarketKey]:
-        """Places with at least one subscriber."""
+        """Markets with at least one subscriber."""
 
 
 class Play(Protocol):
@@ -74,16 +74,16 @@ class Play(Protocol):
     def behind_s(self) -> float:
         """Seconds by which the next trade is late."""
 
-    def last(self, place: MarketKey) -> Fill | None:
+    def last(self, market: MarketKey) -> Fill | None:
         """Return the market's newest trade, or None before the first."""
 
-    def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
+    def upward(self, market: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""
 
-    def downward(self, place: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
+    def downward(self, market: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
         """At most `limit` trades below `before_id` (None: the newest), descending."""
 
-    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
+    async def run(self, publisher: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
         """Play until `stop`; `save` keeps the state at once."""
 
     def to_save(self) -> dict[str, object]:

@@ -32,11 +32,11 @@ def parse_parameters(query: str) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
 
-def read_number(given: Mapping[str, str], name: str, otherwise: int | None = None) -> int | None:
+def read_number(query: Mapping[str, str], name: str, default: int | None = None) -> int | None:
     """A parameter of at most 18 digits. Raises InvalidParameterError."""
-    text = given.get(name)
+    text = query.get(name)
     if text is None:
-        return otherwise
+        return default
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise InvalidParameterError(name)
     return int(text)

@@ -42,7 +42,7 @@ class FillBuilder(Protocol):
     """How an exchange writes a generated trade."""
 
     def __call__(
-        self, place: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int
+        self, market: MarketKey, trade_id: int, price: str, size: str, side: Side, time: int, order: int
     ) -> Fill:
         """Return the trade. price, size: plain decimals. time: µs UTC. order: number of its taker's order."""
 

@@ -14,11 +14,11 @@ FillEncoder = Callable[[Fill], bytes]
 
 
 class SimulatorClient:
-    """One WebSocket connection: what it hears (`places`, in `encode`'s spelling) and what waits to be written."""
+    """One WebSocket connection: what it hears (`markets`, in `encode`'s spelling) and what waits to be written."""
 
     def __init__(self, number: int, exchange: str, connection: ServerConnection, encode: FillEncoder) -> None:
         self.number, self.exchange, self.connection, self.encode = number, exchange, connection, encode
-        self.places: set[MarketKey] = set()
+        self.markets: set[MarketKey] = set()
         self.pending: list[bytes] = []
 
 
@@ -33,11 +33,11 @@ class SimulatorClients(Protocol):
     def leave(self, client: SimulatorClient) -> None:
         """Remove a connection and its subscriptions."""
 
-    def subscribe(self, client: SimulatorClient, places: Iterable[MarketKey]) -> None:
-        """Send the trades of `places` to `client` from the next one on."""
+    def subscribe(self, client: SimulatorClient, markets: Iterable[MarketKey]) -> None:
+        """Send the trades of `markets` to `client` from the next one on."""
 
-    def unsubscribe(self, client: SimulatorClient, places: Iterable[MarketKey]) -> None:
-        """Send no more trades of `places` to `client`."""
+    def unsubscribe(self, client: SimulatorClient, markets: Iterable[MarketKey]) -> None:
+        """Send no more trades of `markets` to `client`."""
 
     def say(self, client: SimulatorClient, text: str) -> None:
         """Write one message to one client, behind what is queued for it."""

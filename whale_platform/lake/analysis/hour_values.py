@@ -95,10 +95,12 @@ class HourValues:
         for file in files:
             self._files.setdefault(file.start, []).append(file.path)
 
-    def read_minutes(self, hour: datetime, end: datetime, once: bool) -> dict[tuple[str, str, datetime], LakeMinute]:
-        """By (exchange, symbol, minute), up to `end`; `once`: the hour is known to hold each trade once."""
+    def read_minutes(
+        self, hour: datetime, end: datetime, distinct: bool
+    ) -> dict[tuple[str, str, datetime], LakeMinute]:
+        """By (exchange, symbol, minute), up to `end`; `distinct`: the hour is known to hold each trade once."""
         rows = engine.select_trades(self._root, self._files.get(hour, ()))
-        if not once:
+        if not distinct:
             stored = engine.select_rows(self._root, self._files[hour])
             unique = rewrite.select_distinct(self._connection, f"SELECT {', '.join(COLUMN_NAMES)} FROM {stored}")
             rows = f"(SELECT *, {engine.NOTIONAL_SQL} AS notional FROM ({unique}))"
@@ -118,7 +120,7 @@ class HourValues:
         Iterate to the end before the next question is asked.
         """
         query = _LARGE.format(rows=engine.select_trades(self._root, self._files.get(hour, ())))
-        asked = {
+        parameters = {
             **self._build_time_values(end),
             "exchanges": [exchange for exchange, _ in floors],
             "symbols": [symbol for _, symbol in floors],
@@ -126,8 +128,8 @@ class HourValues:
             "dollars": sorted(DOLLARS),
         }
         before: object = None
-        answer = self._connection.execute(query, asked)
-        while rows := answer.fetchmany(FETCH_ROWS):
+        cursor = self._connection.execute(query, parameters)
+        while rows := cursor.fetchmany(FETCH_ROWS):
             for row in rows:
                 if before != row[:3]:  # a trade that is there twice is one whale
                     received = None if row[10] is None else _to_datetime(row[10])

@@ -73,15 +73,15 @@ def count_ids(
     root: Folder,
     start: datetime,
     end: datetime,
-    tell: Callable[[int, int], None] = lambda done, all_hours: None,
+    on_progress: Callable[[int, int], None] = lambda done, all_hours: None,
     damaged: dict[datetime, DamagedFileError] | None = None,
     files: list[LakeFile] | None = None,
 ) -> dict[MarketHour, HeldIds]:
     """What is held by (exchange, symbol, hour) of [start, end), from a full hour on, aware UTC.
 
     `files`: those of these hours, as `table.list_files`, where the caller has to know which. Imported ids are
-    `alone`. `tell(hours done, hours)` is called after each hour that has files. An hour with a file that can't be read
-    raises DamagedFileError, or is put into `damaged` and left out.
+    `alone`. `on_progress(hours done, hours)` is called after each hour that has files. An hour with a file that can't
+    be read raises DamagedFileError, or is put into `damaged` and left out.
     """
     files = table.list_files(table.open_table(root), start, end) if files is None else files
     hours = [(at, list(some)) for at, some in groupby(files, _start)]
@@ -96,7 +96,7 @@ def count_ids(
                     raise
                 damaged[hour] = error
                 found = {key: held for key, held in found.items() if key[2] != hour}
-            tell(done, len(hours))
+            on_progress(done, len(hours))
     return found
 
 

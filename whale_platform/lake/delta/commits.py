@@ -33,32 +33,39 @@ FileChange = Callable[[DeltaTable], tuple[Sequence[NewFile], Sequence[LakeFile]]
 
 
 def append_files(
-    root: Folder, added: Sequence[NewFile], topic_id: str, next_offsets: Mapping[int, int], about: Mapping[str, Any]
+    root: Folder,
+    added: Sequence[NewFile],
+    topic_id: str,
+    next_offsets: Mapping[int, int],
+    commit_info: Mapping[str, Any],
 ) -> int:
     """Add files of trades read from Kafka up to `next_offsets`: {partition: offset}; returns the version."""
-    moves = [Transaction(kafka_app_id(topic_id, part), offset) for part, offset in sorted(next_offsets.items())]
-    return _commit(root, lambda _: (added, ()), lambda _: moves, about)
+    transactions = [Transaction(kafka_app_id(topic_id, part), offset) for part, offset in sorted(next_offsets.items())]
+    return _commit(root, lambda _: (added, ()), lambda _: transactions, commit_info)
 
 
 def replace_files(
-    root: Folder, change: FileChange, about: Mapping[str, Any], mark: tuple[str, int] | None = None
+    root: Folder, change: FileChange, commit_info: Mapping[str, Any], mark: tuple[str, int] | None = None
 ) -> int:
     """Replace files in one commit: `change(table)` -> (added, removed), asked again where another rewrite won.
 
     Returns the version. `mark`: (name, number) to record with it. Nothing is committed where nothing changes.
     """
     marks = [Transaction(*mark)] if mark else []
-    return _commit(root, change, lambda table: [Transaction(REWRITE_APP_ID, table.version()), *marks], about)
+    return _commit(root, change, lambda table: [Transaction(REWRITE_APP_ID, table.version()), *marks], commit_info)
 
 
 def _commit(
-    root: Folder, change: FileChange, moves: Callable[[DeltaTable], list[Transaction]], about: Mapping[str, Any]
+    root: Folder,
+    change: FileChange,
+    build_transactions: Callable[[DeltaTable], list[Transaction]],
+    commit_info: Mapping[str, Any],
 ) -> int:
     for _ in range(MAX_TRIES):
         table = open_table(root)
         before = table.version()
         added, removed = change(table)
-        transactions = moves(table)
+        transactions = build_transactions(table)
         if not added and not removed and not [one for one in transactions if one.app_id != REWRITE_APP_ID]:
             return table.version()
         now = int(time.time() * 1000)
@@ -75,7 +82,7 @@ def _commit(
                     table.schema(),
                     [column.name for column in PARTITION_COLUMNS],
                     commit_properties=CommitProperties(
-                        custom_metadata={"whale": dict(about)}, app_transactions=transactions
+                        custom_metadata={"whale": dict(commit_info)}, app_transactions=transactions
                     ),
                 )
         except ConcurrentCommitError:

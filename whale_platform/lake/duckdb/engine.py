@@ -43,12 +43,12 @@ def connect(root: Folder, memory: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBP
         yield connection
 
 
-def require_free_space(root: Folder, needed: int, what: str) -> None:
+def require_free_space(root: Folder, needed: int, purpose: str) -> None:
     """Raises DiskFullError where `needed` bytes beside `root` would take what must stay free for the trades."""
     spare = disk_usage.read_disk_space(folders.scratch_folder(root)).spare_bytes
     if needed >= spare:
         raise DiskFullError(
-            f"{what} may need {_size(needed)}, and {_size(spare)} can be had beside the lake (a tenth of the disk, "
+            f"{purpose} may need {_size(needed)}, and {_size(spare)} can be had beside the lake (a tenth of the disk, "
             "2 GB at most, stays free for the trades): free some, then try again"
         )
 

@@ -48,14 +48,14 @@ class ExportResult:
 
 
 def export_trades(
-    root: Folder, wanted: ExportSelection, out: Path, kind: ExportFormat, progress: ExportProgress
+    root: Folder, selection: ExportSelection, out: Path, kind: ExportFormat, progress: ExportProgress
 ) -> ExportResult:
     """Write the trades to `out`, over what is there."""
-    opened = table.open_table(root, wanted.version)
-    files = table.list_files(opened, wanted.start, wanted.end)
+    opened = table.open_table(root, selection.version)
+    files = table.list_files(opened, selection.start, selection.end)
     hours = len({file.start for file in files})
-    sql = _build_select(root, [file.path for file in files], wanted, kind)
-    with _write_beside(out) as path, query.explain_errors(root, wanted.version), engine.connect(root) as connection:
+    sql = _build_select(root, [file.path for file in files], selection, kind)
+    with _write_beside(out) as path, query.explain_errors(root, selection.version), engine.connect(root) as connection:
         connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
         statement = f"COPY ({sql}) TO {quote_literal(str(path))} ({COPY_OPTIONS[kind]}, USE_TMP_FILE false)"
         query.run_interruptible(connection, statement, lambda share: progress(share * hours, hours))
@@ -78,15 +78,15 @@ def _write_beside(out: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _build_select(root: Folder, paths: Sequence[str], wanted: ExportSelection, kind: ExportFormat) -> str:
+def _build_select(root: Folder, paths: Sequence[str], selection: ExportSelection, kind: ExportFormat) -> str:
     columns = ", ".join(
         _format_column(column.name, column.duck) if kind == "csv" else column.name for column in EXPORTED_COLUMNS
     )
-    conditions = [f"event_time >= {_format_moment(wanted.start)}", f"event_time < {_format_moment(wanted.end)}"]
-    if wanted.symbols:
-        conditions.append(f"symbol IN ({', '.join(quote_literal(symbol) for symbol in wanted.symbols)})")
-    if wanted.exchange is not None:
-        conditions.append(f"exchange = {quote_literal(wanted.exchange)}")
+    conditions = [f"event_time >= {_format_moment(selection.start)}", f"event_time < {_format_moment(selection.end)}"]
+    if selection.symbols:
+        conditions.append(f"symbol IN ({', '.join(quote_literal(symbol) for symbol in selection.symbols)})")
+    if selection.exchange is not None:
+        conditions.append(f"exchange = {quote_literal(selection.exchange)}")
     return f"SELECT {columns} FROM {engine.select_trades(root, paths)} WHERE {' AND '.join(conditions)}"
 
 

@@ -81,7 +81,7 @@ def verify_checksum(path: Path, sha256: str) -> bool:
     return True
 
 
-def unzip_dump(path: Path, file: IO[bytes], out: Path, tell: ImportProgress) -> int:
+def unzip_dump(path: Path, file: IO[bytes], out: Path, on_progress: ImportProgress) -> int:
     """The zip's CSV to `out`, checked by the zip's own sum; returns how many lines.
 
     Raises InvalidDumpError, DiskFullError.
@@ -100,7 +100,7 @@ def unzip_dump(path: Path, file: IO[bytes], out: Path, tell: ImportProgress) -> 
                 while chunk := source.read(CHUNK_BYTES):
                     target.write(chunk)
                     lines, done, last = lines + chunk.count(b"\n"), done + len(chunk), chunk[-1:]
-                    tell("unzipping", done, size)
+                    on_progress("unzipping", done, size)
     # what zipfile raises: NotImplementedError for a foreign compression, RuntimeError for one that is encrypted
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         reject_dump(path, f"is a broken zip ({error}): download it again")
@@ -121,6 +121,6 @@ def count_header_lines(dump: DumpFile, lines: Path) -> int:
     return 1
 
 
-def reject_dump(path: Path, why: str, line: int | None = None) -> NoReturn:
+def reject_dump(path: Path, reason: str, line: int | None = None) -> NoReturn:
     """Raise InvalidDumpError with the path, the line if there is one, and the reason."""
-    raise InvalidDumpError(f"{path}{'' if line is None else f', line {line:,}'} {why}; nothing of it was imported")
+    raise InvalidDumpError(f"{path}{'' if line is None else f', line {line:,}'} {reason}; nothing of it was imported")

@@ -49,7 +49,7 @@ class LoadedDump:
     checked: bool
 
 
-def load_dump(dump: DumpFile, folder: Path, tell: ImportProgress) -> LoadedDump:
+def load_dump(dump: DumpFile, folder: Path, on_progress: ImportProgress) -> LoadedDump:
     """Unzip, read and check the whole dump; its files are written into `folder`.
 
     Raises InvalidDumpError, or DiskFullError.
@@ -59,7 +59,7 @@ def load_dump(dump: DumpFile, folder: Path, tell: ImportProgress) -> LoadedDump:
         with dump.path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             checked = dump_file.verify_checksum(dump.path, sha256)
-            count = dump_file.unzip_dump(dump.path, file, lines, tell)
+            count = dump_file.unzip_dump(dump.path, file, lines, on_progress)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise DiskFullError(
@@ -69,7 +69,7 @@ def load_dump(dump: DumpFile, folder: Path, tell: ImportProgress) -> LoadedDump:
     head = dump_file.count_header_lines(dump, lines) if count else 0
     if count == head:
         reject_dump(dump.path, "holds no trades: download it again")
-    tell("checking", 0, 1)
+    on_progress("checking", 0, 1)
     with engine.connect(folder) as connection:
         _read_csv(connection, dump, lines, head, rows)
         unit = _check_rows(connection, dump, lines, head, count)
@@ -81,7 +81,7 @@ def load_dump(dump: DumpFile, folder: Path, tell: ImportProgress) -> LoadedDump:
             f'SELECT "time" // {3_600_000_000 // unit}, sum(last - first + 1) FROM loaded GROUP BY 1 ORDER BY 1'
         ).fetchall()
     lines.unlink()
-    tell("checking", 1, 1)
+    on_progress("checking", 1, 1)
     by_hour = tuple((datetime.fromtimestamp(int(number) * 3600, UTC), int(fills)) for number, fills in hours)
     kept = kept or count - head
     return LoadedDump(rows, kept, count - head - kept, by_hour, unit, sha256, checked)

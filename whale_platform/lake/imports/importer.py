@@ -48,13 +48,15 @@ class ImportResult:
     checked: bool
 
 
-def import_dump(root: Folder, dump: DumpFile, about: Mapping[str, Any], tell: ImportProgress) -> ImportResult:
-    """Import the dump; `about` goes into the commits.
+def import_dump(
+    root: Folder, dump: DumpFile, commit_info: Mapping[str, Any], on_progress: ImportProgress
+) -> ImportResult:
+    """Import the dump; `commit_info` goes into the commits.
 
     Raises InvalidDumpError (nothing was changed) and other LakeErrors.
     """
     with _open_work_folder(root) as folder:
-        loaded = dump_loader.load_dump(dump, folder, tell)
+        loaded = dump_loader.load_dump(dump, folder, on_progress)
         table.create_table(root)
         name = f"import/{loaded.sha256}"
         marked = table.read_marker(table.open_table(root), name) or 0
@@ -63,9 +65,11 @@ def import_dump(root: Folder, dump: DumpFile, about: Mapping[str, Any], tell: Im
         for number, (start, _) in enumerate(loaded.hours, 1):
             if start not in there:
                 rows, mark = _build_hour_query(dump, loaded, start), (name, max(number, marked))
-                done = rewrite.rewrite_hour(root, start, {**about, "file": dump.path.name}, rows, mark, distinct=True)
+                done = rewrite.rewrite_hour(
+                    root, start, {**commit_info, "file": dump.path.name}, rows, mark, distinct=True
+                )
                 new += done.rows_after - done.rows_before if done else 0
-            tell("importing", number, len(loaded.hours))
+            on_progress("importing", number, len(loaded.hours))
     hours = tuple(start for start, _ in loaded.hours)
     return ImportResult(loaded.rows, loaded.repeated, new, hours, len(there), loaded.checked)
 

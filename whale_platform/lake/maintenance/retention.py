@@ -55,13 +55,13 @@ def plan_retention(root: Folder, keep_days: int, today: date) -> list[LakeDay]:
     return list_days(root, today - timedelta(days=keep_days))
 
 
-def drop_days(root: Folder, planned: list[LakeDay], about: Mapping[str, Any], sure: bool = False) -> int:
+def drop_days(root: Folder, planned: list[LakeDay], commit_info: Mapping[str, Any], confirmed: bool = False) -> int:
     """Remove the planned days from the table, in one commit; returns how many files were removed.
 
     Raises UnconfirmedDeletionError.
     """
     gone = {day.day for day in planned}
-    if not sure:
+    if not confirmed:
         deletion_limits.check_old(gone)
     count = 0
 
@@ -71,12 +71,12 @@ def drop_days(root: Folder, planned: list[LakeDay], about: Mapping[str, Any], su
         count = len(removed)
         return [], removed
 
-    commits.replace_files(root, change, about)
+    commits.replace_files(root, change, commit_info)
     return count
 
 
 def vacuum(
-    root: Folder, hours: int = deletion_limits.LEAST_HOURS, dry_run: bool = True, sure: bool = False
+    root: Folder, hours: int = deletion_limits.LEAST_HOURS, dry_run: bool = True, confirmed: bool = False
 ) -> OrphanFiles:
     """Delete files that no version of the last `hours` needs; or only say which.
 
@@ -86,7 +86,7 @@ def vacuum(
     """
     if hours < 0:
         raise ValueError(f"hours is {hours}: it can't be negative")
-    if not dry_run and not sure:
+    if not dry_run and not confirmed:
         deletion_limits.check_hours(hours)
     opened = table.open_table(root)
     with table.translate_delta_errors():

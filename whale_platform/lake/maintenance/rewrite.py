@@ -56,8 +56,8 @@ class RewriteResult:
 def rewrite_hour(
     root: Folder,
     start: datetime,
-    about: Mapping[str, Any],
-    more: Callable[[duckdb.DuckDBPyConnection], str] | None = None,
+    commit_info: Mapping[str, Any],
+    build_more_rows: Callable[[duckdb.DuckDBPyConnection], str] | None = None,
     mark: tuple[str, int] | None = None,
     without_damaged: bool = False,
     check: Callable[[int], None] = lambda _: None,
@@ -65,9 +65,9 @@ def rewrite_hour(
 ) -> RewriteResult | None:
     """Rewrite the hour from `start` (aware UTC); None where nothing was to be done.
 
-    `more(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with the
-    commit. `without_damaged`: leave files out that can't be read, where `more` brings their trades. `check(rows)` may
-    raise to refuse what would be written. `distinct`: each trade is there once in `more`. Raises LakeError.
+    `build_more_rows(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with
+    the commit. `without_damaged`: leave files out that can't be read, where those rows hold their trades. `check(rows)`
+    may raise to refuse what would be written. `distinct`: each trade is there once in those rows. Raises LakeError.
     """
     done: RewriteResult | None = None
 
@@ -75,7 +75,7 @@ def rewrite_hour(
         nonlocal done
         done = None
         found = table.list_files(opened, start, start + HOUR)
-        if more is None and (not found or [is_sorted(file) for file in found] == [True]):
+        if build_more_rows is None and (not found or [is_sorted(file) for file in found] == [True]):
             return [], []
         engine.require_free_space(
             root, sum(file.size for file in found), f"to rewrite the hour of {start:%Y-%m-%d %H:%M}"
@@ -83,8 +83,8 @@ def rewrite_hour(
         with engine.connect(root) as connection:
             good = [file for file in found if not (without_damaged and _is_unreadable(connection, root, file))]
             rows = f"SELECT {', '.join(COLUMN_NAMES)} FROM {engine.select_rows(root, [file.path for file in good])}"
-            if more is not None:
-                rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(COLUMN_NAMES)} FROM ({more(connection)})"
+            if build_more_rows is not None:
+                rows = f"{rows} UNION ALL BY NAME SELECT {', '.join(COLUMN_NAMES)} FROM ({build_more_rows(connection)})"
             alone = distinct and not good
             new = parquet_writer.write_sorted(
                 connection, rows if alone else select_distinct(connection, rows), root, start
@@ -102,7 +102,7 @@ def rewrite_hour(
                 new.rows,
                 sum(file.size for file in found),
                 new.size,
-                count_csv_bytes(connection, root, new) if more is None else 0,
+                count_csv_bytes(connection, root, new) if build_more_rows is None else 0,
                 opened.version(),
             )
             unchanged = good == found and adds_nothing(connection, root, found, new)
@@ -112,15 +112,15 @@ def rewrite_hour(
             return [], []
         return [new], found
 
-    commits.replace_files(root, change, about, mark)
+    commits.replace_files(root, change, commit_info, mark)
     return done
 
 
-def adds_nothing(connection: duckdb.DuckDBPyConnection, root: Folder, found: list[LakeFile], new: NewFile) -> bool:
+def adds_nothing(connection: duckdb.DuckDBPyConnection, root: Folder, files: list[LakeFile], new: NewFile) -> bool:
     """Whether `new` adds nothing to an hour that was one sorted file before: no row, and no trade in a row."""
-    if not (len(found) == 1 and is_sorted(found[0]) and found[0].rows == new.rows):
+    if not (len(files) == 1 and is_sorted(files[0]) and files[0].rows == new.rows):
         return False
-    fills = [f"(SELECT sum(fills) FROM {engine.select_rows(root, [file.path])})" for file in (found[0], new)]
+    fills = [f"(SELECT sum(fills) FROM {engine.select_rows(root, [file.path])})" for file in (files[0], new)]
     return connection.execute(f"SELECT {' = '.join(fills)}").fetchone() == (True,)
 
 

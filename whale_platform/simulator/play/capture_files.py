@@ -22,7 +22,7 @@ from whale_platform.simulator.errors import PlaySetupError
 
 @dataclass(frozen=True, slots=True)
 class CaptureContents:
-    """Of some files: symbols per exchange, count of trades, each exchange's first, what was before it in each place."""
+    """Of some files: symbols per exchange, count of trades, each exchange's first, each market's last before it."""
 
     symbols: dict[str, list[str]]
     trades: int
@@ -43,10 +43,10 @@ def survey_captures(files: Sequence[Path]) -> CaptureContents:
     found: dict[MarketKey, None] = {}
     for one in read_captures(files):
         if not one.new:
-            before.setdefault(one.fill.place, one.fill)
+            before.setdefault(one.fill.market, one.fill)
             continue
-        first.setdefault(one.fill.place[0], one)
-        found[one.fill.place] = None
+        first.setdefault(one.fill.market[0], one)
+        found[one.fill.market] = None
         count += 1
     if not first:
         names = ", ".join(path.name for path in files) or "nothing"
@@ -64,9 +64,9 @@ def read_captures(files: Sequence[Path]) -> Iterator[CapturedTrade]:
     paths = dict.fromkeys(path.resolve() for path in files)
     for one in heapq.merge(*map(_lines, paths), key=lambda entry: entry.received_ns):
         if one.new:
-            if one.fill.trade_id <= newest.get(one.fill.place, -1):
+            if one.fill.trade_id <= newest.get(one.fill.market, -1):
                 continue
-            newest[one.fill.place] = one.fill.trade_id
+            newest[one.fill.market] = one.fill.trade_id
         yield one
 
 

@@ -28,15 +28,15 @@ _RUSH_PAUSE_S = 0.0005
 
 
 class _Feed:
-    """One symbol: its place in the sequence, its pace and its times. Trade id = index + 1."""
+    """One symbol: its position in the sequence, its pace and its times. Trade id = index + 1."""
 
-    def __init__(self, seed: int, of: MarketProfile, rate: float, keep: int, index: int, known_time: int) -> None:
-        self.market, self._seed, self._keep, self._known = of, seed, keep, known_time
+    def __init__(self, seed: int, profile: MarketProfile, rate: float, keep: int, index: int, known_time: int) -> None:
+        self.market, self._seed, self._keep, self._known = profile, seed, keep, known_time
         self.order_pause = MEAN_FILLS / rate
         self._mean_us = 1e6 / rate
         self.index = self._first_kept = index
         self._times = array("q")
-        self._coming = generate_prints(seed, of, index)
+        self._coming = generate_prints(seed, profile, index)
         self._next = next(self._coming)
         self._last: Fill | None = None
 
@@ -98,19 +98,17 @@ class GeneratedPlay:
             )
         self.pairs = pairs
         self._seed = seed
-        markets = [build_profile(place, pair.base, pair.quote) for place, pair in pairs.items()]
+        markets = [build_profile(market, pair.base, pair.quote) for market, pair in pairs.items()]
         if not markets:
             raise PlaySetupError("no symbol to trade: set WHALE_SYMBOLS, for example BTC,ETH")
         whole = sum(one.share for one in markets)
         places: dict[str, list[int]] = saved["places"] if saved else {}
-        self._elsewhere = {
-            key: value for key, value in places.items() if not any(key == _key(m.place) for m in markets)
-        }
+        self._elsewhere = {key: value for key, value in places.items() if not any(key == _key(m.key) for m in markets)}
         self._feeds: dict[MarketKey, _Feed] = {}
         for one in markets:
-            index, known = places.get(_key(one.place), (0, 0))
+            index, known = places.get(_key(one.key), (0, 0))
             share = rate * one.share / whole
-            self._feeds[one.place] = _Feed(seed, one, share, HISTORY_TRADES // len(markets), index, known)
+            self._feeds[one.key] = _Feed(seed, one, share, HISTORY_TRADES // len(markets), index, known)
         self._due: list[tuple[float, MarketKey]] = []
         self._asleep = set(self._feeds)
 
@@ -128,57 +126,57 @@ class GeneratedPlay:
         """Seconds by which the next trade is late."""
         return max(0.0, time.monotonic() - self._due[0][0]) if self._due else 0.0
 
-    def last(self, place: MarketKey) -> Fill | None:
+    def last(self, market: MarketKey) -> Fill | None:
         """Return the market's newest trade, or None before the first."""
-        return self._feeds[place].last()
+        return self._feeds[market].last()
 
-    def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
+    def upward(self, market: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""
-        return self._feeds[place].page(max(0, first_id - 1), limit)
+        return self._feeds[market].page(max(0, first_id - 1), limit)
 
-    def downward(self, place: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
+    def downward(self, market: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
         """At most `limit` trades below `before_id` (None: the newest), descending."""
-        feed = self._feeds[place]
+        feed = self._feeds[market]
         end = feed.index if before_id is None else max(0, min(before_id - 1, feed.index))
         first = max(0, end - limit)
         return feed.page(first, end - first)[::-1]
 
-    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
+    async def run(self, publisher: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
         """Play until `stop`; each order goes out at its due time, in larger batches when late."""
         while not stop.is_set():
-            self._wake(audience)
+            self._wake(publisher)
             sent = 0
             while self._due and sent < _BATCH and self._due[0][0] <= time.monotonic():
-                due, place = self._due[0]
-                feed = self._feeds[place]
+                due, market = self._due[0]
+                feed = self._feeds[market]
                 for one in feed.order(time.time_ns() // 1000):
-                    audience.publish(one)
+                    publisher.publish(one)
                     sent += 1
-                heapq.heapreplace(self._due, (due + feed.pause(), place))
-            audience.flush()
+                heapq.heapreplace(self._due, (due + feed.pause(), market))
+            publisher.flush()
             until = self._due[0][0] - time.monotonic() if self._due else _LONGEST_NAP_S
             await asyncio.sleep(min(max(until, 0.0), _LONGEST_NAP_S))
 
     def to_save(self) -> dict[str, object]:
         """Seed, and per symbol the next index and the last time."""
-        places = {_key(place): feed.saved() for place, feed in self._feeds.items()}
+        places = {_key(market): feed.saved() for market, feed in self._feeds.items()}
         return {"kind": self.kind, "seed": self._seed, "places": self._elsewhere | places}
 
-    def _wake(self, audience: FillPublisher) -> None:
+    def _wake(self, publisher: FillPublisher) -> None:
         """Start the symbols that are subscribed, or have traded before, and do not trade yet."""
         if not self._asleep:
             return
-        heard = audience.listening()
-        for place in [place for place in self._asleep if place in heard or self._feeds[place].index]:
-            self._asleep.discard(place)
-            heapq.heappush(self._due, (time.monotonic() + self._feeds[place].pause(), place))
+        heard = publisher.listening()
+        for market in [market for market in self._asleep if market in heard or self._feeds[market].index]:
+            self._asleep.discard(market)
+            heapq.heappush(self._due, (time.monotonic() + self._feeds[market].pause(), market))
 
 
-def build_fill(of: MarketProfile, one: TradePrint, now: int) -> Fill:
-    """`one` as a trade at `now` (µs)."""
-    price, size = _scaled(one.price, of.price_decimals), _scaled(one.size, of.size_decimals)
-    side: Literal["buy", "sell"] = "sell" if one.sold else "buy"
-    return of.build_fill(of.place, one.number + 1, price, size, side, now, one.order)
+def build_fill(profile: MarketProfile, trade_print: TradePrint, now: int) -> Fill:
+    """`trade_print` as a trade at `now` (µs)."""
+    price, size = _scaled(trade_print.price, profile.price_decimals), _scaled(trade_print.size, profile.size_decimals)
+    side: Literal["buy", "sell"] = "sell" if trade_print.sold else "buy"
+    return profile.build_fill(profile.key, trade_print.number + 1, price, size, side, now, trade_print.order)
 
 
 def _scaled(number: int, decimals: int) -> str:
@@ -188,5 +186,5 @@ def _scaled(number: int, decimals: int) -> str:
     return f"{whole}.{part:0{decimals}d}"
 
 
-def _key(place: MarketKey) -> str:
-    return ":".join(place)
+def _key(market: MarketKey) -> str:
+    return ":".join(market)

@@ -69,7 +69,7 @@ class MarketProfile:
     how its exchange writes a trade.
     """
 
-    place: MarketKey
+    key: MarketKey
     price: float
     usd: float
     price_decimals: int
@@ -79,14 +79,14 @@ class MarketProfile:
     build_fill: FillBuilder
 
 
-def build_profile(place: MarketKey, base: str, quote: str) -> MarketProfile:
+def build_profile(market: MarketKey, base: str, quote: str) -> MarketProfile:
     """The market of a symbol in its exchange's spelling, and of its currencies."""
-    simulated = load_simulated(place[0])
+    simulated = load_simulated(market[0])
     usd = _PRICES.get(quote, 1.0)
     price = _price(base) / usd
     size_decimals = min(8, max(0, math.ceil(math.log10(price * usd))) + simulated.size_decimals)
     return MarketProfile(
-        place=place,
+        key=market,
         price=price,
         usd=usd,
         price_decimals=min(8, max(2, 4 - math.floor(math.log10(price)))),

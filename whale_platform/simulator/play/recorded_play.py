@@ -45,8 +45,8 @@ class _Log:
             " ".join(map(str, (*parts, fill.taker_order_id, fill.maker_order_id, fill.sequence))).encode()
         )
 
-    def between(self, place: MarketKey, start: int, stop: int) -> list[Fill]:
-        return [self._fill(place, at) for at in range(max(0, start), min(stop, len(self._ids)))]
+    def between(self, market: MarketKey, start: int, stop: int) -> list[Fill]:
+        return [self._fill(market, at) for at in range(max(0, start), min(stop, len(self._ids)))]
 
     def at(self, trade_id: int) -> int:
         return bisect_left(self._ids, trade_id)
@@ -54,11 +54,11 @@ class _Log:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def _fill(self, place: MarketKey, at: int) -> Fill:
+    def _fill(self, market: MarketKey, at: int) -> Fill:
         price, size, side, moment, sent, taker, maker, sequence = self._rows[at].decode().split(" ")
         taken: Literal["buy", "sell"] = "buy" if side == "buy" else "sell"
         trade_id = self._ids[at]
-        return Fill(place, trade_id, price, size, taken, int(moment), int(sent), taker, maker, int(sequence))
+        return Fill(market, trade_id, price, size, taken, int(moment), int(sent), taker, maker, int(sequence))
 
 
 class RecordedPlay:
@@ -97,11 +97,11 @@ class RecordedPlay:
         self._before = contents.before
         self._start: int | None = saved["start"] if saved else None
         self._time_speed: float = saved["speed"] if saved and self._start is not None else speed
-        self._logs = {place: _Log() for place in self.pairs}
+        self._logs = {market: _Log() for market in self.pairs}
         self.state: PlayState = "waiting"
         self.played = 0
         self._behind = 0.0
-        self._coming = (one for one in read_captures(files) if one.new and one.fill.place[0] in self._exchanges)
+        self._coming = (one for one in read_captures(files) if one.new and one.fill.market[0] in self._exchanges)
         for one in islice(self._coming, saved["played"] if saved else 0):
             self._log(self._shifted(one.fill))
 
@@ -109,30 +109,30 @@ class RecordedPlay:
         """Seconds by which the next trade is late."""
         return self._behind
 
-    def last(self, place: MarketKey) -> Fill | None:
+    def last(self, market: MarketKey) -> Fill | None:
         """The newest trade played; before the first, what the capture itself tells was the last."""
-        page = self.downward(place, None, 1)
+        page = self.downward(market, None, 1)
         if page:
             return page[0]
-        before = self._before.get(place)
+        before = self._before.get(market)
         return self._shifted(before) if before else None
 
-    def upward(self, place: MarketKey, first_id: int, limit: int) -> list[Fill]:
+    def upward(self, market: MarketKey, first_id: int, limit: int) -> list[Fill]:
         """At most `limit` trades from `first_id` on, ascending."""
-        log = self._logs[place]
+        log = self._logs[market]
         at = log.at(first_id)
-        return log.between(place, at, at + limit)
+        return log.between(market, at, at + limit)
 
-    def downward(self, place: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
+    def downward(self, market: MarketKey, before_id: int | None, limit: int) -> list[Fill]:
         """At most `limit` trades below `before_id` (None: the newest), descending."""
-        log = self._logs[place]
+        log = self._logs[market]
         end = len(log) if before_id is None else log.at(before_id)
-        return log.between(place, end - limit, end)[::-1]
+        return log.between(market, end - limit, end)[::-1]
 
-    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
+    async def run(self, publisher: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
         """Wait for listeners, play to the end, then wait for `stop`."""
         if (one := next(self._coming, None)) is not None:
-            await self._listeners(audience, stop)
+            await self._listeners(publisher, stop)
             if self._start is None:
                 self._start = time.time_ns() // 1000
                 save()
@@ -141,18 +141,18 @@ class RecordedPlay:
         while one is not None and not stop.is_set():
             early = began + (one.received_ns - from_ns) / 1e9 / self._speed - time.monotonic()
             if early > 0 or batch >= _BATCH:
-                audience.flush()
+                publisher.flush()
                 batch = 0
                 self._behind = max(0.0, -early)
                 await asyncio.sleep(min(max(early, 0.0), _NAP_S))
-                await self._uncongested(audience, stop)
+                await self._uncongested(publisher, stop)
                 continue
             fill = self._shifted(one.fill)
             self._log(fill)
-            audience.publish(fill)
+            publisher.publish(fill)
             batch += 1
             one = next(self._coming, None)
-        audience.flush()
+        publisher.flush()
         self._behind = 0.0
         if one is None:
             self.state = "finished"
@@ -165,7 +165,7 @@ class RecordedPlay:
         return {**self._identity, "speed": self._time_speed, "start": self._start, "played": self.played}
 
     def _log(self, fill: Fill) -> None:
-        self._logs[fill.place].append(fill)
+        self._logs[fill.market].append(fill)
         self.played += 1
 
     def _shifted(self, fill: Fill) -> Fill:
@@ -176,10 +176,10 @@ class RecordedPlay:
         time_, sent = (start + int((at - first) / speed) for at in (fill.time, fill.sent_time))
         return replace(fill, time=time_, sent_time=sent)
 
-    async def _listeners(self, audience: FillPublisher, stop: threading.Event) -> None:
+    async def _listeners(self, publisher: FillPublisher, stop: threading.Event) -> None:
         heard_all = None
         while not stop.is_set():
-            heard = audience.listening() & self._logs.keys()
+            heard = publisher.listening() & self._logs.keys()
             if len(heard) == len(self._logs):
                 return
             if {exchange for exchange, _ in heard} == self._exchanges:
@@ -190,10 +190,10 @@ class RecordedPlay:
                 heard_all = None
             await asyncio.sleep(_NAP_S)
 
-    async def _uncongested(self, audience: FillPublisher, stop: threading.Event) -> None:
+    async def _uncongested(self, publisher: FillPublisher, stop: threading.Event) -> None:
         """Let slow readers catch up, within reason: a recording can wait, an exchange could not."""
         until = time.monotonic() + _STALL_S
-        while audience.congested() and time.monotonic() < until and not stop.is_set():
+        while publisher.congested() and time.monotonic() < until and not stop.is_set():
             await asyncio.sleep(0.001)
         if time.monotonic() >= until:
-            audience.shed()
+            publisher.shed()

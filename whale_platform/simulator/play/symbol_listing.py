@@ -20,14 +20,14 @@ from whale_platform.simulator.play.market_profile import KNOWN_CURRENCIES
 _QUOTES = (*sorted(PEGGED), "USD", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL")
 
 
-def list_simulated(exchange: str, wanted: Iterable[str]) -> SymbolCatalogue:
-    """What a simulated exchange lists, where `wanted` is what the operator asks for; nothing where names are enough."""
+def list_simulated(exchange: str, names: Iterable[str]) -> SymbolCatalogue:
+    """What a simulated exchange lists, where `names` is what the operator asks for; nothing where names are enough."""
     build = load_simulated(exchange).build_pair
     if build is None:
         return SymbolCatalogue()
     given = [
         found.currencies
-        for one in wanted
+        for one in names
         if (found := symbols.parse_request(one, symbols.accepted_names(f"sim_{exchange}"))) is not None
     ]
     table = [(base, quote) for base in KNOWN_CURRENCIES for quote in _QUOTES if base != quote]

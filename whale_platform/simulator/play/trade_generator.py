@@ -50,7 +50,7 @@ def generate_prints(seed: int, market: MarketProfile, start: int) -> Iterator[Tr
 
 
 def _block(seed: int, market: MarketProfile, block: int) -> Iterator[TradePrint]:
-    rng = random.Random(f"{seed}:{market.place[0]}:{market.place[1]}:{block}")
+    rng = random.Random(f"{seed}:{market.key[0]}:{market.key[1]}:{block}")
     ticks = 10.0**market.price_decimals
     here, there = (_anchor(seed, market, at) * ticks for at in (block, block + 1))
     steps = 10.0**market.size_decimals * ticks / market.usd
@@ -78,16 +78,16 @@ def _block(seed: int, market: MarketProfile, block: int) -> Iterator[TradePrint]
         drift = 0.98 * (drift + 0.5 * (price - first) + gauss(0.0, 1.0))
 
 
-def _gap(rng: random.Random, rush: bool) -> float:
+def _gap(rng: random.Random, burst: bool) -> float:
     """Mean 1 over all: half of the pauses are short, as in real feeds (median a quarter of the mean)."""
-    if rush:
+    if burst:
         return _RUSH_GAP * rng.random()
     return rng.expovariate(1.0) * (0.12 if rng.random() < 0.5 else 1.88) * _GAP_CORRECTION
 
 
 def _anchor(seed: int, market: MarketProfile, block: int) -> float:
     """The price at the start of a block: slow waves, a few per cent around the market's level."""
-    phase = random.Random(f"{seed}:{market.place[0]}:{market.place[1]}").random() * 1000
+    phase = random.Random(f"{seed}:{market.key[0]}:{market.key[1]}").random() * 1000
     waves = (math.sin(phase * n + block / period) / n for n, period in ((1, 200.0), (2, 62.0), (3, 14.0)))
     return market.price * math.exp(0.02 * sum(waves))
 

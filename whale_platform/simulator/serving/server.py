@@ -71,15 +71,15 @@ def _route(target: str) -> tuple[str, str, str]:
     return exchange, slash + rest, query
 
 
-def _response(answer: RestResponse) -> Response:
-    body = answer.body()
+def _response(response: RestResponse) -> Response:
+    body = response.body()
     headers = Headers(
         {
             "Date": formatdate(time.time(), usegmt=True),
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
             "Connection": "close",
-            **answer.headers,
+            **response.headers,
         }
     )
-    return Response(answer.status.value, answer.status.phrase, headers, body)
+    return Response(response.status.value, response.status.phrase, headers, body)

@@ -30,7 +30,7 @@ class SubscriptionHub:
     @property
     def subscribers(self) -> int:
         """Connections with at least one subscription."""
-        return sum(1 for client in self._clients if client.places)
+        return sum(1 for client in self._clients if client.markets)
 
     def join(self, exchange: str, connection: ServerConnection, encode: FillEncoder) -> SimulatorClient:
         """Register a connection, without any subscription."""
@@ -41,25 +41,25 @@ class SubscriptionHub:
 
     def leave(self, client: SimulatorClient) -> None:
         """Remove a connection and its subscriptions."""
-        self.unsubscribe(client, tuple(client.places))
+        self.unsubscribe(client, tuple(client.markets))
         self._clients.discard(client)
         self._waiting.discard(client)
 
-    def subscribe(self, client: SimulatorClient, places: Iterable[MarketKey]) -> None:
-        """From the next trade on, `client` hears `places`."""
-        for place in places:
-            if place not in client.places:
-                client.places.add(place)
-                self._listeners.setdefault(place, []).append(client)
+    def subscribe(self, client: SimulatorClient, markets: Iterable[MarketKey]) -> None:
+        """From the next trade on, `client` hears `markets`."""
+        for market in markets:
+            if market not in client.markets:
+                client.markets.add(market)
+                self._listeners.setdefault(market, []).append(client)
 
-    def unsubscribe(self, client: SimulatorClient, places: Iterable[MarketKey]) -> None:
-        """Send no more trades of `places` to `client`."""
-        for place in places:
-            if place in client.places:
-                client.places.discard(place)
-                self._listeners[place].remove(client)
-                if not self._listeners[place]:
-                    del self._listeners[place]
+    def unsubscribe(self, client: SimulatorClient, markets: Iterable[MarketKey]) -> None:
+        """Send no more trades of `markets` to `client`."""
+        for market in markets:
+            if market in client.markets:
+                client.markets.discard(market)
+                self._listeners[market].remove(client)
+                if not self._listeners[market]:
+                    del self._listeners[market]
 
     def listening(self) -> frozenset[MarketKey]:
         """Places with at least one subscriber."""
@@ -68,7 +68,7 @@ class SubscriptionHub:
     def publish(self, fill: Fill) -> None:
         """Queue `fill` for its subscribers."""
         made: dict[FillEncoder, bytes] = {}
-        for client in self._listeners.get(fill.place, ()):
+        for client in self._listeners.get(fill.market, ()):
             payload = made.get(client.encode)
             if payload is None:
                 payload = made[client.encode] = client.encode(fill)
@@ -107,7 +107,7 @@ class SubscriptionHub:
     def _abort(self, client: SimulatorClient) -> None:
         self.dropped += 1
         client.connection.transport.abort()
-        self.unsubscribe(client, tuple(client.places))
+        self.unsubscribe(client, tuple(client.markets))
 
 
 def _unread(client: SimulatorClient) -> int:

@@ -81,8 +81,8 @@ def build_windowless_delete(table: str) -> str:
     return _GONE.format(table=table, whole=WHOLE_HOURS)
 
 
-def build_upsert_clause(columns: str, less: str) -> str:
-    """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `less`.
+def build_upsert_clause(columns: str, condition: str) -> str:
+    """The end of `INSERT INTO … AS made (columns)`: a row that is there is replaced but where `condition`.
 
     Of the symbols and hours in `WHOLE_HOURS` the stream tables are known to hold all: theirs are replaced in any case.
     """
@@ -90,7 +90,7 @@ def build_upsert_clause(columns: str, less: str) -> str:
     values = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
     return (
         f"ON CONFLICT (exchange, symbol, hour) DO UPDATE SET {values}, materialised_at = now() "
-        f"WHERE (made.exchange, made.symbol, made.hour) IN ({WHOLE_HOURS}) OR NOT ({less})"
+        f"WHERE (made.exchange, made.symbol, made.hour) IN ({WHOLE_HOURS}) OR NOT ({condition})"
     )
 
 

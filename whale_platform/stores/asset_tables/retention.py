@@ -70,13 +70,13 @@ def plan_retention(
     return [StreamTableDay(day, windows, whales, _explain_kept(dsn, day)) for day, windows, whales in found]
 
 
-def apply_retention(dsn: str, days: list[StreamTableDay], sure: bool = False) -> int:
+def apply_retention(dsn: str, days: list[StreamTableDay], confirmed: bool = False) -> int:
     """Drop the planned days, one transaction each; returns how many were dropped.
 
     Raises DayChangedError; UnconfirmedDeletionError, before any goes, where one is young (`domain/deletion_limits.py`)
-    and nobody is `sure`.
+    and nobody is `confirmed`.
     """
-    if not sure:
+    if not confirmed:
         deletion_limits.check_old(day.day for day in days if not day.kept)
     gone = 0
     for planned in days:

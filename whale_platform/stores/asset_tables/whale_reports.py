@@ -174,8 +174,13 @@ def rewrite_neighbours(cursor: Cursor, maker: Provenance, whole: Collection[tupl
     return _upsert_reports(cursor, maker, values, _NEAR, _LESS_OF_ITS_OWN)
 
 
-def _upsert_reports(cursor: Cursor, maker: Provenance, values: dict[str, object], only: str, less: str) -> int:
-    parts = {"stream": _STREAM, "columns": _COLUMNS, "only": only, "replacing": build_upsert_clause(_COLUMNS, less)}
+def _upsert_reports(cursor: Cursor, maker: Provenance, values: dict[str, object], only: str, condition: str) -> int:
+    parts = {
+        "stream": _STREAM,
+        "columns": _COLUMNS,
+        "only": only,
+        "replacing": build_upsert_clause(_COLUMNS, condition),
+    }
     made_by = {"run": maker.run_id, "code": maker.code_version, "largest": LARGEST}
     cursor.execute(_MAKE.format(**parts), values | made_by)
     return cursor.rowcount

@@ -25,16 +25,18 @@ WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_datab
 
 
 @contextmanager
-def hold_advisory_lock(dsn: str, what: str, who: str, waits: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Do `what` while nobody else does, as `who` (60 letters).
+def hold_advisory_lock(
+    dsn: str, subject: str, holder: str, waits: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Do `subject` while nobody else does, as `holder` (60 letters).
 
     Where somebody else does, raises Busy at once; or waits for its end, where `waits` is to hear why, again and again.
     """
-    conn = connect(dsn, who, more=NO_IDLE_TIMEOUT)
+    conn = connect(dsn, holder, more=NO_IDLE_TIMEOUT)
     try:
         while True:
             with translate_errors(), conn.cursor() as cursor:
-                if (why := _try_lock(cursor, what)) is None:
+                if (why := _try_lock(cursor, subject)) is None:
                     break
                 conn.rollback()
             if waits is None:
@@ -46,10 +48,10 @@ def hold_advisory_lock(dsn: str, what: str, who: str, waits: Callable[[str], Non
         conn.close()
 
 
-def _try_lock(cursor: Cursor, what: str) -> str | None:
+def _try_lock(cursor: Cursor, subject: str) -> str | None:
     """None where the lock is ours now, else who has it."""
-    cursor.execute(_TAKE, (what,))
+    cursor.execute(_TAKE, (subject,))
     if (cursor.fetchone() or (False,))[0]:
         return None
-    cursor.execute(_WHO, (what,))
-    return f"{what} is under way: {(cursor.fetchone() or ('',))[0]}"
+    cursor.execute(_WHO, (subject,))
+    return f"{subject} is under way: {(cursor.fetchone() or ('',))[0]}"

@@ -10,19 +10,19 @@ ANSWER_S = 20
 _BEATS = "SELECT max(timestamp) > now() AT TIME ZONE 'utc' - interval '45 seconds' FROM daemon_heartbeats"
 
 
-def ensure_database(dsn: str, wanted: str) -> bool:
-    """Make the database that `wanted` names where it is missing, logged in by `dsn`; whether it was made.
+def ensure_database(dsn: str, target: str) -> bool:
+    """Make the database that `target` names where it is missing, logged in by `dsn`; whether it was made.
 
     Raises StoreUnavailableError, InvalidDsnError; SchemaMismatchError where it is missing and this user may not make
     it.
     """
     try:
-        connect(wanted, "whale-databases", connect_timeout_s=5).close()
+        connect(target, "whale-databases", connect_timeout_s=5).close()
         return False
     except StoreUnavailableError as error:
         if "does not exist" not in str(error):
             raise
-    name = parse_dsn(wanted)["dbname"]
+    name = parse_dsn(target)["dbname"]
     conn = connect(dsn, "whale-databases", connect_timeout_s=5, own_session=True)
     try:
         with translate_errors(), conn.cursor() as cursor:

@@ -36,20 +36,20 @@ class ConnectionPool:
         self._closed = False
         self.size = size
 
-    def read(self, ask: Callable[[Cursor], T]) -> T:
-        """What `ask(cursor)` returns. Raises PostgresError."""
+    def read(self, query: Callable[[Cursor], T]) -> T:
+        """What `query(cursor)` returns. Raises PostgresError."""
         if not self._free.acquire(timeout=self._wait_s):
             raise StoreUnavailableError(f"all {self.size} connections have been busy for {self._wait_s:g} s")
         try:
             conn = self._take_idle()
             if conn is not None:
                 try:
-                    return self._run(conn, ask)
+                    return self._run(conn, query)
                 except StoreUnavailableError:
                     if not conn.closed:
                         raise  # the statement took too long, the connection is fine
                     self.close_idle()
-            return self._run(self._open(), ask)
+            return self._run(self._open(), query)
         finally:
             self._free.release()
 
@@ -87,10 +87,10 @@ class ConnectionPool:
             conn.autocommit = True  # a statement and its settings go in one message, which is one transaction
         return conn
 
-    def _run(self, conn: Connection, ask: Callable[[Cursor], T]) -> T:
+    def _run(self, conn: Connection, query: Callable[[Cursor], T]) -> T:
         try:
             with translate_errors(), conn.cursor() as cursor:
-                return ask(cursor)
+                return query(cursor)
         finally:
             self._release(conn)
 

@@ -96,9 +96,9 @@ def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[Mar
     ]
 
 
-def read_newest_windows(pool: ConnectionPool, wanted: Iterable[Market]) -> list[WindowState]:
+def read_newest_windows(pool: ConnectionPool, markets: Iterable[Market]) -> list[WindowState]:
     """The newest window of each, as far as it has one."""
-    return [WindowState(*row) for one in wanted for row in pool.fetch_rows(_NEWEST_WINDOW, one)]
+    return [WindowState(*row) for one in markets for row in pool.fetch_rows(_NEWEST_WINDOW, one)]
 
 
 def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[WindowState]:
@@ -116,9 +116,9 @@ def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[Window
     return [WindowState(*row) for row in pool.fetch_rows(_THESE_WINDOWS, asked)]
 
 
-def read_newest_whales(pool: ConnectionPool, wanted: Iterable[Market]) -> list[WhaleState]:
+def read_newest_whales(pool: ConnectionPool, markets: Iterable[Market]) -> list[WhaleState]:
     """The newest whale of each that ever had one."""
-    return [WhaleState(*row) for one in wanted for row in pool.fetch_rows(_NEWEST_WHALE, one)]
+    return [WhaleState(*row) for one in markets for row in pool.fetch_rows(_NEWEST_WHALE, one)]
 
 
 def read_current_thresholds(pool: ConnectionPool) -> dict[tuple[str, str], Decimal]:

@@ -133,17 +133,17 @@ def build_where(
     return sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)), tuple(values)
 
 
-def _simplify_condition(one: ColumnCondition) -> ColumnCondition:
+def _simplify_condition(condition: ColumnCondition) -> ColumnCondition:
     """A list of one as `=`: only by that an index on the column gives the rows in the order of the next one."""
-    if one.operator == "in" and isinstance(one.value, list) and len(one.value) == 1:
-        return ColumnCondition(one.column, "=", one.value[0])
-    return one
+    if condition.operator == "in" and isinstance(condition.value, list) and len(condition.value) == 1:
+        return ColumnCondition(condition.column, "=", condition.value[0])
+    return condition
 
 
-def _build_condition(listing: Listing, one: ColumnCondition) -> sql.Composed:
-    if one.column not in listing.columns:
-        raise ValueError(f"{listing.table} gives out no column {one.column!a}")
-    return sql.SQL(_OPERATORS[one.operator]).format(sql.Identifier(one.column))
+def _build_condition(listing: Listing, condition: ColumnCondition) -> sql.Composed:
+    if condition.column not in listing.columns:
+        raise ValueError(f"{listing.table} gives out no column {condition.column!a}")
+    return sql.SQL(_OPERATORS[condition.operator]).format(sql.Identifier(condition.column))
 
 
 def _join_identifiers(names: Sequence[str]) -> sql.Composed:

@@ -60,10 +60,11 @@ GROUP BY 1, 2
 
 
 def read_period_totals(
-    pool: ConnectionPool, edge: datetime
+    pool: ConnectionPool, newest_minute: datetime
 ) -> tuple[dict[Market, PeriodTotals], dict[Market, PeriodTotals]]:
-    """(the 60 minutes, the 24 hours) that end with the minute that begins at `edge`, by symbol; whole minutes."""
-    end = edge + MINUTE
+    """Return the totals by symbol of (the 60 minutes, the 24 hours) that end with `newest_minute`, which is a minute's
+    start."""
+    end = newest_minute + MINUTE
     day = _sum_minutes(pool, end - 24 * HOUR, _ceil_to_hour(end - 24 * HOUR))
     first, last = _ceil_to_hour(end - 24 * HOUR), _floor_to_hour(end) - HOUR
     for exchange, symbol, hour, *rest in pool.fetch_rows(_HOURS, (first, last)):
@@ -83,13 +84,13 @@ def _sum_minutes(pool: ConnectionPool, start: datetime, end: datetime) -> dict[M
     }
 
 
-def _merge(into: dict[Market, PeriodTotals], more: dict[Market, PeriodTotals]) -> None:
-    for symbol, span in more.items():
-        _add(into, symbol, span)
+def _merge(totals: dict[Market, PeriodTotals], added: dict[Market, PeriodTotals]) -> None:
+    for symbol, span in added.items():
+        _add(totals, symbol, span)
 
 
-def _add(into: dict[Market, PeriodTotals], symbol: Market, span: PeriodTotals) -> None:
-    into[symbol] = into[symbol] + span if symbol in into else span
+def _add(totals: dict[Market, PeriodTotals], symbol: Market, added: PeriodTotals) -> None:
+    totals[symbol] = totals[symbol] + added if symbol in totals else added
 
 
 def _floor_to_hour(time: datetime) -> datetime:

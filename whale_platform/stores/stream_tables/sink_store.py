@@ -64,10 +64,10 @@ class SinkStore:
             cursor.execute("SELECT topic, partition, next_offset, topic_id, cluster_id FROM sink_offsets")
             return {(row[0], row[1]): StoredOffset(*row[2:]) for row in cursor.fetchall()}
 
-    def store_offsets(self, places: dict[tuple[str, int], StoredOffset], losses: Sequence[LossRow]) -> None:
+    def store_offsets(self, offsets: dict[tuple[str, int], StoredOffset], losses: Sequence[LossRow]) -> None:
         """Store changed places and what was lost, in one transaction."""
         with translate_errors(), self._conn, self._conn.cursor() as cursor:
-            for (topic, partition), place in places.items():
+            for (topic, partition), offset in offsets.items():
                 cursor.execute(
                     """
                     INSERT INTO sink_offsets (topic, partition, next_offset, topic_id, cluster_id)
@@ -75,7 +75,7 @@ class SinkStore:
                     ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset,
                         topic_id = excluded.topic_id, cluster_id = excluded.cluster_id, updated_at = now()
                     """,
-                    (topic, partition, place.next_offset, place.topic_id, place.cluster_id),
+                    (topic, partition, offset.next_offset, offset.topic_id, offset.cluster_id),
                 )
             upserts.insert_losses(cursor, losses)
 
@@ -90,16 +90,16 @@ class SinkStore:
             self._days.clear()  # a day's partition may have been dropped behind our back
             return self._write(batch, _upsert_one_by_one)
 
-    def _write(self, batch: SinkBatch, put: "Put") -> dict[str, int]:
+    def _write(self, batch: SinkBatch, upsert: "Put") -> dict[str, int]:
         with translate_errors():
             self._make_days(batch)
             with self._conn, self._conn.cursor() as cursor:
                 _advance_offsets(cursor, batch)
                 changed = {
-                    TRADE_WINDOWS: put(cursor, batch, upserts.upsert_windows, batch.windows.values()),
-                    WHALE_ALERTS: put(cursor, batch, upserts.insert_whales, batch.whales.values()),
-                    INGEST_GAPS: put(cursor, batch, upserts.upsert_gaps, batch.gaps.values()),
-                    STREAM_LOSSES: put(cursor, batch, upserts.insert_losses, batch.losses.values()),
+                    TRADE_WINDOWS: upsert(cursor, batch, upserts.upsert_windows, batch.windows.values()),
+                    WHALE_ALERTS: upsert(cursor, batch, upserts.insert_whales, batch.whales.values()),
+                    INGEST_GAPS: upsert(cursor, batch, upserts.upsert_gaps, batch.gaps.values()),
+                    STREAM_LOSSES: upsert(cursor, batch, upserts.insert_losses, batch.losses.values()),
                     DEAD_LETTERS: upserts.count_dead_letters(cursor, list(batch.dead_letters.values())),
                 }
                 upserts.count_rejects(cursor, batch.rejects)

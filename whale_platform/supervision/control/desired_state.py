@@ -32,6 +32,6 @@ def read_desired_state(home: Path, service: str) -> DesiredState:
         return DesiredState()
 
 
-def write_desired_state(home: Path, service: str, running: bool, by: str) -> None:
+def write_desired_state(home: Path, service: str, running: bool, requester: str) -> None:
     """Write the desired state."""
-    write_json(_desired_state_path(home, service), asdict(DesiredState(running, time.time(), by)))
+    write_json(_desired_state_path(home, service), asdict(DesiredState(running, time.time(), requester)))

@@ -35,20 +35,20 @@ RESTART_ORDER = (
 CommandSteps = Iterator[object]
 
 
-def start_service(home: Path, service: str, by: str) -> CommandSteps:
+def start_service(home: Path, service: str, requester: str) -> CommandSteps:
     """Wanted from now on, and what it failed by forgiven; done once it works. Raises CommandRefusedError."""
     entry = _read_entry(home, service)
-    desired_state.write_desired_state(home, service, True, by)
+    desired_state.write_desired_state(home, service, True, requester)
     if entry["state"] in ("blocked", "backoff"):
         yield from restart_service(home, service)
     else:
         yield from _wait_until_working(home, service, 0)
 
 
-def stop_service(home: Path, service: str, by: str) -> CommandSteps:
+def stop_service(home: Path, service: str, requester: str) -> CommandSteps:
     """Not wanted until it is started again; done once its process has ended. Raises CommandRefusedError."""
     _read_entry(home, service)
-    desired_state.write_desired_state(home, service, False, by)
+    desired_state.write_desired_state(home, service, False, requester)
     while True:
         entry = _read_entry(home, service)
         if entry["state"] == "stopped" and entry["pid"] is None:
@@ -74,7 +74,7 @@ def restart_service(home: Path, service: str) -> CommandSteps:
     yield from _wait_until_working(home, service, entry["starts"] + 1)
 
 
-def complete_command(steps: CommandSteps, patience_s: float = PATIENCE_S) -> float:
+def complete_command(steps: CommandSteps, limit_s: float = PATIENCE_S) -> float:
     """Run an act to its end; seconds it took. Raises CommandRefusedError."""
     begun = since = time.monotonic()
     last: object = None
@@ -82,8 +82,8 @@ def complete_command(steps: CommandSteps, patience_s: float = PATIENCE_S) -> flo
         now = time.monotonic()
         if step != last:
             last, since = step, now
-        elif now - since > patience_s:
-            raise CommandRefusedError(f"given up: nothing has changed for {patience_s:.0f} s; see `whale status`")
+        elif now - since > limit_s:
+            raise CommandRefusedError(f"given up: nothing has changed for {limit_s:.0f} s; see `whale status`")
         time.sleep(LOOK_S)
     return time.monotonic() - begun
 

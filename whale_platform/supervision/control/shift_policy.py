@@ -74,46 +74,46 @@ class EndShift:
     failed: bool = False
 
 
-def decide_shift(seen: ShiftView) -> BeginShift | KeepShift | EndShift:
+def decide_shift(view: ShiftView) -> BeginShift | KeepShift | EndShift:
     """What to do about one service's shifts now."""
-    unfinished = [run for run in seen.runs if run.state not in ("done", "failed")]
+    unfinished = [run for run in view.runs if run.state not in ("done", "failed")]
     followers = [run for run in unfinished if run.state == "started"]
     for run in followers[1:]:
         return EndShift(run.run_id, f"run {followers[0].run_id[:8]} follows the service now")
     for run in followers:
-        return _decide_running_shift(run, seen)
+        return _decide_running_shift(run, view)
     for run in unfinished:
         return KeepShift(f"run {run.run_id[:8]} is {run.state}")
-    return _decide_next_shift(seen)
+    return _decide_next_shift(view)
 
 
-def _decide_running_shift(run: ShiftRun, seen: ShiftView) -> KeepShift | EndShift:
-    service = seen.service
+def _decide_running_shift(run: ShiftRun, view: ShiftView) -> KeepShift | EndShift:
+    service = view.service
     if service is None or service.life != run.life:
         return EndShift(run.run_id, "the supervisor that it followed has ended")
     if service.stopping:
         return EndShift(run.run_id, "the platform is stopping")
-    if not seen.desired.running:
-        return EndShift(run.run_id, f"stopped by {seen.desired.by}")
+    if not view.desired.running:
+        return EndShift(run.run_id, f"stopped by {view.desired.by}")
     if service.short_lives >= TOO_MANY_SHORT_LIVES and service.state == "backoff":
         return EndShift(run.run_id, f"it ended {service.short_lives} times in a row: {service.detail}", failed=True)
-    if run.started is not None and seen.now - run.started > SHIFT_S:
+    if run.started is not None and view.now - run.started > SHIFT_S:
         return EndShift(run.run_id, "a day is over; the service runs on, and the next run follows it")
     return KeepShift(f"run {run.run_id[:8]} follows it", run.run_id)
 
 
-def _decide_next_shift(seen: ShiftView) -> BeginShift | KeepShift:
-    service, last = seen.service, seen.runs[0] if seen.runs else None
+def _decide_next_shift(view: ShiftView) -> BeginShift | KeepShift:
+    service, last = view.service, view.runs[0] if view.runs else None
     if service is None:
         return KeepShift("no supervisor keeps the services of this home: they start with `whale up`")
     if service.stopping:
         return KeepShift("the platform is stopping")
-    if not seen.desired.running:
-        return KeepShift(f"stopped by {seen.desired.by}")
-    lives = service.state in WORKING_STATES and service.started is not None and seen.now - service.started > HEALTHY_S
+    if not view.desired.running:
+        return KeepShift(f"stopped by {view.desired.by}")
+    lives = service.state in WORKING_STATES and service.started is not None and view.now - service.started > HEALTHY_S
     if service.short_lives >= TOO_MANY_SHORT_LIVES and not lives:
         return KeepShift(f"it ended {service.short_lives} times in a row; the next shift begins once it lives")
     failed = last is not None and last.state == "failed" and last.ended is not None
-    if failed and last is not None and last.ended is not None and 0 <= seen.now - last.ended < RETRY_S:
+    if failed and last is not None and last.ended is not None and 0 <= view.now - last.ended < RETRY_S:
         return KeepShift(f"the last shift failed less than {RETRY_S:.0f} s ago")
     return BeginShift(f"after:{last.run_id if last is not None else 'none'}")

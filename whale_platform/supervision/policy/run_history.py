@@ -39,11 +39,11 @@ class RunHistory:
         self._remember(run, str(error) or type(error).__name__)
         self.blocked = self.reason if isinstance(error, ServiceBlockedError) else None
 
-    def record_exit(self, run: ServiceLifetime, said: str, why: str = "") -> None:
-        """A process ended; `said`: its last words; `why`: for what it was killed, where it was."""
-        self._remember(run, why or f"{describe_exit(run.code)}{': ' if said else ''}{said}")
+    def record_exit(self, run: ServiceLifetime, last_words: str, reason: str = "") -> None:
+        """A process ended; `last_words`: its last words; `reason`: for what it was killed, where it was."""
+        self._remember(run, reason or f"{describe_exit(run.code)}{': ' if last_words else ''}{last_words}")
         if run.code == exit_codes.BLOCKED:
-            self.blocked = said or "needs a person; see its log"
+            self.blocked = last_words or "needs a person; see its log"
 
     def reset(self) -> None:
         """Forget failures, and success: the next decision is to start."""

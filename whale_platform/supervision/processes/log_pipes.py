@@ -98,7 +98,7 @@ class LogPipes:
                 os.write(self._control, line.encode())
 
 
-def read_last_line(path: Path, most: int = 300) -> str:
+def read_last_line(path: Path, max_bytes: int = 300) -> str:
     """The last non-empty line of a log, shortened; empty where there is none."""
     try:
         with path.open("rb") as file:
@@ -106,4 +106,4 @@ def read_last_line(path: Path, most: int = 300) -> str:
             lines = file.read().decode(errors="replace").split("\n")
     except OSError:
         return ""
-    return next((line.strip()[:most] for line in reversed(lines) if line.strip()), "")
+    return next((line.strip()[:max_bytes] for line in reversed(lines) if line.strip()), "")

@@ -37,12 +37,12 @@ def find_orphans(home: Path, only: Collection[str] | None = None) -> list[psutil
 
 def end_orphans(
     home: Path,
-    say: Callable[[str], None] = lambda text: None,
+    write_line: Callable[[str], None] = lambda text: None,
     grace_s: float = GRACE_S,
     only: Collection[str] | None = None,
 ) -> list[int]:
     """Wait for orphans to end by their parent watches, and kill those that do nothing any more; returns the pids
     found."""
     found = find_orphans(home, only)
-    termination.wait_for_exit(found, grace_s, say)
+    termination.wait_for_exit(found, grace_s, write_line)
     return [process.pid for process in found]

@@ -27,50 +27,54 @@ _lock = threading.Lock()
 
 
 def run_program(
-    argv: Sequence[str], given: str = "", prefix: Sequence[str] = (), still_s: float = IDLE_LIMIT_S
+    argv: Sequence[str], stdin_text: str = "", prefix: Sequence[str] = (), still_s: float = IDLE_LIMIT_S
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `argv` to its end, with `given` on its stdin; `prefix`: what becomes another user first.
+    """Run `argv` to its end, with `stdin_text` on its stdin; `prefix`: what becomes another user first.
 
     Raises SetupProgramError where it does nothing for `still_s` seconds, or is cancelled.
     """
     pipe = subprocess.PIPE
     with _start_program(argv, prefix, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        moves, unsaid = _track_activity(process, lambda: None, still_s), given or None
+        tracker, unsaid = _track_activity(process, lambda: None, still_s), stdin_text or None
         while True:
             try:
                 out, errors = process.communicate(unsaid, timeout=_LOOK_S)
                 break
             except subprocess.TimeoutExpired:
                 unsaid = None
-                _check_activity(moves, argv, still_s)
+                _check_activity(tracker, argv, still_s)
         if _cancelled.is_set() and process.returncode:
             raise SetupProgramError(f"{Path(argv[0]).name} was ended, since the platform is about to stop")
         return subprocess.CompletedProcess(argv, process.returncode, out, errors)
 
 
-def run_fetcher(argv: Sequence[str], log: IO[str], folder: Path, still_s: float = IDLE_LIMIT_S, **more: Any) -> int:
-    """Run a program that fetches files into `folder`, its output in `log`; its exit code. `more`: see Popen.
+def run_fetcher(
+    argv: Sequence[str], log: IO[str], folder: Path, still_s: float = IDLE_LIMIT_S, **popen_options: Any
+) -> int:
+    """Run a program that fetches files into `folder`, its output in `log`; its exit code. `popen_options`: see Popen.
 
     Raises SetupProgramError where it does nothing and nothing comes for `still_s` seconds.
     """
-    with _start_program(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **more) as process:
-        moves = _track_activity(process, lambda: _measure_size(folder), still_s)
+    with _start_program(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_options) as process:
+        tracker = _track_activity(process, lambda: _measure_size(folder), still_s)
         while True:
             try:
                 return process.wait(_LOOK_S)
             except subprocess.TimeoutExpired:
-                _check_activity(moves, argv, still_s)
+                _check_activity(tracker, argv, still_s)
 
 
 @contextmanager
-def _start_program(argv: Sequence[str], prefix: Sequence[str], **more: Any) -> "Iterator[subprocess.Popen[str]]":
+def _start_program(
+    argv: Sequence[str], prefix: Sequence[str], **popen_options: Any
+) -> "Iterator[subprocess.Popen[str]]":
     name = Path(argv[0]).name
     with _lock:
         if _cancelled.is_set():
             raise SetupProgramError(f"{name} was not begun, since the platform is about to stop")
-        more.setdefault("env", {**os.environ, "WHALE_SERVICE": name})  # the mark by which orphans.py finds it
+        popen_options.setdefault("env", {**os.environ, "WHALE_SERVICE": name})  # the mark by which orphans.py finds it
         leashed = [*prefix, sys.executable, parent_watch.__file__, "SIGKILL", *argv]
-        process = subprocess.Popen(leashed, text=True, start_new_session=True, **more)
+        process = subprocess.Popen(leashed, text=True, start_new_session=True, **popen_options)
         _running.add(process.pid)
     try:
         yield process
@@ -86,9 +90,9 @@ def _track_activity(process: "subprocess.Popen[str]", token: Callable[[], object
     return ActivityTracker((process.pid,), token, min(SAMPLE_WINDOW_S, still_s / 10))
 
 
-def _check_activity(moves: ActivityTracker, argv: Sequence[str], still_s: float) -> None:
-    moves.refresh()
-    if moves.idle_s() >= still_s:
+def _check_activity(tracker: ActivityTracker, argv: Sequence[str], still_s: float) -> None:
+    tracker.refresh()
+    if tracker.idle_s() >= still_s:
         raise SetupProgramError(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
 
 

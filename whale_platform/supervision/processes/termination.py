@@ -26,9 +26,9 @@ class TerminationWait:
         grace_s: float,
         token: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
-        most_s: float = LONGEST_WAIT_S,
+        limit_s: float = LONGEST_WAIT_S,
     ) -> None:
-        self._grace_s, self._most_s, self._clock, self._begun = grace_s, most_s, clock, clock()
+        self._grace_s, self._limit_s, self._clock, self._begun = grace_s, limit_s, clock, clock()
         self._movement = ActivityTracker(roots, token, grace_s / 4, clock)
 
     def give_up_reason(self) -> str:
@@ -36,27 +36,28 @@ class TerminationWait:
         self._movement.refresh()
         if self._movement.idle_s() >= self._grace_s:
             return f"did not end, nor do anything for {self._movement.idle_s():.0f} s"
-        if self._clock() - self._begun >= self._most_s:
-            return f"did not end within {self._most_s:.0f} s"
+        if self._clock() - self._begun >= self._limit_s:
+            return f"did not end within {self._limit_s:.0f} s"
         return ""
 
 
 def wait_for_exit(
-    processes: Sequence[psutil.Process], grace_s: float, say: Callable[[str], None] = lambda text: None
+    processes: Sequence[psutil.Process], grace_s: float, write_line: Callable[[str], None] = lambda text: None
 ) -> None:
-    """Wait until all have ended, or do nothing about it any more; then kill those. `say` gets a line where it takes."""
+    """Wait until all have ended, or do nothing about it any more; then kill those. `write_line` is called where it
+    takes long."""
     ending, said = TerminationWait([one.pid for one in processes], grace_s), False
     begun = time.monotonic()
     while alive := [one for one in processes if is_alive(one)]:
         if why := ending.give_up_reason():
             for one in alive:
-                say(f"killing {describe_process(one)}, which {why}")
+                write_line(f"killing {describe_process(one)}, which {why}")
                 with contextlib.suppress(psutil.Error):
                     one.kill()
             break
         if not said and time.monotonic() - begun > 1.0:
             said = True
-            say(f"waiting for {', '.join(map(describe_process, alive))} of an earlier run to end")
+            write_line(f"waiting for {', '.join(map(describe_process, alive))} of an earlier run to end")
         time.sleep(POLL_S)
     until = time.monotonic() + KILL_WAIT_S
     while any(map(is_alive, processes)) and time.monotonic() < until:

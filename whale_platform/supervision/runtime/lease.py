@@ -55,12 +55,12 @@ class Lease:
         self._service = service
         self._file: IO[str] | None = None
 
-    def acquire(self, handed: int | None = None) -> None:
-        """Raises LeaseRefusedError at once where another process is alive with it; `handed`: see `hand_over`."""
+    def acquire(self, descriptor: int | None = None) -> None:
+        """Raises LeaseRefusedError at once where another process is alive with it; `descriptor`: see `hand_over`."""
         self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
-        if handed is None:
-            handed = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        file = os.fdopen(handed, "r+")
+        if descriptor is None:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.fdopen(descriptor, "r+")
         with contextlib.suppress(OSError):
             os.fchmod(file.fileno(), 0o600)
         for _ in range(4):
@@ -101,10 +101,10 @@ class Lease:
             self._file.close()
             self._file = None
 
-    def _log_event(self, what: str) -> None:
+    def _log_event(self, event: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with contextlib.suppress(OSError):  # on a full disk the lock alone counts
             if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
                 self._log.replace(self._log.with_name(f"{self._log.name}.1"))
             with self._log.open("a") as log:
-                log.write(f"{stamp} {self._service} pid {os.getpid()} {what}\n")
+                log.write(f"{stamp} {self._service} pid {os.getpid()} {event}\n")

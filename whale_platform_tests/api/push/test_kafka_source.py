@@ -19,7 +19,7 @@ def sweeps_until(done: Callable[[PushApp], bool], states: dict[str, str]) -> Pus
         return {"services": [{"name": name, "state": state} for name, state in states.items()]}
 
     async def run() -> PushApp:
-        made = PushApp(NOBODY, look=look)
+        made = PushApp(NOBODY, read_status=look)
         task = asyncio.create_task(made._sweep())
         while not done(made):
             assert not task.done()

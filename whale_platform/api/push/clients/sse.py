@@ -24,20 +24,20 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class WhaleEventStream(StreamingResponse):
-    """One client's response. `left` is called at its end, however it comes."""
+    """One client's response. `on_close` is called at its end, however it comes."""
 
     def __init__(
         self,
         hub: PushHub,
-        follower: WhaleSubscription,
-        wanted: StreamFilter,
+        subscription: WhaleSubscription,
+        stream_filter: StreamFilter,
         limits: ClientLimits,
         key: str,
-        left: Callable[[], None],
+        on_close: Callable[[], None],
     ) -> None:
-        self._hub, self._subscription, self._limits, self._left = hub, follower, limits, left
+        self._hub, self._subscription, self._limits, self._on_close = hub, subscription, limits, on_close
         self._queue = ClientQueue(key)
-        self._queue.topics = {"whales": wanted, "state": StreamFilter()}
+        self._queue.topics = {"whales": stream_filter, "state": StreamFilter()}
         super().__init__(self._generate_events(), media_type="text/event-stream", headers=HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,15 +57,15 @@ class WhaleEventStream(StreamingResponse):
         finally:
             self._queue.task.cancel()
             self._hub.leave(self._queue)
-            self._left()
+            self._on_close()
 
     async def _generate_events(self) -> AsyncIterator[str]:
-        box, follower, told = self._queue, self._subscription, ""
+        queue, follower, told = self._queue, self._subscription, ""
         yield f"retry: {RETRY_MS}\n\n"
         yield _format_event("status", self._hub.render_status())
-        while box.close_reason is None:
-            box.has_items.clear()
-            for text in box.drain():
+        while queue.close_reason is None:
+            queue.has_items.clear()
+            for text in queue.drain():
                 yield _format_event("gap" if text.startswith('{"type":"gap"') else "status", text)
             some = await follower.next_deliveries()
             if some:
@@ -76,7 +76,7 @@ class WhaleEventStream(StreamingResponse):
                 yield f"id: {told}\n\n"
             try:
                 async with asyncio.timeout(follower.wait_s(self._limits.heartbeat_s)):
-                    await box.has_items.wait()
+                    await queue.has_items.wait()
             except TimeoutError:
                 yield ": still here\n\n"
 

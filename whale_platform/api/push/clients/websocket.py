@@ -54,43 +54,43 @@ def is_origin_allowed(headers: Headers, allowed: frozenset[str], scheme: str = "
 class WebSocketSession:
     """One accepted socket, from `hello` to its end."""
 
-    def __init__(self, socket: WebSocket, hub: PushHub, past: HistoryReader, limits: ClientLimits, key: str) -> None:
-        self._socket, self._hub, self._history, self._limits = socket, hub, past, limits
+    def __init__(self, socket: WebSocket, hub: PushHub, history: HistoryReader, limits: ClientLimits, key: str) -> None:
+        self._socket, self._hub, self._history, self._limits = socket, hub, history, limits
         self._queue = ClientQueue(key)
         self._subscription: WhaleSubscription | None = None
         self.sent = 0
 
     async def run(self) -> None:
         """Until either side ends it."""
-        box, hub = self._queue, self._hub
+        queue, hub = self._queue, self._hub
         hello = {"type": "hello", "version": VERSION, "epoch": hub.epoch, "seq": hub.seq}
         limits = {"message_bytes": self._limits.message_bytes, "messages_per_s": self._limits.messages_per_s}
-        box.add_notice(
+        queue.add_notice(
             message_text.dump_json(hello | {"time": _format_now(), "limits": limits | {"names": self._limits.names}})
         )
-        hub.join(box)
-        box.task = asyncio.create_task(self._write())
+        hub.join(queue)
+        queue.task = asyncio.create_task(self._write())
         reader = asyncio.create_task(self._read())
         try:
-            await asyncio.wait((box.task, reader), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((queue.task, reader), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (box.task, reader):
+            for task in (queue.task, reader):
                 task.cancel()
-            results = await asyncio.gather(box.task, reader, return_exceptions=True)
-            hub.leave(box)
-        if box.close_reason is not None:
+            results = await asyncio.gather(queue.task, reader, return_exceptions=True)
+            hub.leave(queue)
+        if queue.close_reason is not None:
             with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-                await asyncio.wait_for(self._socket.close(*box.close_reason), GOODBYE_S)
+                await asyncio.wait_for(self._socket.close(*queue.close_reason), GOODBYE_S)
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
                 raise result
 
     async def _write(self) -> None:
-        box, limits = self._queue, self._limits
+        queue, limits = self._queue, self._limits
         due = time.monotonic() + limits.heartbeat_s  # whatever else wakes it: a heartbeat tells the cursor
-        while box.close_reason is None:
-            box.has_items.clear()
-            for text in box.drain():
+        while queue.close_reason is None:
+            queue.has_items.clear()
+            for text in queue.drain():
                 await self._send(text)
             if self._subscription is not None and await self._send_whales(self._subscription):
                 continue
@@ -103,12 +103,12 @@ class WebSocketSession:
             wait = due - now if follower is None else min(due - now, follower.wait_s(limits.heartbeat_s))
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
-                    await box.has_items.wait()
+                    await queue.has_items.wait()
 
-    async def _send_whales(self, follower: WhaleSubscription) -> bool:
-        some = await follower.next_deliveries()
+    async def _send_whales(self, subscription: WhaleSubscription) -> bool:
+        some = await subscription.next_deliveries()
         for sent in some:
-            if follower is not self._subscription:
+            if subscription is not self._subscription:
                 break
             if sent.gap:
                 await self._send(self._hub.render_gap("whales", sent.gap, sent.since_ms))
@@ -153,39 +153,39 @@ class WebSocketSession:
 
     def _handle_message(self, text: str) -> None:
         said = parse_message(text, self._limits.names)
-        box = self._queue
+        queue = self._queue
         if isinstance(said, PingMessage):
-            return box.add_notice(message_text.dump_json({"type": "pong", "ping": said.number}))
+            return queue.add_notice(message_text.dump_json({"type": "pong", "ping": said.number}))
         if isinstance(said, UnsubscribeMessage):
             for topic in said.topics:
-                box.topics.pop(topic, None)
+                queue.topics.pop(topic, None)
             if "whales" in said.topics:
                 self._subscription = None
         else:
             self._subscribe(said)
-        topics = [topic for topic in TOPICS if topic in box.topics]
+        topics = [topic for topic in TOPICS if topic in queue.topics]
         cursor = self._subscription.cursor if self._subscription else ""
-        box.add_notice(
+        queue.add_notice(
             message_text.dump_json({"type": "subscribed", "seq": self._hub.seq, "topics": topics, "cursor": cursor})
         )
         if isinstance(said, SubscribeMessage):
             self._send_missed(said)
         return None
 
-    def _subscribe(self, said: SubscribeMessage) -> None:
-        box = self._queue
-        box.topics |= dict.fromkeys(said.topics, said.filter)
-        if "whales" in said.topics:
-            wanted: StreamFilter = said.filter
+    def _subscribe(self, message: SubscribeMessage) -> None:
+        queue = self._queue
+        queue.topics |= dict.fromkeys(message.topics, message.filter)
+        if "whales" in message.topics:
+            stream_filter: StreamFilter = message.filter
             self._subscription = WhaleSubscription(
-                self._hub.whale_log, self._history, wanted.matches_whale, said.cursor
+                self._hub.whale_log, self._history, stream_filter.matches_whale, message.cursor
             )
 
-    def _send_missed(self, said: SubscribeMessage) -> None:
-        if "status" in said.topics:
+    def _send_missed(self, message: SubscribeMessage) -> None:
+        if "status" in message.topics:
             self._queue.add_notice(self._hub.render_status())
-        if "windows" in said.topics and said.since:
-            for text in self._hub.render_missed_windows(said.filter, *said.since):
+        if "windows" in message.topics and message.since:
+            for text in self._hub.render_missed_windows(message.filter, *message.since):
                 self._queue.add_notice(text)
 
 

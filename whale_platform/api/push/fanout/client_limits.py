@@ -45,20 +45,20 @@ class StreamFilter:
         return whale.notional_usd >= self.min_notional_usd and self.matches_market(whale.key[0], whale.key[1])
 
 
-def make_filter(symbols: Any, exchanges: Any, least: Any, most: int) -> StreamFilter:
+def make_filter(symbols: Any, exchanges: Any, least: Any, limit: int) -> StreamFilter:
     """From what a client sent; None where it said nothing. Raises SubscriptionRejectedError."""
     return StreamFilter(
-        _parse_names("symbols", symbols, most), _parse_names("exchanges", exchanges, most), _parse_money(least)
+        _parse_names("symbols", symbols, limit), _parse_names("exchanges", exchanges, limit), _parse_money(least)
     )
 
 
-def _parse_names(field: str, value: Any, most: int) -> frozenset[str]:
+def _parse_names(field: str, value: Any, limit: int) -> frozenset[str]:
     if value is None:
         return frozenset()
     if not isinstance(value, list) or not all(isinstance(name, str) and is_symbol(name) for name in value):
         raise SubscriptionRejectedError(f"{field} must be a list of names")
-    if len(value) > most:
-        raise SubscriptionRejectedError(f"{field} may have {most} names at most")
+    if len(value) > limit:
+        raise SubscriptionRejectedError(f"{field} may have {limit} names at most")
     return frozenset(value)
 
 

@@ -30,21 +30,23 @@ class PushTick:
     _sample_texts: dict[tuple[str, str], str] = field(default_factory=dict)
     _messages: dict[tuple[str, StreamFilter], str] = field(default_factory=dict)
 
-    def render_message(self, topic: str, wanted: StreamFilter) -> str:
+    def render_message(self, topic: str, stream_filter: StreamFilter) -> str:
         """The message for all clients with this filter; empty where nothing fits it."""
-        text = self._messages.get((topic, wanted))
+        text = self._messages.get((topic, stream_filter))
         if text is None:
-            texts = self._select_windows(wanted) if topic == "windows" else self._render_trades(wanted)
-            text = self._messages[topic, wanted] = message_text.render_batch(topic, self.seq, texts) if texts else ""
+            texts = self._select_windows(stream_filter) if topic == "windows" else self._render_trades(stream_filter)
+            text = self._messages[topic, stream_filter] = (
+                message_text.render_batch(topic, self.seq, texts) if texts else ""
+            )
         return text
 
-    def _select_windows(self, wanted: StreamFilter) -> list[str]:
-        return [text for key, text in self.windows.items() if wanted.matches_market(key[0], key[1])]
+    def _select_windows(self, stream_filter: StreamFilter) -> list[str]:
+        return [text for key, text in self.windows.items() if stream_filter.matches_market(key[0], key[1])]
 
-    def _render_trades(self, wanted: StreamFilter) -> list[str]:
+    def _render_trades(self, stream_filter: StreamFilter) -> list[str]:
         out = []
         for key, sample in self.trades.items():
-            if wanted.matches_market(*key) and sample.largest_usd >= wanted.min_notional_usd:
+            if stream_filter.matches_market(*key) and sample.largest_usd >= stream_filter.min_notional_usd:
                 if key not in self._sample_texts:
                     self._sample_texts[key] = sample.render_text()
                 out.append(self._sample_texts[key])

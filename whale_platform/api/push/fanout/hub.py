@@ -38,15 +38,15 @@ class PushHub:
         self._floor = 0
         self._status: dict[str, object] = {}
 
-    def join(self, box: ClientQueue) -> None:
-        """From now on `box` gets what it has asked for."""
-        self._queues.add(box)
+    def join(self, queue: ClientQueue) -> None:
+        """From now on `queue` gets what it has asked for."""
+        self._queues.add(queue)
 
-    def leave(self, box: ClientQueue) -> None:
-        """Send nothing to `box` any more, and add its counts to the totals."""
-        self._queues.discard(box)
-        self._thinned += box.thinned
-        self.dropped += box.close_reason is not None and box.close_reason[0] == TOO_SLOW
+    def leave(self, queue: ClientQueue) -> None:
+        """Send nothing to `queue` any more, and add its counts to the totals."""
+        self._queues.discard(queue)
+        self._thinned += queue.thinned
+        self.dropped += queue.close_reason is not None and queue.close_reason[0] == TOO_SLOW
 
     @property
     def clients(self) -> int:
@@ -56,7 +56,7 @@ class PushHub:
     @property
     def thinned(self) -> int:
         """Ticks that were merged into later ones for slow clients."""
-        return self._thinned + sum(box.thinned for box in list(self._queues))  # asked by /metrics, from a thread
+        return self._thinned + sum(queue.thinned for queue in list(self._queues))  # asked by /metrics, from a thread
 
     def publish_tick(self, windows: Iterable[WindowRow], trades: dict[tuple[str, str], TradeSample]) -> None:
         """A tick. A window that has not grown is left out."""
@@ -73,20 +73,20 @@ class PushHub:
         while len(self._windows) > KEPT_WINDOWS:
             self._floor = self._windows.popitem(last=False)[1][0]
         if tick.windows or tick.trades:
-            for box in list(self._queues):
-                box.add_tick(tick)
+            for queue in list(self._queues):
+                queue.add_tick(tick)
 
-    def publish_whales(self, found: list[AlertRecord]) -> None:
+    def publish_whales(self, records: list[AlertRecord]) -> None:
         """Messages of the whale topic."""
-        if self.whale_log.add(found):
+        if self.whale_log.add(records):
             self.wake_subscriptions()
 
     def wake_subscriptions(self) -> None:
         """Let the followers look at the log."""
         self._advance_seq()
-        for box in self._queues:
-            if "whales" in box.topics:
-                box.has_items.set()
+        for queue in self._queues:
+            if "whales" in queue.topics:
+                queue.has_items.set()
 
     def publish_status(self, **changes: object) -> None:
         """Tell subscribers of `status`, if anything is new, those of `state` if it is of `STATE`. Values are JSON."""
@@ -96,9 +96,9 @@ class PushHub:
         self._status |= changes
         self._advance_seq()
         text = self.render_status()
-        for box in list(self._queues):
-            if "status" in box.topics or ("state" in box.topics and not news.isdisjoint(STATE)):
-                box.add_notice(text)
+        for queue in list(self._queues):
+            if "status" in queue.topics or ("state" in queue.topics and not news.isdisjoint(STATE)):
+                queue.add_notice(text)
 
     def render_status(self) -> str:
         """The `status` message of now."""
@@ -106,46 +106,48 @@ class PushHub:
             {"type": "status", "seq": self.seq, "time": message_text.format_iso_ms(time.time() * 1000)} | self._status
         )
 
-    def publish_gap(self, topic: str, why: str) -> None:
+    def publish_gap(self, topic: str, reason: str) -> None:
         """Something of `topic` may have passed unseen."""
         self._advance_seq()
         if topic == "windows":
             self._floor = self.seq
             self._windows.clear()
-        for box in list(self._queues):
-            if topic in box.topics:
-                box.add_notice(self.render_gap(topic, why))
+        for queue in list(self._queues):
+            if topic in queue.topics:
+                queue.add_notice(self.render_gap(topic, reason))
 
-    def render_gap(self, topic: str, why: str, since_ms: int = 0) -> str:
+    def render_gap(self, topic: str, reason: str, since_ms: int = 0) -> str:
         """A `gap` message. since_ms: 0 where it is not known since when."""
         since = message_text.format_iso_ms(since_ms) if since_ms else None
         return message_text.dump_json(
-            {"type": "gap", "seq": self.seq, "topic": topic, "reason": why, "since": since, "fetch": FETCH[topic]}
+            {"type": "gap", "seq": self.seq, "topic": topic, "reason": reason, "since": since, "fetch": FETCH[topic]}
         )
 
-    def render_missed_windows(self, wanted: StreamFilter, epoch: str, seq: int) -> list[str]:
+    def render_missed_windows(self, stream_filter: StreamFilter, epoch: str, seq: int) -> list[str]:
         """Messages for a client that had everything up to `seq` of `epoch`."""
         out = []
         if epoch != self.epoch or not self._floor <= seq <= self.seq:
             out.append(self.render_gap("windows", "too long ago, or another run of the server"))
             seq = 0
         texts = [
-            text for key, (at, _, text) in self._windows.items() if at > seq and wanted.matches_market(key[0], key[1])
+            text
+            for key, (at, _, text) in self._windows.items()
+            if at > seq and stream_filter.matches_market(key[0], key[1])
         ]
         return [*out, message_text.render_batch("windows", self.seq, texts)] if texts else out
 
-    def drop_stale_clients(self, send_s: float, welcome: Callable[[str], bool]) -> None:
+    def drop_stale_clients(self, send_s: float, is_authorised: Callable[[str], bool]) -> None:
         """Drop whoever has not taken a message for so long, or is not welcome any more by the name of its key."""
-        for box in list(self._queues):
-            if box.send_duration_s() > send_s:
-                box.drop(TOO_SLOW, "too slow: nothing was read")
-            elif not welcome(box.key):
-                box.drop(NOT_AUTHORISED, "the key is not known any more")
+        for queue in list(self._queues):
+            if queue.send_duration_s() > send_s:
+                queue.drop(TOO_SLOW, "too slow: nothing was read")
+            elif not is_authorised(queue.key):
+                queue.drop(NOT_AUTHORISED, "the key is not known any more")
 
     def disconnect_all(self) -> None:
         """Disconnect all clients: the server stops."""
-        for box in list(self._queues):
-            box.drop(1012, "the server stops; connect again")
+        for queue in list(self._queues):
+            queue.drop(1012, "the server stops; connect again")
 
     def _advance_seq(self) -> int:
         self.seq += 1

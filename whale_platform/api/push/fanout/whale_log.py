@@ -63,18 +63,18 @@ class WhaleLog:
         self._entries: deque[WhaleLogEntry] = deque()
         self._keys: OrderedDict[WhaleKey, int] = OrderedDict()  # the offset of its first message
 
-    def start_from(self, topic: str, places: dict[int, int]) -> None:
+    def start_from(self, topic: str, offsets: dict[int, int]) -> None:
         """Entries come from these offsets on. A new topic id forgets all offsets; a jump moves the floor."""
         if topic != self.topic:
             self.topic, self.next_offsets, self.dropped_before = topic, {}, {}
-        for partition, place in places.items():
+        for partition, place in offsets.items():
             if place != self.next_offsets.get(partition):
                 self.next_offsets[partition] = self.dropped_before[partition] = place
 
-    def add(self, found: list[AlertRecord]) -> int:
+    def add(self, records: list[AlertRecord]) -> int:
         """Append what is new; how many that were."""
         before = self.last
-        for item in found:
+        for item in records:
             if item.offset < self.next_offsets.get(item.partition, 0):
                 continue
             self.next_offsets[item.partition] = item.offset + 1
@@ -98,10 +98,10 @@ class WhaleLog:
         """The place after everything heard so far."""
         return WhaleCursor(self.topic, self._time_ms, dict(self.next_offsets))
 
-    def list_after(self, number: int, most: int) -> list[WhaleLogEntry]:
-        """Up to `most` entries that follow entry `number`; those already dropped are left out."""
+    def list_after(self, number: int, limit: int) -> list[WhaleLogEntry]:
+        """Up to `limit` entries that follow entry `number`; those already dropped are left out."""
         behind = min(self.last - number, len(self._entries))
-        return [self._entries[-place] for place in range(behind, max(0, behind - most), -1)]
+        return [self._entries[-place] for place in range(behind, max(0, behind - limit), -1)]
 
     def is_repeated(self, record: AlertRecord) -> bool:
         """Whether the stream emitted this message's whale before, as far as the log remembers."""

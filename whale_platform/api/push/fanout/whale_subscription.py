@@ -30,11 +30,11 @@ WhalePredicate = Callable[[PushedWhale], bool]
 class HistoryReader(Protocol):
     """Whales that the log no longer has."""
 
-    async def read_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+    async def read_kafka(self, partition: int, start: int, end: int, limit: int) -> list[AlertRecord]:
         """The messages from `start` on, before `end`. Raises HistoryExpiredError, HistoryUnavailableError."""
 
-    async def read_tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
-        """Whales detected since then, oldest first; None: more than `most`. Raises HistoryUnavailableError."""
+    async def read_tables(self, since_ms: int, limit: int) -> list[PushedWhale] | None:
+        """Whales detected since then, oldest first; None: more than `limit`. Raises HistoryUnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,10 @@ class WhaleDelivery:
 class WhaleSubscription:
     """Begins after `cursor`, or now."""
 
-    def __init__(self, log: WhaleLog, past: HistoryReader, wanted: WhalePredicate, cursor: WhaleCursor | None) -> None:
-        self._log, self._history, self._wanted = log, past, wanted
+    def __init__(
+        self, log: WhaleLog, history: HistoryReader, matches: WhalePredicate, cursor: WhaleCursor | None
+    ) -> None:
+        self._log, self._history, self._matches = log, history, matches
         self._cursor = cursor
         self._number = 0
         self._started = self._aligned = False
@@ -72,7 +74,7 @@ class WhaleSubscription:
         """The place reached, also past whales that were not wanted; empty where that is not known yet."""
         return self._cursor.format_text() if self._cursor else ""
 
-    async def next_deliveries(self, most: int = BATCH_SIZE) -> list[WhaleDelivery]:
+    async def next_deliveries(self, limit: int = BATCH_SIZE) -> list[WhaleDelivery]:
         """What comes next; empty where nothing is there now."""
         if not self._log.ready or time.monotonic() < self._retry_at:
             return []
@@ -84,7 +86,7 @@ class WhaleSubscription:
             self.trouble, self._retry_at = str(error), time.monotonic() + RETRY_S
             return []
         self.trouble = ""
-        return out or self._read_log(most)
+        return out or self._read_log(limit)
 
     async def _start(self) -> list[WhaleDelivery]:
         log = self._log
@@ -133,14 +135,14 @@ class WhaleSubscription:
             return out
         return None
 
-    def _read_log(self, most: int) -> list[WhaleDelivery]:
+    def _read_log(self, limit: int) -> list[WhaleDelivery]:
         out: list[WhaleDelivery] = []
-        while not out and (entries := self._log.list_after(self._number, most)):
+        while not out and (entries := self._log.list_after(self._number, limit)):
             for entry in entries:
                 self._number = entry.number
                 if self._aligned:
                     self._cursor = entry.cursor
-                    if not self._has_seen(entry) and self._wanted(entry.whale):
+                    if not self._has_seen(entry) and self._matches(entry.whale):
                         out.append(WhaleDelivery(entry.cursor_text, entry.whale.body))
                 else:
                     out += self._align(entry)
@@ -170,13 +172,13 @@ class WhaleSubscription:
             self._seen.clear()
         return seen
 
-    def _deliver(self, found: AlertRecord) -> WhaleDelivery | None:
-        whale = found.whale
-        self._advance(found.partition, found.offset + 1, whale.time_ms if whale else 0)
-        if whale is None or whale.key in self._seen or self._log.is_repeated(found):
+    def _deliver(self, record: AlertRecord) -> WhaleDelivery | None:
+        whale = record.whale
+        self._advance(record.partition, record.offset + 1, whale.time_ms if whale else 0)
+        if whale is None or whale.key in self._seen or self._log.is_repeated(record):
             return None
         self._seen.add(whale.key)
-        return WhaleDelivery(self._format_cursor(), whale.body) if self._wanted(whale) else None
+        return WhaleDelivery(self._format_cursor(), whale.body) if self._matches(whale) else None
 
     async def _read_tables(self, reason: str) -> list[WhaleDelivery]:
         assert self._cursor is not None
@@ -190,17 +192,19 @@ class WhaleSubscription:
                 continue
             self._seen.add(whale.key)
             self._cursor = replace(self._cursor, time_ms=max(self._cursor.time_ms, whale.time_ms))
-            if self._wanted(whale):
+            if self._matches(whale):
                 out.append(WhaleDelivery(self._format_cursor(), whale.body))
         return out
 
     def _build_gap(self, reason: str, since_ms: int) -> WhaleDelivery:
         return WhaleDelivery(self._format_cursor(), gap=reason, since_ms=since_ms)
 
-    def _advance(self, partition: int, place: int, time_ms: int) -> None:
+    def _advance(self, partition: int, next_offset: int, time_ms: int) -> None:
         assert self._cursor is not None
         self._cursor = replace(
-            self._cursor, time_ms=max(time_ms, self._cursor.time_ms), offsets=self._cursor.offsets | {partition: place}
+            self._cursor,
+            time_ms=max(time_ms, self._cursor.time_ms),
+            offsets=self._cursor.offsets | {partition: next_offset},
         )
 
     def _format_cursor(self) -> str:

@@ -39,7 +39,7 @@ class KafkaSource:
         )
         bulk = TailCallbacks(lambda start: None, self._fold, self._on_bulk, self._on_gap, self._on_bulk_state)
         self.tails = (
-            TopicTailer(bootstrap, [WHALE_ALERTS], alerts, back=KEPT),
+            TopicTailer(bootstrap, [WHALE_ALERTS], alerts, messages_back=KEPT),
             TopicTailer(bootstrap, [TRADE_WINDOWS, RAW_TRADES], bulk, tick_s=tick_s),
         )
 
@@ -92,8 +92,8 @@ class KafkaSource:
         self.unread += unread
         self._hub.publish_tick(windows, trades)
 
-    def _on_gap(self, topic: str, why: str) -> None:
-        self._hub.publish_gap(_NAMES[topic], why)
+    def _on_gap(self, topic: str, reason: str) -> None:
+        self._hub.publish_gap(_NAMES[topic], reason)
 
     def _on_whale_state(self, state: str, detail: str) -> None:
         self._publish_state("whales", state, detail)
@@ -101,7 +101,7 @@ class KafkaSource:
     def _on_bulk_state(self, state: str, detail: str) -> None:
         self._publish_state("bulk", state, detail)
 
-    def _publish_state(self, part: str, state: str, detail: str) -> None:
-        self._states[part] = (state, detail)
+    def _publish_state(self, source: str, state: str, detail: str) -> None:
+        self._states[source] = (state, detail)
         troubles = [detail for state, detail in self._states.values() if state != "ready"]
         self._hub.publish_status(feed="waiting" if troubles else "ready", detail=troubles[0] if troubles else "")

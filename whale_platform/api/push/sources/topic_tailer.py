@@ -59,11 +59,11 @@ class TopicTailer:
         bootstrap: KafkaCluster,
         names: Sequence[str],
         callbacks: TailCallbacks,
-        back: int = 0,
+        messages_back: int = 0,
         tick_s: float = 0.0,
     ) -> None:
         self._bootstrap, self._names, self._callbacks = bootstrap, list(names), callbacks
-        self._messages_back, self.tick_s = back, tick_s
+        self._messages_back, self.tick_s = messages_back, tick_s
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name=f"tail-{names[0]}", daemon=True)

@@ -53,17 +53,19 @@ class WhaleHistory:
 
     def for_client(self, address: str) -> HistoryReader:
         """For a client of that address."""
-        return _PastOf(self, address)
+        return _ClientHistory(self, address)
 
-    async def read_kafka(self, address: str, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+    async def read_kafka(self, address: str, partition: int, start: int, end: int, limit: int) -> list[AlertRecord]:
         """Read from Kafka, as `whale_subscription.HistoryReader` says."""
-        return await self._run_in_thread(address, lambda: self._scan_kafka(partition, start, end, most))
+        return await self._run_in_thread(address, lambda: self._scan_kafka(partition, start, end, limit))
 
-    async def read_tables(self, address: str, since_ms: int, most: int) -> list[PushedWhale] | None:
+    async def read_tables(self, address: str, since_ms: int, limit: int) -> list[PushedWhale] | None:
         """Read from the tables, as `whale_subscription.HistoryReader` says."""
         dsn = self._dsn
         return (
-            None if dsn is None else await self._run_in_thread(address, lambda: self._query_tables(dsn, since_ms, most))
+            None
+            if dsn is None
+            else await self._run_in_thread(address, lambda: self._query_tables(dsn, since_ms, limit))
         )
 
     async def _run_in_thread(self, address: str, work: Callable[[], T]) -> T:
@@ -85,7 +87,7 @@ class WhaleHistory:
         if not self._asking[address]:
             del self._asking[address]
 
-    def _scan_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
+    def _scan_kafka(self, partition: int, start: int, end: int, limit: int) -> list[AlertRecord]:
         if not is_reachable(self._bootstrap, 2.0):
             raise HistoryUnavailableError("Kafka does not answer")
         reader = TopicReader(self._bootstrap, "whale-live-past", fetch_wait_ms=100)
@@ -96,8 +98,8 @@ class WhaleHistory:
                 raise HistoryExpiredError(low)
             reader.assign({(WHALE_ALERTS, partition): start})
             out: list[AlertRecord] = []
-            while start < end and len(out) < most:
-                records = reader.poll(most, 0.2)
+            while start < end and len(out) < limit:
+                records = reader.poll(limit, 0.2)
                 if not records and time.monotonic() > deadline:
                     raise HistoryUnavailableError("Kafka did not send older whales in time")
                 out += [parse_alert(record) for record in records if record.offset < end]
@@ -110,20 +112,20 @@ class WhaleHistory:
         finally:
             reader.close()
 
-    def _query_tables(self, dsn: Callable[[], str], since_ms: int, most: int) -> list[PushedWhale] | None:
+    def _query_tables(self, dsn: Callable[[], str], since_ms: int, limit: int) -> list[PushedWhale] | None:
         try:
-            rows = read_whales_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), most + 1)
+            rows = read_whales_since(dsn(), datetime.fromtimestamp(since_ms / 1000, UTC), limit + 1)
         except (PostgresUnusableError, OSError) as error:
             raise HistoryUnavailableError(f"older whales can't be read from Postgres: {error}") from None
-        return None if len(rows) > most else [to_pushed_whale(row) for row in rows]
+        return None if len(rows) > limit else [to_pushed_whale(row) for row in rows]
 
 
-class _PastOf:
-    def __init__(self, past: WhaleHistory, address: str) -> None:
-        self._past, self._address = past, address
+class _ClientHistory:
+    def __init__(self, history: WhaleHistory, address: str) -> None:
+        self._history, self._address = history, address
 
-    async def read_kafka(self, partition: int, start: int, end: int, most: int) -> list[AlertRecord]:
-        return await self._past.read_kafka(self._address, partition, start, end, most)
+    async def read_kafka(self, partition: int, start: int, end: int, limit: int) -> list[AlertRecord]:
+        return await self._history.read_kafka(self._address, partition, start, end, limit)
 
-    async def read_tables(self, since_ms: int, most: int) -> list[PushedWhale] | None:
-        return await self._past.read_tables(self._address, since_ms, most)
+    async def read_tables(self, since_ms: int, limit: int) -> list[PushedWhale] | None:
+        return await self._history.read_tables(self._address, since_ms, limit)
