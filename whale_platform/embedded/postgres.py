@@ -49,18 +49,19 @@ def prepare_postgres(settings: Settings) -> None:
     server_orphans.end_server_orphans(
         lambda process: process.name().startswith("postgres") and Path(process.cwd()) == data
     )
-    lost_password, password = not settings.role_password_file("owner").exists(), secrets.token_urlsafe(24)
+    password_file, password = settings.role_password_file("owner"), secrets.token_urlsafe(24)
+    lost_password = not password_file.exists()
     if not data.exists():
         with explain_full_disk(data.parent):
             if lost_password:
-                _write_secret(settings.role_password_file("owner"), password)
-            _initialise(data, binaries, settings.role_password_file("owner"))
+                _write_secret(password_file, password)
+            _initialise(data, binaries, password_file)
         return
     _check_version(data, binaries)
     (data / "postmaster.pid").unlink(missing_ok=True)
     if lost_password:  # written down when it is in force: where a kill comes between, the next start makes another
         _single_user(binaries, data, f"ALTER ROLE whale PASSWORD '{password}'")
-        _write_secret(settings.role_password_file("owner"), password)
+        _write_secret(password_file, password)
 
 
 def postgres_command(settings: Settings) -> list[str]:
