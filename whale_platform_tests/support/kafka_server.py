@@ -144,14 +144,17 @@ class ThreeBrokers:
                 file.write(CLUSTER.format(node=node, voters=voters))
 
     def start(self, *nodes: int) -> None:
-        """Start these and wait until as many brokers as run are known."""
+        """Start these and wait until as many brokers as run are known. Raises RuntimeError where one has ended."""
         for node in nodes:
-            with (self.folder / f"{node}.log").open("ab") as out:
+            with self._log_path(node).open("ab") as out:
                 self.nodes[node] = subprocess.Popen(
                     kafka.broker_command(self._settings[node - 1]), stdout=out, stderr=out
                 )
         deadline = time.monotonic() + 300
         while not self._all_known():
+            for node, process in self.nodes.items():
+                if process.poll() is not None:
+                    raise RuntimeError(f"broker {node} has ended:\n{self._log_path(node).read_text()[-2000:]}")
             assert time.monotonic() < deadline, "the brokers did not find each other"
             time.sleep(0.2)
 
@@ -166,6 +169,9 @@ class ThreeBrokers:
         for node in list(self.nodes):
             self.kill(node)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _log_path(self, node: int) -> Path:
+        return self.folder / f"{node}.log"
 
     def _all_known(self) -> bool:
         try:
