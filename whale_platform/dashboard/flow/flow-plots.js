@@ -54,9 +54,8 @@ export function hoursPlot(summary) {
     read: (index) => {
       const hour = index === null ? null : hours[index];
       const [buy, sell] = hour ? [hour.buy, hour.sell] : [Number(summary.buy_usd), Number(summary.sell_usd)];
-      const when = hour ? clock(hour.time, "minute") : "24 h";
       const sums = `net ${signedUsd(buy - sell)} · ▲ ${usd(buy)} · ▼ ${usd(sell)}`;
-      return `${when}: ${sums} · ${hour ? hour.whales : summary.whales} whales`;
+      return hour ? `${clock(hour.time, "minute")}: ${sums} · ${hour.whales} whales` : `24 h: ${sums}`;
     },
     table: () =>
       plainTable(
@@ -111,7 +110,7 @@ export function sizesPlot(summary) {
     read: (index) => {
       const bin = index === null ? null : bins[index];
       if (bin) return `${sizeOf(bin)}: ▲ ${bin.buys} · ▼ ${bin.sells}`;
-      return `24 h: ▲ ${sum("buys")} buys · ▼ ${sum("sells")} sells, by notional from`;
+      return `24 h: ▲ ${sum("buys")} buys · ▼ ${sum("sells")} sells`;
     },
     table: () =>
       plainTable(
