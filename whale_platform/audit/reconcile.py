@@ -8,7 +8,7 @@ is read here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Literal
@@ -67,7 +67,8 @@ class AuditLine:
 
     missing, doubled: trades by place; not_yet: trades that a place lacks since it has not got so far. Of ids that are
     nowhere: `exchange_gap` (the exchange has none), `open` and `unrepaired` by the ledger, `beside_import` (between an
-    import and the rest), `unexplained`. repaired: ids that were once a gap and are there.
+    import and the rest), `unexplained`. repaired: ids that were once a gap and are there. reasons: why ids are
+    `unrepaired`, as the ledger has it; accepted: somebody has read these reasons.
     """
 
     exchange: str
@@ -87,18 +88,22 @@ class AuditLine:
     unrepaired: int = 0
     unexplained: int = 0
     differences: tuple[ValueDifference, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+    accepted: bool = False
 
     @property
     def verdict(self) -> Verdict:
         """wrong: somebody has to look; not yet: ask again when all has arrived.
 
-        explained: gaps that are the exchange's own, or were repaired.
+        explained: gaps that are the exchange's own, were repaired, or were given up and accepted.
         """
-        if self.missing or self.doubled or self.open or self.unrepaired or self.unexplained or self.differences:
+        given_up = 0 if self.accepted else self.unrepaired
+        if self.missing or self.doubled or self.open or given_up or self.unexplained or self.differences:
             return "wrong"
         if self.not_yet:
             return "not yet"
-        return "explained" if self.exchange_gap or self.repaired or self.beside_import else "ok"
+        explained = self.exchange_gap or self.repaired or self.beside_import or self.unrepaired
+        return "explained" if explained else "ok"
 
     @property
     def trades(self) -> int:
@@ -128,6 +133,10 @@ class AuditResult:
     def passed(self) -> bool:
         """Whether something was compared and all has arrived and is right."""
         return bool(self.lines) and self.verdict in ("ok", "explained")
+
+    def accept_given_up(self) -> "AuditResult":
+        """Return the result for whom the ledger's reasons explain what it has given up."""
+        return replace(self, lines=tuple(replace(line, accepted=line.unrepaired > 0) for line in self.lines))
 
 
 def find_worst_verdict(lines: Iterable[AuditLine]) -> Verdict:
@@ -272,6 +281,7 @@ def _add_gap(
             size -= explained
         elif explained > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
             setattr(line, gap.state, getattr(line, gap.state) + explained)
+            line.reasons += [gap.detail] if gap.state == "unrepaired" else []
             unused[gap.first_id] -= explained
             size -= explained
     if any(hour.lake.alone.count_within(end, end) for hour in hours for end in (first - 1, last + 1)):

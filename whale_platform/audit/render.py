@@ -88,7 +88,8 @@ def describe_line(line: AuditLine) -> str:
         "repaired": line.repaired,
     }
     counted = [f"{what}: {count:,}" for what, count in said.items() if count]
-    return "; ".join([*counted, *(f"{one.kind}: {one.count:,} ({one.what})" for one in line.differences)])
+    reasons = [f"reason: {reason}" for reason in line.reasons if reason]
+    return "; ".join([*counted, *reasons, *(f"{one.kind}: {one.count:,} ({one.what})" for one in line.differences)])
 
 
 def select_notable(audit: AuditResult) -> list[AuditLine]:

@@ -23,7 +23,7 @@ from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerG
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BTC = ("binance", "BTCUSDT")
-GAP = LedgerGap(*BTC, 40, 49, "exchange_gap", 0)
+GAP = LedgerGap(*BTC, 40, 49, "exchange_gap", 0, "")
 
 
 def key(hour: int) -> MarketHour:
@@ -122,6 +122,23 @@ def test_a_hole_is_explained_by_the_ledger_or_not_at_all() -> None:
     assert (part.exchange_gap, part.unexplained, part.repaired) == (8, 2, 2)
     other = replace(places, gaps=[replace(GAP, symbol="ETHUSDT")])
     assert told(other)[0] == "missing everywhere, unexplained: 10"
+
+
+def test_what_the_ledger_has_given_up_is_wrong_until_somebody_accepts_its_reason() -> None:
+    holed = but(but(WHOLE, 0, held((0, 39), (50, 99))), 1, held((100, 149), (151, 199)))
+    counted = {
+        **SUMS,
+        key(0): HourlyTradeCount(90, 0, 99, "windows"),
+        key(1): HourlyTradeCount(99, 100, 199, "windows"),
+    }
+    gap = replace(GAP, state="unrepaired", detail="beyond the exchange's history: 40-49")
+    found = reconcile_hours(replace(SOUND, kafka=holed, lake=holed, postgres=counted, gaps=[gap]))
+    assert [line.verdict for line in found.lines] == ["wrong", "wrong", "ok"]
+    accepted = found.accept_given_up()
+    assert [line.verdict for line in accepted.lines] == ["explained", "wrong", "ok"], "nobody has explained 150"
+    words = "missing, given up by the ledger: 10; reason: beyond the exchange's history: 40-49"
+    assert render.describe_line(accepted.lines[0]) == words
+    assert render.sum_lines(accepted.lines).missing == 10, "they are missing still"
 
 
 def test_what_the_ledger_says_was_filled_is_no_exchange_gap_any_more() -> None:

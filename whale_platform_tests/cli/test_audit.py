@@ -108,6 +108,18 @@ def test_holes_are_wrong_until_the_ledger_explains_them(place: Place) -> None:
     assert (done.exit_code, "the exchange's own gap: 5; repaired: 2" in done.stdout) == (0, True)
 
 
+def test_what_was_given_up_for_a_reason_can_be_accepted(place: Place) -> None:
+    place.fill(lacking=range(1040, 1045))
+    reason = "beyond the exchange's history: 1040-1044"
+    note(place.dsn, GAP._replace(first_id=1040, last_id=1044, filled=0, state="unrepaired", detail=reason))
+    done = place.audit()
+    assert (done.exit_code, f"given up by the ledger: 5; reason: {reason}" in done.stdout) == (1, True), done.output
+    assert audited_hours.find_due_hour(place.dsn, place.start, place.start + HOUR) == place.start
+    done = place.audit("--accept-given-up")
+    assert (done.exit_code, f"given up by the ledger: 5; reason: {reason}" in done.stdout) == (0, True), done.output
+    assert audited_hours.find_due_hour(place.dsn, place.start, place.start + HOUR) is None, "nobody asks again"
+
+
 def test_what_was_sent_just_now_is_waited_for(place: Place) -> None:
     place.fill(lacking=[1040])
     note(place.dsn, GAP._replace(first_id=1040, last_id=1040, state="open"))

@@ -22,7 +22,7 @@ def held(ids: set[int]) -> HeldIds:
 
 
 def gap(first: int, last: int, state: str) -> LedgerGap:
-    return LedgerGap("binance", "BTCUSDT", first, last, state, 0)
+    return LedgerGap("binance", "BTCUSDT", first, last, state, 0, "")
 
 
 def is_whole(lake: set[int], counted: HourlyTradeCount | None, *gaps: LedgerGap) -> bool:

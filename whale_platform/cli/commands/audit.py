@@ -40,6 +40,13 @@ def audit(
     ] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="UTC (default: three minutes ago).")] = None,
     home: HomeOption = None,
+    accept_given_up: Annotated[
+        bool,
+        typer.Option(
+            "--accept-given-up",
+            help="Take what the gap ledger has given up as explained by its reason, also in Dagster's check.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Every line as JSON on stdout.")] = False,
 ) -> None:
     """Is every trade in Kafka, Postgres and the lake, once? Prints what is missing, doubled, repaired or a true gap.
@@ -53,6 +60,7 @@ def audit(
     with explain_errors():
         first, last = _choose_range(settings, start, end, now, born)
         found = _audit_with_progress(settings, first, last, now, born)
+        found = found.accept_given_up() if accept_given_up else found
         if found.lines:
             audit_progress.record_audit(settings, found)
     if as_json:

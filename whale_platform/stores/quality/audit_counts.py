@@ -26,7 +26,7 @@ class HourlyTradeCount:
 
 @dataclass(frozen=True, slots=True)
 class LedgerGap:
-    """Ids first_id..last_id, all missing when it was found; filled: how many came after all."""
+    """Ids first_id..last_id, all missing when it was found; filled: how many came after all; detail: why not all."""
 
     exchange: str
     symbol: str
@@ -34,6 +34,7 @@ class LedgerGap:
     last_id: int
     state: str
     filled: int
+    detail: str
 
 
 _COUNTS = """
@@ -49,7 +50,7 @@ WHERE hour >= %(start)s AND hour < least(%(end)s, %(kept)s)
 """
 
 _GAPS = """
-SELECT g.exchange, g.symbol, g.first_id, g.last_id, g.state, g.filled
+SELECT g.exchange, g.symbol, g.first_id, g.last_id, g.state, g.filled, g.detail
 FROM unnest(%(exchanges)s::text[], %(symbols)s::text[], %(firsts)s::bigint[], %(lasts)s::bigint[])
     AS asked (exchange, symbol, first_id, last_id)
 JOIN ingest_gaps g ON (g.exchange, g.symbol) = (asked.exchange, asked.symbol)

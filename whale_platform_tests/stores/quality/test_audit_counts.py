@@ -43,8 +43,8 @@ def test_holes_that_touch_the_ids_asked_for(database: str) -> None:
     note(database, GAP._replace(symbol="ETHUSDT", first_id=1, last_id=99, state="exchange_gap"))
     assert audit_counts.read_ledger_gaps(database, {}) == []
     assert audit_counts.read_ledger_gaps(database, {BTC: (19, 30)}) == [
-        LedgerGap(*BTC, 10, 19, "open", 4),
-        LedgerGap(*BTC, 30, 39, "open", 4),
+        LedgerGap(*BTC, 10, 19, "open", 4, ""),
+        LedgerGap(*BTC, 30, 39, "open", 4, ""),
     ]
     both = audit_counts.read_ledger_gaps(database, {BTC: (100, 200), ("binance", "ETHUSDT"): (50, 50)})
-    assert both == [LedgerGap("binance", "ETHUSDT", 1, 99, "exchange_gap", 0)]
+    assert both == [LedgerGap("binance", "ETHUSDT", 1, 99, "exchange_gap", 0, "")]
