@@ -49,7 +49,7 @@ def main(context: ServiceContext) -> int:
         alone = host_headers.is_loopback(settings.api_host)
         named = alone and "*" not in settings.api_cors  # with a `*` any page reads all with its user's browser
         without = settings.api_open or named
-        parts = AppDependencies(
+        dependencies = AppDependencies(
             settings,
             pool,
             open_without_keys=without,
@@ -58,7 +58,7 @@ def main(context: ServiceContext) -> int:
         )
     except KeyFileError as error:
         return context.report_blocked(str(error))
-    if not parts.open_without_keys and not parts.keys.has_keys:
+    if not dependencies.open_without_keys and not dependencies.keys.has_keys:
         why = f"WHALE_API_HOST={settings.api_host} is not this machine alone"
         if alone:
             why = "WHALE_API_CORS=* lets every page read everything"
@@ -76,27 +76,27 @@ def main(context: ServiceContext) -> int:
     sys.setswitchinterval(0.0002)  # a thread that makes a page may hold up the event loop by so much, not by 5 ms
     feeding = ConnectionPool(dsn, "whale-api-feeder", 1, statement_timeout_s=10.0)
 
-    def told(trouble: str) -> None:
+    def report_trouble(problem: str) -> None:
         context.record_progress("feeder", FEEDER_S)
-        context.report_state("degraded" if trouble else "ready", trouble)
+        context.report_state("degraded" if problem else "ready", problem)
 
-    def look() -> str:
+    def read_service_trouble() -> str:
         context.record_progress("feeder", FEEDER_S)
         return describe_silent_services(settings)
 
-    feeder = CacheUpdater(parts.latest, feeding, partial(dsn, direct=True), told, look)
+    feeder = CacheUpdater(dependencies.latest, feeding, partial(dsn, direct=True), report_trouble, read_service_trouble)
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
-    server = _build_server(parts, lambda: context.record_progress("event loop"))
+    server = _build_server(dependencies, lambda: context.record_progress("event loop"))
     gc.collect()
     gc.freeze()  # what the app is made of stays, and need not be gone through again and again
     http = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
     http.start()
     while not context.stop.wait(0.2) and http.is_alive():
         context.record_progress()
-        parts.table_threads.heartbeat_when_free(lambda: context.record_progress("workers", WORKERS_S))
+        dependencies.table_threads.heartbeat_when_free(lambda: context.record_progress("workers", WORKERS_S))
         context.heartbeat.numbers.update(reads=feeder.reads, connects=feeder.connects)
     failed = not http.is_alive()
-    parts.close()
+    dependencies.close()
     server.should_exit = True
     http.join(STOP_S + 1)
     pool.close()

@@ -31,7 +31,7 @@ REMADE_AFTER = timedelta(hours=1)  # Dagster looks twice an hour for rollups who
 def compare_hours(
     settings: Settings,
     counts: SystemCounts,
-    settled: datetime,
+    settled_until: datetime,
     now: datetime,
     damaged: Mapping[datetime, DamagedFileError],
 ) -> SystemCounts:
@@ -50,7 +50,7 @@ def compare_hours(
     doubled = {hour for (*_, hour), held in counts.lake.items() if held.doubled}
     hours = {hour for *_, hour in (*counts.lake, *counts.postgres)}
     hours |= tables.find_whale_hours(dsn, counts.start, counts.end)
-    with hour_values.open_hours(settings.trades_lake, counts.start, counts.end, settled) as lake:
+    with hour_values.open_hours(settings.trades_lake, counts.start, counts.end, settled_until) as lake:
         for hour in sorted(hours - {*damaged}):
             _compare_hour(dsn, lake, hour, counts, hour not in doubled, now, limits, differences)
     return replace(counts, differences=differences.group_by_market_hour(), not_yet=differences.not_yet)

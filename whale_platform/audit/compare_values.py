@@ -153,8 +153,8 @@ def compare_whales(
     limits: ThresholdHistory,
     windows: Mapping[MarketHour, StoredWindow],
     required: bool,
-    covered: Callable[[Collection[tuple[str, str, int]]], Collection[tuple[str, str, int]]],
-    waits: Callable[[str, MarketHour, int], bool],
+    find_within_aggregates: Callable[[Collection[tuple[str, str, int]]], Collection[tuple[str, str, int]]],
+    is_in_transit: Callable[[str, MarketHour, int], bool],
     differences: DifferenceCollector,
 ) -> None:
     """Add whales too many, too few and wrong; both sides in order of exchange, symbol and id.
@@ -162,15 +162,15 @@ def compare_whales(
     An imported trade's whale is owed once its minute has a window, another's unless the stream that made that window
     had no dollar value for its currency, or was of a time before that was stored. `required`: whether Postgres has to
     have the hour.
-    `covered`: which of these trades the lake has only within an aggregate; it is asked after `large` has ended.
-    `waits(place, key, trade id)`: whether the trade has not arrived there yet.
+    `find_within_aggregates`: which of these trades the lake has only within an aggregate; called after `large` ends.
+    `is_in_transit(system, key, trade id)`: whether the trade has not arrived there yet.
     """
     unknown: list[StoredAlert] = []
     for (exchange, symbol, trade_id), trade, alert in _merge_by_trade(large, alerts):
         key = exchange, symbol, hour
         if trade is None:
             assert alert is not None
-            if not waits(LAKE, key, trade_id):
+            if not is_in_transit(LAKE, key, trade_id):
                 unknown.append(alert)
             continue
         possible = limits.find_possible(exchange, symbol, trade.event_time)
@@ -179,7 +179,7 @@ def compare_whales(
             valued = window is None or window.detail.usd_via is not None
             due = required and not trade.late and (window is not None if trade.imported else valued)
             if due and possible and trade.notional_usd >= max(possible):
-                if waits(WHALES, key, trade_id):
+                if is_in_transit(WHALES, key, trade_id):
                     differences.add_not_yet(key, WHALES)
                     continue
                 differences.add(key, "whale missing", f"trade {trade_id} of {_format_value(trade.notional_usd)} USD")
@@ -197,7 +197,7 @@ def compare_whales(
             applied = " or ".join(_format_value(usd) for usd in sorted(possible)) or "none"
             words = f"trade {trade_id}: {_format_value(alert.threshold_usd)} where {applied} applied"
             differences.add(key, "whale threshold_usd", words)
-    hidden = covered([one[:3] for one in unknown]) if unknown else ()
+    hidden = find_within_aggregates([one[:3] for one in unknown]) if unknown else ()
     for one in unknown:
         if one[:3] not in hidden:
             words = f"trade {one.trade_id} of {_format_value(one.notional_usd)} USD is none of the lake's"

@@ -104,8 +104,8 @@ class TradeProducer:
         """Queue one message; blocks while the queue is full. Raises ProducerStoppedError."""
         self._send(add_prefix(topic), key, value, self._on_delivery)
 
-    def channel(self, topic: str, key: bytes, delivered: DeliveryCallback) -> Callable[[bytes], None]:
-        """A `send` for one key; `delivered(partition, offset)` is called in sending order, from another thread."""
+    def channel(self, topic: str, key: bytes, on_delivered: DeliveryCallback) -> Callable[[bytes], None]:
+        """A `send` for one key; `on_delivered(partition, offset)` is called in sending order, from another thread."""
 
         name = add_prefix(topic)
 
@@ -113,7 +113,7 @@ class TradeProducer:
             if error is not None:
                 self._on_delivery(error, message)
             else:
-                delivered(message.partition(), message.offset())
+                on_delivered(message.partition(), message.offset())
 
         def send(value: bytes) -> None:
             self._send(name, key, value, on_delivery)
@@ -154,16 +154,16 @@ class TradeProducer:
         self._producer.begin_transaction()
         self._begun_at, self._commit_at = time.time(), time.monotonic() + COMMIT_S
 
-    def _drain(self, patience_s: float) -> int:
-        """Flush until nothing was delivered for `patience_s`; returns what was left."""
+    def _drain(self, idle_limit_s: float) -> int:
+        """Flush until nothing was delivered for `idle_limit_s`; returns what was left."""
         left, moved_at = self.depth(), time.monotonic()
         while True:
-            before, left = left, self.flush(min(SLICE_S, patience_s))
+            before, left = left, self.flush(min(SLICE_S, idle_limit_s))
             if left == 0 or self.fatal:
                 return left
             if left < before:
                 moved_at = time.monotonic()
-            elif time.monotonic() - moved_at >= patience_s:
+            elif time.monotonic() - moved_at >= idle_limit_s:
                 return left
             self.full = True
             self._progress()

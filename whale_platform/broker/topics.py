@@ -114,8 +114,8 @@ def create_topics(
     return [name for name, future in futures.items() if _was_created(future)]
 
 
-def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = ()) -> list[str]:
-    """Let all topics but `unused` take `total` bytes together at most (0: any number); the names of those changed.
+def limit_bytes(bootstrap: KafkaCluster, total_bytes: int, unused: Collection[str] = ()) -> list[str]:
+    """Let all topics but `unused` take `total_bytes` together at most (0: any number); the names of those changed.
 
     Kafka looks twice a minute and deletes whole segments, so it can be more by what came meanwhile. Raises
     KafkaException where the broker is unavailable or refuses.
@@ -128,7 +128,7 @@ def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = (
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
         time.sleep(0.1)
         present = describe_topics(bootstrap, names)
-    wanted = {name: compute_limits(name, total, found.partitions) for name, found in present.items()}
+    wanted = {name: compute_limits(name, total_bytes, found.partitions) for name, found in present.items()}
     resources = [ConfigResource(ResourceType.TOPIC, add_prefix(name)) for name in wanted]
     changes = []
     for resource, future in client.describe_configs(resources, request_timeout=TIMEOUT_S).items():
@@ -145,13 +145,13 @@ def limit_bytes(bootstrap: KafkaCluster, total: int, unused: Collection[str] = (
     return [change.name for change in changes]
 
 
-def compute_limits(name: str, total: int, partitions: int) -> dict[str, str]:
-    """The settings of a topic that keep it within its share of `total` bytes (0: any number)."""
+def compute_limits(name: str, total_bytes: int, partitions: int) -> dict[str, str]:
+    """The settings of a topic that keep it within its share of `total_bytes` (0: any number)."""
     more = {"cleanup.policy": "compact,delete", "retention.ms": "-1"} if name in (INGEST_GAPS, STREAM_LOSSES) else {}
     more = more | {key: text for key, text in CONFIG[name].items() if key == "segment.ms"}
     smallest, largest = SEGMENT_BYTES
-    each = int(total * BYTE_SHARES[name]) // partitions
-    if not total:
+    each = int(total_bytes * BYTE_SHARES[name]) // partitions
+    if not total_bytes:
         return {**more, "retention.bytes": "-1", "segment.bytes": str(largest)}
     return {
         **more,

@@ -97,10 +97,10 @@ def decode_dead_letter(value: bytes | None, timestamp_ms: int, offset: int) -> D
     )
 
 
-def _decode_frame(kept: bytes, truncated: bool) -> str | None:
+def _decode_frame(frame: bytes, truncated: bool) -> str | None:
     for spare in range(4 if truncated else 1):
         try:
-            text = kept[: len(kept) - spare].decode()
+            text = frame[: len(frame) - spare].decode()
         except UnicodeDecodeError:
             continue
         return text if sum(character < " " for character in text) * 5 < LONG_BYTES else None

@@ -34,23 +34,23 @@ class WindowDetail(NamedTuple):
     usd_via: str | None
 
 
-def merge_sums(parts: Sequence[WindowSums]) -> WindowSums:
-    """The sums over `parts`, at least one, in order of time."""
+def merge_sums(sums: Sequence[WindowSums]) -> WindowSums:
+    """Merge `sums`, at least one, in order of time."""
 
     def total(name: str) -> Decimal:
-        return reduce(EXACT.add, (getattr(part, name) for part in parts), Decimal(0))
+        return reduce(EXACT.add, (getattr(part, name) for part in sums), Decimal(0))
 
     return WindowSums(
-        sum(part.trades for part in parts),
+        sum(part.trades for part in sums),
         total("volume"),
         total("notional"),
         total("buy_volume"),
-        parts[0].open,
-        max(part.high for part in parts),
-        min(part.low for part in parts),
-        parts[-1].close,
-        min(part.first_id for part in parts),
-        max(part.last_id for part in parts),
+        sums[0].open,
+        max(part.high for part in sums),
+        min(part.low for part in sums),
+        sums[-1].close,
+        min(part.first_id for part in sums),
+        max(part.last_id for part in sums),
     )
 
 

@@ -49,14 +49,14 @@ def find_differing(lake: Mapping[MarketHour, int], postgres: Mapping[MarketHour,
     return {key for key in {*lake, *postgres} if lake.get(key, 0) != (postgres[key].trades if key in postgres else 0)}
 
 
-def _is_whole(held: HeldIds | None, counted: HourlyTradeCount | None, exchange_gaps: IdRanges) -> bool:
+def _is_whole(held: HeldIds | None, count: HourlyTradeCount | None, exchange_gaps: IdRanges) -> bool:
     if held is None or not held.ids.count:
         return False
     ids = held.ids
-    if counted is not None and (ids.first > counted.first_id or ids.last < counted.last_id):
+    if count is not None and (ids.first > count.first_id or ids.last < count.last_id):
         return False
     if not held.dense:
-        return counted is None or held.trades >= counted.trades
+        return count is None or held.trades >= count.trades
     return all(
         exchange_gaps.count_within(first, last) == last - first + 1
         for first, last in ids.find_gaps(ids.first, ids.last)

@@ -77,7 +77,7 @@ def recompute_hours(
     dsn: str,
     session: "BatchSession",
     hours: HourRange,
-    maker: Provenance,
+    provenance: Provenance,
     lake_is_whole: bool = False,
     on_progress: Callable[[datetime], None] = lambda hour: None,
 ) -> RecomputeCounts:
@@ -90,7 +90,7 @@ def recompute_hours(
     root, out = settings.trades_lake, RecomputeCounts()
     limits = build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
     for hour in rewrite.find_hours_to_compact(root, hours.start, hours.end):
-        rewrite.rewrite_hour(root, hour, {"run": maker.run_id, "why": "recompute"})
+        rewrite.rewrite_hour(root, hour, {"run": provenance.run_id, "why": "recompute"})
         on_progress(hour)
     for part in split_hours(hours, lake.list_files(lake.open_table(root), hours.start, hours.end)):
         # 1. what Postgres has, before the lake is read: what comes later can't be judged by it
@@ -105,11 +105,11 @@ def recompute_hours(
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [
             trade_window.decode_window(value, now)
-            for value in batch_recompute.recompute_windows(session, root, paths, maker.run_id)
+            for value in batch_recompute.recompute_windows(session, root, paths, provenance.run_id)
         ]
         whales = [
             whale_alert.decode_whale(value, now)
-            for value in batch_recompute.recompute_whales(session, root, paths, limits, maker.run_id)
+            for value in batch_recompute.recompute_whales(session, root, paths, limits, provenance.run_id)
         ]
         if before.whales:
             with engine.connect(root) as connection:
@@ -123,7 +123,9 @@ def recompute_hours(
         near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
         asked = {*near, *((row.exchange, row.symbol, row.trade_id, row.event_time) for row in whales)}
         around = price_rows.find_whale_prices(root, asked)
-        stored = recomputed_hours.store_recomputed(dsn, part, windows, whales, sure, maker, before, imported, around)
+        stored = recomputed_hours.store_recomputed(
+            dsn, part, windows, whales, sure, provenance, before, imported, around
+        )
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
@@ -155,7 +157,7 @@ def repair_hours(
     settings: Settings,
     dsn: str,
     hours: Sequence[datetime],
-    maker: Provenance,
+    provenance: Provenance,
     spark: Callable[[], AbstractContextManager["BatchSession"]],
     failed: dict[datetime, str],
     on_progress: Callable[[datetime], None] = lambda hour: None,
@@ -171,17 +173,19 @@ def repair_hours(
             for hour in found:
                 with collect_failure(hour, failed):
                     done[hour] = recompute_hours(
-                        settings, dsn, session, HourRange(hour, hour + HOUR), maker, on_progress=on_progress
+                        settings, dsn, session, HourRange(hour, hour + HOUR), provenance, on_progress=on_progress
                     )
     return done
 
 
-def lock_batch(dsn: str, maker: Provenance, waits: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
+def lock_batch(
+    dsn: str, provenance: Provenance, on_wait: Callable[[str], None] | None = None
+) -> AbstractContextManager[None]:
     """Held around Spark's start and all that follows: a second batch would need its memory too, to do the same work.
 
-    Raises Busy where another is under way, or waits for its end, where `waits` is to hear why, again and again.
+    Raises Busy where another is under way, or waits for its end, and calls `on_wait` with the reason meanwhile.
     """
-    return hold_advisory_lock(dsn, "another recomputation from the lake", maker.run_id, waits)
+    return hold_advisory_lock(dsn, "another recomputation from the lake", provenance.run_id, on_wait)
 
 
 @contextmanager
@@ -205,18 +209,18 @@ def _find_differing_counts(settings: Settings, dsn: str, hour: datetime) -> dict
 
 
 def _find_whole_hours(
-    dsn: str, there: dict[MarketHour, HeldIds], counted: dict[MarketHour, HourlyTradeCount]
+    dsn: str, lake: dict[MarketHour, HeldIds], counts: dict[MarketHour, HourlyTradeCount]
 ) -> set[MarketHour]:
     spans: dict[tuple[str, str], tuple[int, int]] = {}
-    for key, held in there.items():
+    for key, held in lake.items():
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))
         spans[key[:2]] = min(first, held.ids.first), max(last, held.ids.last)
-    return find_complete(there, counted, ledger.read_ledger_gaps(dsn, spans))
+    return find_complete(lake, counts, ledger.read_ledger_gaps(dsn, spans))
 
 
 def _count_stored_trades(dsn: str, hours: HourRange) -> dict[MarketHour, HourlyTradeCount]:
     return ledger.count_trades(dsn, hours.start, hours.end, hours.end)
 
 
-def _get_trade_count(counted: dict[MarketHour, HourlyTradeCount], key: MarketHour) -> int:
-    return counted[key].trades if key in counted else 0
+def _get_trade_count(counts: dict[MarketHour, HourlyTradeCount], key: MarketHour) -> int:
+    return counts[key].trades if key in counts else 0

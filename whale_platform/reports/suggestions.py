@@ -60,15 +60,15 @@ def round_up(usd: Decimal) -> Decimal:
     return usd.quantize(Decimal(1).scaleb(usd.adjusted() - 1), ROUND_UP).normalize()
 
 
-def draw_suggestions(suggested: Sequence[ThresholdSuggestion]) -> bytes:
+def draw_suggestions(suggestions: Sequence[ThresholdSuggestion]) -> bytes:
     """From each symbol's threshold, a dot, to its largest trade. PNG bytes."""
-    spans = {f"{one.exchange} {one.symbol}": (float(one.usd), float(max(one.usd, one.largest))) for one in suggested}
+    spans = {f"{one.exchange} {one.symbol}": (float(one.usd), float(max(one.usd, one.largest))) for one in suggestions}
     return charts.draw_ranges("suggested threshold and largest trade", "US dollars", spans)
 
 
-def render_suggestions(suggested: Sequence[ThresholdSuggestion], written: Iterable[tuple[str, str]]) -> str:
+def render_suggestions(suggestions: Sequence[ThresholdSuggestion], written: Iterable[tuple[str, str]]) -> str:
     """A table; what a person has set is marked as kept."""
-    if not suggested:
+    if not suggestions:
         return "No symbol has enough trades to learn from."
     new = set(written)
     rows = [
@@ -80,6 +80,6 @@ def render_suggestions(suggested: Sequence[ThresholdSuggestion], written: Iterab
             format_money(one.largest),
             "suggested" if Market(one.exchange, one.symbol) in new else "kept: set by a person",
         )
-        for one in suggested
+        for one in suggestions
     ]
     return render_table(("symbol", "trades", "threshold", "at or over it", "largest", ""), rows)

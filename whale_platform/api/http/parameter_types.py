@@ -34,12 +34,12 @@ def _check_time_form(value: Any) -> Any:
     return value
 
 
-def _build_form_check(pattern: str, wanted: str) -> Callable[[Any], Any]:
+def _build_form_check(pattern: str, advice: str) -> Callable[[Any], Any]:
     fits = re.compile(pattern).fullmatch
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and not fits(value):
-            raise ValueError(wanted)
+            raise ValueError(advice)
         return value
 
     return check

@@ -80,7 +80,11 @@ class ApiMetrics:
     """`observe` is for one thread, `render_text` for any."""
 
     def __init__(
-        self, settings: Settings, pool: ConnectionPool, cache: LatestCache, live: Callable[[], dict[str, int]]
+        self,
+        settings: Settings,
+        pool: ConnectionPool,
+        cache: LatestCache,
+        read_push_counts: Callable[[], dict[str, int]],
     ) -> None:
         self._registry = CollectorRegistry()
         self._seconds = Histogram(
@@ -90,7 +94,7 @@ class ApiMetrics:
         self.waiting = Gauge(
             "whale_api_waiting", "Requests at work or before it, by worker.", ["worker"], registry=self._registry
         )
-        self._registry.register(_Platform(settings, pool, cache, live))
+        self._registry.register(_Platform(settings, pool, cache, read_push_counts))
         self._known: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
 
     def observe(self, path: str, status: int, seconds: float) -> None:
@@ -110,9 +114,13 @@ class ApiMetrics:
 
 class _Platform(Collector):
     def __init__(
-        self, settings: Settings, pool: ConnectionPool, cache: LatestCache, live: Callable[[], dict[str, int]]
+        self,
+        settings: Settings,
+        pool: ConnectionPool,
+        cache: LatestCache,
+        read_push_counts: Callable[[], dict[str, int]],
     ) -> None:
-        self._settings, self._pool, self._cache, self._live = settings, pool, cache, live
+        self._settings, self._pool, self._cache, self._read_push_counts = settings, pool, cache, read_push_counts
 
     def describe(self) -> list[Metric]:
         return []  # else the registry collects at registration
@@ -142,7 +150,7 @@ class _Platform(Collector):
         if (ingester := beats.get("ingester")) is not None and now - ingester.at <= SILENT_S:
             yield from _collect_ingester(ingester)
             yield from _collect_exchanges(ingester)
-        for name, value in self._live().items():
+        for name, value in self._read_push_counts().items():
             counts = name.endswith("_total")
             kind = CounterMetricFamily if counts else GaugeMetricFamily
             yield kind(f"whale_{name.removesuffix('_total')}", _OF_CLIENTS[name], value)

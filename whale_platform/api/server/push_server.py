@@ -45,14 +45,14 @@ def open_listening_socket(host: str, port: int) -> socket.socket:
 
 
 class PushServer(uvicorn.Server):
-    """Starts `live` in its loop before it listens, and ends it before it waits for its connections.
+    """Starts `push` in its loop before it listens, and ends it before it waits for its connections.
 
     `progress` is called by the event loop, ten times a second.
     """
 
-    def __init__(self, config: uvicorn.Config, live: PushApp, progress: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: uvicorn.Config, push: PushApp, progress: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
-        self._live, self._progress = live, progress
+        self._push, self._progress = push, progress
 
     async def on_tick(self, counter: int) -> bool:
         """Record progress on each tick of uvicorn's loop."""
@@ -61,11 +61,11 @@ class PushServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the live push before uvicorn listens."""
-        await self._live.start()
+        await self._push.start()
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the live push before uvicorn closes its connections."""
-        self._live.disconnect_clients()
+        self._push.disconnect_clients()
         await super().shutdown(sockets)
-        await self._live.stop()
+        await self._push.stop()

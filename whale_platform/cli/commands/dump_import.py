@@ -96,7 +96,7 @@ def _import(root: Folder, dump: DumpFile) -> ImportResult:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(dump.path.name)
 
-        def tell(what: str, done: int, of: int) -> None:
-            progress.update(bar, description=f"{dump.path.name}: {what}", completed=done, total=of)
+        def show_progress(step: str, done: int, total: int) -> None:
+            progress.update(bar, description=f"{dump.path.name}: {step}", completed=done, total=total)
 
-        return importer.import_dump(root, dump, {"run": "import", "code": code_version()}, tell)
+        return importer.import_dump(root, dump, {"run": "import", "code": code_version()}, show_progress)

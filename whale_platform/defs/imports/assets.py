@@ -66,9 +66,9 @@ def imported_trades(
     root = settings.trades_lake
     done: dict[str, ImportResult] = {}
 
-    def tell(what: str, part: int, of: int) -> None:
-        if what == "importing":
-            context.log.info(f"{dump.path.name}: {part} of {of} hours")
+    def log_progress(step: str, done_hours: int, total: int) -> None:
+        if step == "importing":
+            context.log.info(f"{dump.path.name}: {done_hours} of {total} hours")
 
     if config.exchange not in DUMPS:
         known = join_names(tuple(DUMPS))
@@ -80,7 +80,7 @@ def imported_trades(
     try:
         for dump in [dump_file.parse_dump_name(config.exchange, path, split) for path in _find_files(settings, config)]:
             about = {"run": context.run.run_id, "code": code_version()}
-            done[dump.path.name] = one = importer.import_dump(root, dump, about, tell)
+            done[dump.path.name] = one = importer.import_dump(root, dump, about, log_progress)
             told = {
                 HOURS_METADATA: dg.MetadataValue.json(group_consecutive(one.hours)),
                 "new_rows": dg.MetadataValue.int(one.new),

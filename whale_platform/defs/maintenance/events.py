@@ -123,16 +123,18 @@ def delete_events(instance: dg.DagsterInstance, ids: list[int]) -> None:
             connection.execute(SqlEventLogStorageTable.delete().where(_events.id.in_(some)))
 
 
-def _read_materialisations(instance: dg.DagsterInstance, which: Any) -> list[StoredEvent]:
-    return [StoredEvent(*row) for row in _read_events(instance, (_events.dagster_event_type == MATERIALISED) & which)]
+def _read_materialisations(instance: dg.DagsterInstance, condition: Any) -> list[StoredEvent]:
+    return [
+        StoredEvent(*row) for row in _read_events(instance, (_events.dagster_event_type == MATERIALISED) & condition)
+    ]
 
 
-def _read_events(instance: dg.DagsterInstance, which: Any) -> Iterator[Any]:
+def _read_events(instance: dg.DagsterInstance, condition: Any) -> Iterator[Any]:
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
         return
     columns = (_events.id, _events.asset_key, _events.partition, _events.timestamp)
     with storage.index_connection() as connection:
         yield from connection.execute(
-            SqlEventLogStorageTable.select().with_only_columns(*columns).where(which).order_by(_events.id)
+            SqlEventLogStorageTable.select().with_only_columns(*columns).where(condition).order_by(_events.id)
         ).fetchall()

@@ -206,16 +206,16 @@ def _other_stream(stream: object) -> Event:
     return IgnoredMessage(frames.name_kind(channel))
 
 
-def _answer(outer: dict[str, Any]) -> Event:
+def _answer(response: dict[str, Any]) -> Event:
     """The answer to a control message."""
-    number = outer.get("id") if type(outer.get("id")) is int else None
-    error = outer.get("error", outer)
+    number = response.get("id") if type(response.get("id")) is int else None
+    error = response.get("error", response)
     message = error.get("msg") if isinstance(error, dict) else error
     if message is not None:
         named = _NAMED_STREAM.search(message) if isinstance(message, str) else None
         if named:
             return SymbolRejected(named[1].upper(), frames.show_value(message), number)
         raise InvalidFrameError(f"the exchange reports an error: {frames.show_value(message)}")
-    if "result" in outer:
+    if "result" in response:
         return SubscriptionConfirmed(number)
     raise InvalidFrameError("field e is missing")

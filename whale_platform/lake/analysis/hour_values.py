@@ -87,10 +87,12 @@ class LargeTrade(NamedTuple):
 
 
 class HourValues:
-    """The lake's hours at one version; `settled`: trades received later may lack elsewhere."""
+    """The lake's hours at one version; `settled_until`: trades received later may lack elsewhere."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Folder, files: list[LakeFile], settled: datetime):
-        self._connection, self._root, self._settled = connection, root, settled
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, root: Folder, files: list[LakeFile], settled_until: datetime
+    ):
+        self._connection, self._root, self._settled = connection, root, settled_until
         self._files: dict[datetime, list[str]] = {}
         for file in files:
             self._files.setdefault(file.start, []).append(file.path)
@@ -151,8 +153,8 @@ def _to_datetime(microseconds: int) -> datetime:
 
 
 @contextmanager
-def open_hours(root: Folder, start: datetime, end: datetime, settled: datetime) -> Iterator[HourValues]:
+def open_hours(root: Folder, start: datetime, end: datetime, settled_until: datetime) -> Iterator[HourValues]:
     """The hours of [start, end), from a full hour on, aware UTC. Raises LakeNotFoundError."""
     files = table.list_files(table.open_table(root), start, end)
     with engine.connect(root) as connection:
-        yield HourValues(connection, root, files, settled)
+        yield HourValues(connection, root, files, settled_until)

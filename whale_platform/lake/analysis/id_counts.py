@@ -106,13 +106,13 @@ def _count_hour(
     hour: datetime,
     files: list[LakeFile],
     end: datetime,
-    found: dict[MarketHour, HeldIds],
+    counts: dict[MarketHour, HeldIds],
 ) -> None:
     query = _RUNS.format(rows=engine.select_rows(root, [file.path for file in files]))
     asked = connection.execute(query, {"end": end.astimezone(UTC)})
     while runs := asked.fetchmany(FETCH_ROWS):
         for exchange, symbol, imported, first, last, trades, dense in runs:
-            held = found.setdefault((exchange, symbol, hour), HeldIds())
+            held = counts.setdefault((exchange, symbol, hour), HeldIds())
             if imported:
                 for alone in held.ids.find_gaps(first, last):
                     held.alone.add(*alone)

@@ -77,18 +77,18 @@ def _add_prices_of_hour(
     connection: duckdb.DuckDBPyConnection,
     root: Folder,
     files: Sequence[LakeFile],
-    asked: list[TimedTradeKey],
+    keys: list[TimedTradeKey],
     found: Mapping[tuple[str, str, int], SurroundingPrices],
 ) -> None:
     """Of trades of one hour."""
-    first, last = asked[0][3] - LOOK_BACK, asked[-1][3] + LONGEST_AFTER
+    first, last = keys[0][3] - LOOK_BACK, keys[-1][3] + LONGEST_AFTER
     near = [file.path for file in files if first - table.HOUR < file.start <= last]
     if not near:
         return
-    reached = _find_newest_times(connection, root, files, {Market(*one[:2]) for one in asked}, last)
-    exchanges, symbols, ids, times = (list(column) for column in zip(*asked, strict=True))
+    reached = _find_newest_times(connection, root, files, {Market(*one[:2]) for one in keys}, last)
+    exchanges, symbols, ids, times = (list(column) for column in zip(*keys, strict=True))
     values = {"exchanges": exchanges, "symbols": symbols, "ids": ids, "times": times, "minutes": [0, *MINUTES_AFTER]}
-    at = {one[:3]: one[3] for one in asked}
+    at = {one[:3]: one[3] for one in keys}
     with engine.translate_duckdb_errors():
         rows = connection.execute(_AROUND.format(rows=engine.select_rows(root, near)), values).fetchall()
     for exchange, symbol, trade_id, minutes, price, traded in rows:

@@ -45,13 +45,13 @@ def append_files(
 
 
 def replace_files(
-    root: Folder, change: FileChange, commit_info: Mapping[str, Any], mark: tuple[str, int] | None = None
+    root: Folder, change: FileChange, commit_info: Mapping[str, Any], marker: tuple[str, int] | None = None
 ) -> int:
     """Replace files in one commit: `change(table)` -> (added, removed), asked again where another rewrite won.
 
-    Returns the version. `mark`: (name, number) to record with it. Nothing is committed where nothing changes.
+    Returns the version. `marker`: (name, number) to record with it. Nothing is committed where nothing changes.
     """
-    marks = [Transaction(*mark)] if mark else []
+    marks = [Transaction(*marker)] if marker else []
     return _commit(root, change, lambda table: [Transaction(REWRITE_APP_ID, table.version()), *marks], commit_info)
 
 

@@ -48,32 +48,36 @@ class ExportResult:
 
 
 def export_trades(
-    root: Folder, selection: ExportSelection, out: Path, kind: ExportFormat, progress: ExportProgress
+    root: Folder, selection: ExportSelection, target: Path, kind: ExportFormat, progress: ExportProgress
 ) -> ExportResult:
-    """Write the trades to `out`, over what is there."""
+    """Write the trades to `target`, over what is there."""
     opened = table.open_table(root, selection.version)
     files = table.list_files(opened, selection.start, selection.end)
     hours = len({file.start for file in files})
     sql = _build_select(root, [file.path for file in files], selection, kind)
-    with _write_beside(out) as path, query.explain_errors(root, selection.version), engine.connect(root) as connection:
+    with (
+        _write_beside(target) as path,
+        query.explain_errors(root, selection.version),
+        engine.connect(root) as connection,
+    ):
         connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
         statement = f"COPY ({sql}) TO {quote_literal(str(path))} ({COPY_OPTIONS[kind]}, USE_TMP_FILE false)"
         query.run_interruptible(connection, statement, lambda share: progress(share * hours, hours))
         found = connection.fetchone()
     progress(hours, hours)
-    return ExportResult(int(found[0]) if found else 0, out.stat().st_size)
+    return ExportResult(int(found[0]) if found else 0, target.stat().st_size)
 
 
 @contextmanager
-def _write_beside(out: Path) -> Iterator[Path]:
-    """A name beside `out` that becomes `out` at the end, and is gone where there is none."""
-    path = out.with_name(f".{out.name}.{os.getpid()}.part")
+def _write_beside(target: Path) -> Iterator[Path]:
+    """A name beside `target` that becomes `target` at the end, and is gone where there is none."""
+    path = target.with_name(f".{target.name}.{os.getpid()}.part")
     path.touch()
     try:
         yield path
-        path.replace(out)
+        path.replace(target)
     except DiskFullError as error:
-        raise DiskFullError(f"no space is left in {out.parent} or beside the lake: nothing was exported") from error
+        raise DiskFullError(f"no space is left in {target.parent} or beside the lake: nothing was exported") from error
     finally:
         path.unlink(missing_ok=True)
 

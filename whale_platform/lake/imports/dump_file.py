@@ -44,9 +44,9 @@ class DumpFile:
         return DUMPS[self.exchange].kinds[self.kind]
 
 
-def parse_dump_name(exchange: str, path: Path, split: Callable[[str], tuple[str, str]]) -> DumpFile:
-    """The dump of `exchange` (one in `DUMPS`) that `path` names; `split` cuts a symbol into base and quote, or raises
-    ValueError. Raises InvalidDumpError."""
+def parse_dump_name(exchange: str, path: Path, split_symbol: Callable[[str], tuple[str, str]]) -> DumpFile:
+    """The dump of `exchange` (one in `DUMPS`) that `path` names; `split_symbol` cuts a symbol into base and quote, or
+    raises ValueError. Raises InvalidDumpError."""
     known = DUMPS[exchange]
     found = known.file_name.fullmatch(path.name)
     if found is None:
@@ -59,7 +59,7 @@ def parse_dump_name(exchange: str, path: Path, split: Callable[[str], tuple[str,
     if not 1 <= day <= days:
         reject_dump(path, "names a day that does not exist: keep the name it came with")
     try:
-        base, quote = split(found["symbol"])
+        base, quote = split_symbol(found["symbol"])
     except ValueError as error:
         reject_dump(path, f"can't be imported: {error}")
     start = datetime(year, month, day, tzinfo=UTC)

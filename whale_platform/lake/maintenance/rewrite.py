@@ -58,16 +58,17 @@ def rewrite_hour(
     start: datetime,
     commit_info: Mapping[str, Any],
     build_more_rows: Callable[[duckdb.DuckDBPyConnection], str] | None = None,
-    mark: tuple[str, int] | None = None,
+    marker: tuple[str, int] | None = None,
     without_damaged: bool = False,
     check: Callable[[int], None] = lambda _: None,
     distinct: bool = False,
 ) -> RewriteResult | None:
     """Rewrite the hour from `start` (aware UTC); None where nothing was to be done.
 
-    `build_more_rows(connection)` gives SQL of further rows (the table's columns) of this hour; `mark` is recorded with
-    the commit. `without_damaged`: leave files out that can't be read, where those rows hold their trades. `check(rows)`
-    may raise to refuse what would be written. `distinct`: each trade is there once in those rows. Raises LakeError.
+    `build_more_rows(connection)` gives SQL of further rows (the table's columns) of this hour; `marker` is recorded
+    with the commit. `without_damaged`: leave files out that can't be read, where those rows hold their trades.
+    `check(rows)` may raise to refuse what would be written. `distinct`: each trade is there once in those
+    rows. Raises LakeError.
     """
     done: RewriteResult | None = None
 
@@ -112,7 +113,7 @@ def rewrite_hour(
             return [], []
         return [new], found
 
-    commits.replace_files(root, change, commit_info, mark)
+    commits.replace_files(root, change, commit_info, marker)
     return done
 
 

@@ -70,9 +70,9 @@ def lock_materialisation(cursor: Cursor, table: str) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"make {table}",))
 
 
-def build_whole_hour_values(whole: Collection[tuple[str, str, datetime]]) -> dict[str, object]:
+def build_whole_hour_values(whole_hours: Collection[tuple[str, str, datetime]]) -> dict[str, object]:
     """Values for the placeholders of `WHOLE_HOURS`."""
-    columns = list(zip(*whole, strict=True)) or [(), (), ()]
+    columns = list(zip(*whole_hours, strict=True)) or [(), (), ()]
     return dict(zip(("exchanges", "symbols", "hours"), map(list, columns), strict=True))
 
 

@@ -114,18 +114,18 @@ def store_recomputed(
     hours: HourRange,
     windows: Sequence[WindowRow],
     whales: Sequence[WhaleRow],
-    whole: Collection[MarketHour],
-    maker: Provenance,
-    before: StreamRowSnapshot,
+    whole_hours: Collection[MarketHour],
+    provenance: Provenance,
+    snapshot: StreamRowSnapshot,
     imported: Collection[date] = (),
     prices: Sequence[WhalePriceRow] = (),
 ) -> StoredRowCounts:
     """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
 
-    `whole`: the symbols and hours of which the lake is known to hold every trade. `before`: the rows that may be
-    lowered or taken back where they are still so, read before the lake was. `imported`: days (UTC) with trades that the
-    lake has from an import alone; retention lets them be. `prices`: those around the whales of these hours and of those
-    next to them.
+    `whole_hours`: the symbols and hours of which the lake is known to hold every trade. `snapshot`: the rows that may
+    be lowered or taken back where they are still so, read before the lake was. `imported`: days (UTC) with trades that
+    the lake has from an import alone; retention lets them be. `prices`: those around the whales of these hours and of
+    those next to them.
     """
     windows = [row._replace(made_from="lake") for row in windows]
     whales = [row._replace(made_from="lake") for row in whales]
@@ -138,13 +138,13 @@ def store_recomputed(
         ensure_days(cursor, {row.window_start.date() for row in windows})
         for day in sorted(imported):
             cursor.execute("INSERT INTO imported_days (day) VALUES (%s) ON CONFLICT DO NOTHING", (day,))
-        changed, gone = _store_windows(cursor, hours, windows, whole, before)
-        new, back = _store_whales(cursor, hours, whales, whole, maker, before)
-        made = rollups.write_rollups(cursor, hours, maker, whole)
-        whale_prices.write_prices(cursor, prices, maker)
-        reported = whale_reports.write_reports(cursor, hours, maker, whole) + whale_reports.rewrite_neighbours(
-            cursor, maker, whole
-        )
+        changed, gone = _store_windows(cursor, hours, windows, whole_hours, snapshot)
+        new, back = _store_whales(cursor, hours, whales, whole_hours, provenance, snapshot)
+        made = rollups.write_rollups(cursor, hours, provenance, whole_hours)
+        whale_prices.write_prices(cursor, prices, provenance)
+        reported = whale_reports.write_reports(
+            cursor, hours, provenance, whole_hours
+        ) + whale_reports.rewrite_neighbours(cursor, provenance, whole_hours)
         if changed or gone or new or back:
             cursor.execute(
                 "SELECT pg_notify(%s, %s)", (CHANNEL, build_recompute_notice(changed + gone, new + back, back))
@@ -156,15 +156,15 @@ def _store_windows(
     cursor: Cursor,
     hours: HourRange,
     windows: Sequence[WindowRow],
-    whole: Collection[MarketHour],
-    before: StreamRowSnapshot,
+    whole_hours: Collection[MarketHour],
+    snapshot: StreamRowSnapshot,
 ) -> tuple[int, int]:
     there = _read_window_extents(cursor, hours)
     new = {row.key: row for row in windows}
     overruled = {
         key
         for key in {*new, *there}
-        if to_market_hour(*key) in whole and (key not in there or there[key] == before.windows.get(key))
+        if to_market_hour(*key) in whole_hours and (key not in there or there[key] == snapshot.windows.get(key))
     }
     changed = deleted = 0
 
@@ -186,18 +186,18 @@ def _store_whales(
     cursor: Cursor,
     hours: HourRange,
     whales: Sequence[WhaleRow],
-    whole: Collection[MarketHour],
-    maker: Provenance,
-    before: StreamRowSnapshot,
+    whole_hours: Collection[MarketHour],
+    provenance: Provenance,
+    snapshot: StreamRowSnapshot,
 ) -> tuple[int, int]:
     rows = {row.key: row for row in whales}
     gone = {
         key
         for key, at in _read_whale_times(cursor, hours).items()
-        if key in before.whales and key not in rows and to_market_hour(key[0], key[1], at) in whole
+        if key in snapshot.whales and key not in rows and to_market_hour(key[0], key[1], at) in whole_hours
     }
     statement = _TAKE_BACK.format(
-        reason=_quote_literal(cursor, TAKEN_BACK_REASON), by=_quote_literal(cursor, maker.run_id)
+        reason=_quote_literal(cursor, TAKEN_BACK_REASON), by=_quote_literal(cursor, provenance.run_id)
     )
     new = back = 0
 
@@ -206,7 +206,7 @@ def _store_whales(
             "gone"
             if key in gone
             else "whole"
-            if to_market_hour(key[0], key[1], rows[key].event_time) in whole
+            if to_market_hour(key[0], key[1], rows[key].event_time) in whole_hours
             else "part"
         )
 

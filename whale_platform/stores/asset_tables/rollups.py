@@ -98,26 +98,26 @@ ORDER BY hour
 """
 
 
-def materialise_rollups(dsn: str, hours: HourRange, maker: Provenance) -> int:
+def materialise_rollups(dsn: str, hours: HourRange, provenance: Provenance) -> int:
     """Materialise these hours again from the stream table; returns the rows written. Repeatable."""
     with open_exclusive_transaction(dsn, "hourly_rollups") as cursor:
-        return write_rollups(cursor, hours, maker, ())
+        return write_rollups(cursor, hours, provenance, ())
 
 
 def write_rollups(
-    cursor: Cursor, hours: HourRange, maker: Provenance, whole: Collection[tuple[str, str, datetime]]
+    cursor: Cursor, hours: HourRange, provenance: Provenance, whole_hours: Collection[tuple[str, str, datetime]]
 ) -> int:
-    """`materialise_rollups` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case,
-    also away."""
+    """Do as `materialise_rollups`, in the caller's transaction. Rows of `whole_hours` (exchange, symbol, hour) are
+    replaced or deleted in any case."""
     statement = _MAKE.format(
         columns=_COLUMNS, replacing=build_upsert_clause(_COLUMNS, "EXCLUDED.trade_count < made.trade_count")
     )
     values = {
         "start": hours.start,
         "end": hours.end,
-        "run": maker.run_id,
-        "code": maker.code_version,
-    } | build_whole_hour_values(whole)
+        "run": provenance.run_id,
+        "code": provenance.code_version,
+    } | build_whole_hour_values(whole_hours)
     cursor.execute(build_windowless_delete("hourly_rollups"), values)
     gone = cursor.rowcount
     cursor.execute(statement, values)

@@ -54,7 +54,7 @@ def read_whale_refs(dsn: str, hours: HourRange) -> list[WhaleRef]:
     ]
 
 
-def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], maker: Provenance) -> None:
+def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], provenance: Provenance) -> None:
     """Insert or replace these rows, in the order of their keys, in the caller's transaction."""
-    values = [(*row, maker.run_id, maker.code_version) for row in sorted(rows, key=lambda row: row[:3])]
+    values = [(*row, provenance.run_id, provenance.code_version) for row in sorted(rows, key=lambda row: row[:3])]
     execute_values(cursor, _WRITE, values, page_size=1000)

@@ -140,48 +140,54 @@ ORDER BY hour
 """
 
 
-def materialise_reports(dsn: str, hours: HourRange, maker: Provenance, prices: Sequence[WhalePriceRow] = ()) -> int:
+def materialise_reports(
+    dsn: str, hours: HourRange, provenance: Provenance, prices: Sequence[WhalePriceRow] = ()
+) -> int:
     """Materialise these hours again from the stream tables; returns the rows written. Repeatable.
 
     `prices` around whales, as the lake has them now, are stored first.
     """
     with open_exclusive_transaction(dsn, "whale_reports") as cursor:
-        whale_prices.write_prices(cursor, prices, maker)
-        return write_reports(cursor, hours, maker, ())
+        whale_prices.write_prices(cursor, prices, provenance)
+        return write_reports(cursor, hours, provenance, ())
 
 
 def write_reports(
-    cursor: Cursor, hours: HourRange, maker: Provenance, whole: Collection[tuple[str, str, datetime]]
+    cursor: Cursor, hours: HourRange, provenance: Provenance, whole_hours: Collection[tuple[str, str, datetime]]
 ) -> int:
-    """`materialise_reports` in the caller's transaction. Rows of `whole` (exchange, symbol, hour) follow in any case,
-    also away."""
-    values = build_whole_hour_values(whole) | {"start": hours.start, "end": hours.end}
+    """Do as `materialise_reports`, in the caller's transaction. Rows of `whole_hours` (exchange, symbol, hour) are
+    replaced or deleted in any case."""
+    values = build_whole_hour_values(whole_hours) | {"start": hours.start, "end": hours.end}
     cursor.execute(build_windowless_delete("whale_reports"), values)
-    return cursor.rowcount + _upsert_reports(cursor, maker, values, "", _LESS)
+    return cursor.rowcount + _upsert_reports(cursor, provenance, values, "", _LESS)
 
 
-def rewrite_neighbours(cursor: Cursor, maker: Provenance, whole: Collection[tuple[str, str, datetime]]) -> int:
-    """Make the reports next to those of `whole` again, where there are some: their prices are of its minutes too.
+def rewrite_neighbours(
+    cursor: Cursor, provenance: Provenance, whole_hours: Collection[tuple[str, str, datetime]]
+) -> int:
+    """Make the reports next to those of `whole_hours` again, where there are some: their prices are of its minutes too.
 
     In the caller's transaction; returns the rows written. Fewer trades around them are then no reason to stay.
     """
-    near = {(*key[:2], key[2] + step) for key in whole for step in (-HOUR, HOUR)}.difference(whole)
+    near = {(*key[:2], key[2] + step) for key in whole_hours for step in (-HOUR, HOUR)}.difference(whole_hours)
     if not near:
         return 0
     hours = sorted(hour for *_, hour in near)
     values = build_whole_hour_values(()) | {"start": hours[0], "end": hours[-1] + HOUR}
     values |= {f"near_{name}": keys for name, keys in build_whole_hour_values(near).items()}
-    return _upsert_reports(cursor, maker, values, _NEAR, _LESS_OF_ITS_OWN)
+    return _upsert_reports(cursor, provenance, values, _NEAR, _LESS_OF_ITS_OWN)
 
 
-def _upsert_reports(cursor: Cursor, maker: Provenance, values: dict[str, object], only: str, condition: str) -> int:
+def _upsert_reports(
+    cursor: Cursor, provenance: Provenance, values: dict[str, object], only: str, condition: str
+) -> int:
     parts = {
         "stream": _STREAM,
         "columns": _COLUMNS,
         "only": only,
         "replacing": build_upsert_clause(_COLUMNS, condition),
     }
-    made_by = {"run": maker.run_id, "code": maker.code_version, "largest": LARGEST}
+    made_by = {"run": provenance.run_id, "code": provenance.code_version, "largest": LARGEST}
     cursor.execute(_MAKE.format(**parts), values | made_by)
     return cursor.rowcount
 

@@ -26,11 +26,11 @@ WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_datab
 
 @contextmanager
 def hold_advisory_lock(
-    dsn: str, subject: str, holder: str, waits: Callable[[str], None] | None = None
+    dsn: str, subject: str, holder: str, on_wait: Callable[[str], None] | None = None
 ) -> Iterator[None]:
     """Do `subject` while nobody else does, as `holder` (60 letters).
 
-    Where somebody else does, raises Busy at once; or waits for its end, where `waits` is to hear why, again and again.
+    Where somebody else does, raises Busy at once; or waits for its end, and calls `on_wait` with the reason meanwhile.
     """
     conn = connect(dsn, holder, more=NO_IDLE_TIMEOUT)
     try:
@@ -39,9 +39,9 @@ def hold_advisory_lock(
                 if (why := _try_lock(cursor, subject)) is None:
                     break
                 conn.rollback()
-            if waits is None:
+            if on_wait is None:
                 raise AdvisoryLockHeldError(why)
-            waits(why)
+            on_wait(why)
             time.sleep(RETRY_S)
         yield
     finally:

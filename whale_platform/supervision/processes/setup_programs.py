@@ -27,41 +27,41 @@ _lock = threading.Lock()
 
 
 def run_program(
-    argv: Sequence[str], stdin_text: str = "", prefix: Sequence[str] = (), still_s: float = IDLE_LIMIT_S
+    argv: Sequence[str], stdin_text: str = "", prefix: Sequence[str] = (), idle_limit_s: float = IDLE_LIMIT_S
 ) -> "subprocess.CompletedProcess[str]":
     """Run `argv` to its end, with `stdin_text` on its stdin; `prefix`: what becomes another user first.
 
-    Raises SetupProgramError where it does nothing for `still_s` seconds, or is cancelled.
+    Raises SetupProgramError where it does nothing for `idle_limit_s` seconds, or is cancelled.
     """
     pipe = subprocess.PIPE
     with _start_program(argv, prefix, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        tracker, unsaid = _track_activity(process, lambda: None, still_s), stdin_text or None
+        tracker, unsaid = _track_activity(process, lambda: None, idle_limit_s), stdin_text or None
         while True:
             try:
                 out, errors = process.communicate(unsaid, timeout=_LOOK_S)
                 break
             except subprocess.TimeoutExpired:
                 unsaid = None
-                _check_activity(tracker, argv, still_s)
+                _check_activity(tracker, argv, idle_limit_s)
         if _cancelled.is_set() and process.returncode:
             raise SetupProgramError(f"{Path(argv[0]).name} was ended, since the platform is about to stop")
         return subprocess.CompletedProcess(argv, process.returncode, out, errors)
 
 
 def run_fetcher(
-    argv: Sequence[str], log: IO[str], folder: Path, still_s: float = IDLE_LIMIT_S, **popen_options: Any
+    argv: Sequence[str], log: IO[str], folder: Path, idle_limit_s: float = IDLE_LIMIT_S, **popen_options: Any
 ) -> int:
     """Run a program that fetches files into `folder`, its output in `log`; its exit code. `popen_options`: see Popen.
 
-    Raises SetupProgramError where it does nothing and nothing comes for `still_s` seconds.
+    Raises SetupProgramError where it does nothing and nothing comes for `idle_limit_s` seconds.
     """
     with _start_program(argv, (), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **popen_options) as process:
-        tracker = _track_activity(process, lambda: _measure_size(folder), still_s)
+        tracker = _track_activity(process, lambda: _measure_size(folder), idle_limit_s)
         while True:
             try:
                 return process.wait(_LOOK_S)
             except subprocess.TimeoutExpired:
-                _check_activity(tracker, argv, still_s)
+                _check_activity(tracker, argv, idle_limit_s)
 
 
 @contextmanager
@@ -86,14 +86,16 @@ def _start_program(
             process.communicate()
 
 
-def _track_activity(process: "subprocess.Popen[str]", token: Callable[[], object], still_s: float) -> ActivityTracker:
-    return ActivityTracker((process.pid,), token, min(SAMPLE_WINDOW_S, still_s / 10))
+def _track_activity(
+    process: "subprocess.Popen[str]", token: Callable[[], object], idle_limit_s: float
+) -> ActivityTracker:
+    return ActivityTracker((process.pid,), token, min(SAMPLE_WINDOW_S, idle_limit_s / 10))
 
 
-def _check_activity(tracker: ActivityTracker, argv: Sequence[str], still_s: float) -> None:
+def _check_activity(tracker: ActivityTracker, argv: Sequence[str], idle_limit_s: float) -> None:
     tracker.refresh()
-    if tracker.idle_s() >= still_s:
-        raise SetupProgramError(f"{Path(argv[0]).name} stood still for {still_s:.0f} s and was ended")
+    if tracker.idle_s() >= idle_limit_s:
+        raise SetupProgramError(f"{Path(argv[0]).name} stood still for {idle_limit_s:.0f} s and was ended")
 
 
 def _measure_size(folder: Path) -> int:

@@ -12,10 +12,10 @@ WORK = "import sys, time\nwhile time.process_time() < 2: pass\nprint(sys.stdin.r
 
 
 def test_a_step_takes_as_long_as_it_works_and_gets_what_is_given() -> None:
-    done = setup_programs.run_program((sys.executable, "-c", WORK), "some SQL", still_s=1.0)
+    done = setup_programs.run_program((sys.executable, "-c", WORK), "some SQL", idle_limit_s=1.0)
     assert (done.returncode, done.stdout.strip()) == (3, "some SQL")
 
 
 def test_a_step_that_does_nothing_is_ended() -> None:
     with pytest.raises(SetupProgramError, match="sleep stood still for 1 s and was ended"):
-        setup_programs.run_program(("sleep", "600"), still_s=1.0)
+        setup_programs.run_program(("sleep", "600"), idle_limit_s=1.0)

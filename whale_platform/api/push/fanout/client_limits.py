@@ -45,10 +45,12 @@ class StreamFilter:
         return whale.notional_usd >= self.min_notional_usd and self.matches_market(whale.key[0], whale.key[1])
 
 
-def make_filter(symbols: Any, exchanges: Any, least: Any, limit: int) -> StreamFilter:
+def make_filter(symbols: Any, exchanges: Any, min_notional_usd: Any, limit: int) -> StreamFilter:
     """From what a client sent; None where it said nothing. Raises SubscriptionRejectedError."""
     return StreamFilter(
-        _parse_names("symbols", symbols, limit), _parse_names("exchanges", exchanges, limit), _parse_money(least)
+        _parse_names("symbols", symbols, limit),
+        _parse_names("exchanges", exchanges, limit),
+        _parse_money(min_notional_usd),
     )
 
 

@@ -49,9 +49,9 @@ class WhaleLogEntry:
 
 
 class WhaleLog:
-    """Holds `kept` whales. `ready` once it has caught up with the topic's end for the first time."""
+    """Holds `capacity` whales. `ready` once it has caught up with the topic's end for the first time."""
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, capacity: int = KEPT) -> None:
         self.ready = False
         self.topic = ""
         self.next_offsets: dict[int, int] = {}
@@ -59,7 +59,7 @@ class WhaleLog:
         self.last = 0
         self.duplicates = 0
         self._time_ms = 0
-        self._capacity = kept
+        self._capacity = capacity
         self._entries: deque[WhaleLogEntry] = deque()
         self._keys: OrderedDict[WhaleKey, int] = OrderedDict()  # the offset of its first message
 
