@@ -183,7 +183,8 @@ def lock_batch(
 ) -> AbstractContextManager[None]:
     """Held around Spark's start and all that follows: a second batch would need its memory too, to do the same work.
 
-    Raises Busy where another is under way, or waits for its end, and calls `on_wait` with the reason meanwhile.
+    Raises AdvisoryLockHeldError where another is under way, or waits for its end, and calls `on_wait` with the reason
+    meanwhile.
     """
     return hold_advisory_lock(dsn, "another recomputation from the lake", provenance.run_id, on_wait)
 

@@ -50,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
 def repair_named(settings: Settings, argv: Sequence[str], log: structlog.stdlib.BoundLogger) -> dict[str, Any]:
     """Repair; `argv` as on the command line. Returns {what: how many}, and under `failed` the hours that can't be.
 
-    Raises as `recompute_hours.repair_hours`, Busy where another recomputation is under way, and OSError.
+    Raises as `recompute_hours.repair_hours`, AdvisoryLockHeldError where another recomputation is under way, and
+    OSError.
     """
     known = list_closed_hours(settings, datetime.now(UTC))
     hours = [known.start + number * HOUR for number in range(known.count)]

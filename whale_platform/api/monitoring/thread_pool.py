@@ -28,7 +28,7 @@ class BoundedThreadPool:
         self._pulse: Future[None] | None = None
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises. Raises Refusal where too many wait or the server stops."""
+        """What `work` returns or raises. Raises ApiProblemError (503) where too many wait or the server stops."""
         if self._closed:
             raise _STOPS
         if self._waiting >= self._limit:

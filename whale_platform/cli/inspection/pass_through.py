@@ -14,7 +14,8 @@ from whale_platform.cli.common.errors import UserError
 
 
 def become_psql(home: Path | None, args: list[str]) -> NoReturn:
-    """Become psql. Raises UserError where the embedded Postgres does not run, EmbeddedError where it is missing."""
+    """Become psql. Raises UserError where the embedded Postgres does not run, EmbeddedServerError where it is
+    missing."""
     from whale_platform.embedded import postgres
 
     settings = load_home_settings(require_home(home))

@@ -47,7 +47,7 @@ class MachineFinding:
 def prepare_home(settings: "Settings", write_line: Callable[[str], None]) -> None:
     """Make sure that nothing of an earlier run is left in the home, and that the machine can run it.
 
-    Only for the holder of its lease. Raises UserError, EmbeddedError (ports, Java, jars).
+    Only for the holder of its lease. Raises UserError, ToolchainError (Java, jars), EmbeddedServerError (ports).
     """
     from whale_platform.embedded import ports
     from whale_platform.supervision.processes import orphans

@@ -30,7 +30,8 @@ def hold_advisory_lock(
 ) -> Iterator[None]:
     """Do `subject` while nobody else does, as `holder` (60 letters).
 
-    Where somebody else does, raises Busy at once; or waits for its end, and calls `on_wait` with the reason meanwhile.
+    Where somebody else does, raises AdvisoryLockHeldError at once; or waits for its end, and calls `on_wait` with the
+    reason meanwhile.
     """
     conn = connect(dsn, holder, more=NO_IDLE_TIMEOUT)
     try:
