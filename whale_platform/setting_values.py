@@ -6,6 +6,7 @@ several settings is checked in settings.py.
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from whale_platform.storage import object_store
+
+_DURATION = re.compile(r"([1-9][0-9]{0,8}) (second|minute|hour)s?")
+_UNIT_S = {"second": 1.0, "minute": 60.0, "hour": 3_600.0}
 
 
 def read_secret(setting: str, secret: SecretStr | None, path: Path | None) -> str | None:
@@ -55,6 +59,19 @@ def _check_share(value: str) -> str:
     return value
 
 
+def parse_duration_s(text: str) -> float:
+    """Return the seconds of a text such as `2 minutes`, as Spark reads it. Raises ValueError."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError("write it as a number and a unit: 30 seconds, 2 minutes or 1 hour")
+    return int(found[1]) * _UNIT_S[found[2]]
+
+
+def _check_duration(value: str) -> str:
+    parse_duration_s(value)
+    return value
+
+
 def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
     for text in value:
         try:
@@ -83,6 +100,7 @@ def _check_uri(value: SecretStr) -> SecretStr:
 Port = Annotated[int, Field(ge=1, le=65535)]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d*[kmgt]$")]  # of a JVM, such as 768m or 2g
 Share = Annotated[str, AfterValidator(_check_share)]  # 2/3: the second of three
+Duration = Annotated[str, AfterValidator(_check_duration)]  # 30 seconds, 2 minutes, 1 hour
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]  # commas between them
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_origins)]  # commas between them
 Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names), AfterValidator(_check_networks)]

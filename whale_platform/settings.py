@@ -19,6 +19,7 @@ from whale_platform.kafka_cluster import KafkaCluster, SaslMechanism, SecurityPr
 from whale_platform.postgres_login import ROLES, PostgresLogin, Role
 from whale_platform.setting_values import (
     AbsolutePath,
+    Duration,
     Endpoint,
     Files,
     Location,
@@ -145,9 +146,9 @@ class Settings(connection_settings.ExchangeAddresses):
 
     # from which a trade is a whale, until `./whale threshold set` says otherwise
     threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
-    stream_mode: StreamMode = "auto"  # of windows; auto: realtime, and microbatch while they fall behind
-    stream_trigger: str = "2 minutes"  # between checkpoints in real time
-    stream_watermark: str = "10 minutes"  # how late a trade may come and still count in its window
+    stream_mode: StreamMode = "auto"  # auto: whales in real time, windows once a second; realtime: windows too
+    stream_trigger: Duration = "2 minutes"  # between checkpoints in real time
+    stream_watermark: Duration = "10 minutes"  # how late a trade may come and still count in its window
     stream_reducers: Annotated[int, Field(ge=1, le=256)] = 1  # of the windows; another number reads the topic again
     spark_master: str = "local[8]"  # Spark's own word for where the stream runs: local[TASKS] or spark://HOST:7077
     spark_driver_host: str = "127.0.0.1"  # by which executors reach the driver

@@ -32,8 +32,11 @@ class KafkaRecord:
     value: bytes | None
 
 
-def create_consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int) -> Consumer:
-    """A consumer that is told where to read, and commits nothing."""
+def create_consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int, fetch_min_bytes: int = 1) -> Consumer:
+    """A consumer that is told where to read, and commits nothing.
+
+    The broker answers a fetch once it has `fetch_min_bytes`, or `fetch_wait_ms` after it was asked.
+    """
     return Consumer(
         {
             **bootstrap.librdkafka_config(),
@@ -44,7 +47,7 @@ def create_consumer(bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int)
             "enable.partition.eof": True,  # an end may be the marker of a transaction, which no message shows
             "isolation.level": "read_uncommitted",
             "fetch.wait.max.ms": fetch_wait_ms,
-            "fetch.min.bytes": 1,
+            "fetch.min.bytes": fetch_min_bytes,
             "queued.max.messages.kbytes": 16_384,
             "fetch.queue.backoff.ms": 5,  # the default waits a second whenever that queue is full
             "reconnect.backoff.max.ms": 1_000,
@@ -58,11 +61,16 @@ class TopicReader:
     """Reads the given partitions from the given offsets. Not thread-safe."""
 
     def __init__(
-        self, bootstrap: KafkaCluster, client_id: str, fetch_wait_ms: int = 5, timeout_s: float = TIMEOUT_S
+        self,
+        bootstrap: KafkaCluster,
+        client_id: str,
+        fetch_wait_ms: int = 5,
+        timeout_s: float = TIMEOUT_S,
+        fetch_min_bytes: int = 1,
     ) -> None:
         """timeout_s: how long a question to the broker may take; reading waits as long as `poll` says."""
         self._timeout_s = timeout_s
-        self._consumer = create_consumer(bootstrap, client_id, fetch_wait_ms)
+        self._consumer = create_consumer(bootstrap, client_id, fetch_wait_ms, fetch_min_bytes)
         self._next: dict[tuple[str, int], int] = {}
         self._read_ends: dict[tuple[str, int], int] = {}
 

@@ -13,6 +13,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql.streaming import StreamingQuery
 
+from whale_platform.stream.checkpoint_cover import CheckpointCover
 from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
 from whale_platform.stream.monitoring.condition import StreamCondition
 from whale_platform.stream.monitoring.lag import UNKNOWN_LAG, QueryLag, find_largest_lag
@@ -36,7 +37,7 @@ class MainLoop:
 
     `failed(name, query)` judges a query that has ended: whether the service restarts, or goes on without it for now.
     `rehearse` begins the rehearsals, and is given what says whether there is room for one. `shortage()` says what lacks
-    of the task slots, as after the loss of a worker; empty where nothing does.
+    of the task slots, as after the loss of a worker; empty where nothing does. `cover`: None where none is needed.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class MainLoop:
         context: ServiceContext,
         flow: TopicFlow,
         whales: StreamingQuery,
+        cover: CheckpointCover | None,
         windows: WindowsQuery,
         lake: LakeQuerySupervisor,
         healer: QueryRecovery,
@@ -52,7 +54,13 @@ class MainLoop:
         shortage: Callable[[], str],
     ) -> None:
         self._context, self._flow, self._whales, self._windows = context, flow, whales, windows
-        self._lake, self._healer, self._handle_failure, self._start_warm_up = lake, healer, failed, rehearse
+        self._cover, self._lake, self._healer, self._handle_failure, self._start_warm_up = (
+            cover,
+            lake,
+            healer,
+            failed,
+            rehearse,
+        )
         self._shortage = shortage
         self._whales_mode: Mode = queries.choose_whales_mode(context.settings)
         self._condition, self._reports = StreamCondition(), ProgressReports()
@@ -79,7 +87,8 @@ class MainLoop:
             self._context.stop.wait(max(LOOK_S - (time.monotonic() - began), REST_S))
         self._context.record_progress(next_within_s=START_S)
         self._context.report_state("stopping")
-        for stop in (self._lake.stop, self._windows.stop, self._whales.stop):
+        covers = () if self._cover is None else (self._cover.stop,)
+        for stop in (self._lake.stop, self._windows.stop, *covers, self._whales.stop):
             stop_quietly(stop)
         self._flow.close()
         return exit_codes.CLEAN
@@ -94,6 +103,14 @@ class MainLoop:
 
     def _advance(self) -> None:
         flow = self._flow
+        if self._cover is not None and self._whales.isActive and flow.behind["whales"].trades is not None:
+            self._cover.update(
+                time.monotonic(),
+                flow.committed["whales"].batch,
+                flow.behind["whales"],
+                flow.raw_ends,
+                flow.emitted_offsets("whales"),
+            )
         # 1. The whales' query has been started: it is to reach what the first look saw, which the broker must answer.
         if self._step <= 2 and flow.behind["windows"].trades is None:
             return
@@ -152,6 +169,7 @@ class MainLoop:
         numbers.update(
             self._reports.numbers,
             windows_batch=flow.committed["windows"].batch,
+            whales_covered=None if self._cover is None else self._cover.covered,
             whales_batch=flow.committed["whales"].batch,
             late_dropped=self._reports.late_rows,
             windows_mode=self._windows.mode,

@@ -7,18 +7,22 @@ last checkpoint, so the sink sees updates again, never gaps. A useless checkpoin
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.broker.connection_errors import explain_unavailable
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topics import is_reachable
+from whale_platform.setting_values import parse_duration_s
 from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.stream import slots
+from whale_platform.stream.checkpoint_cover import CheckpointCover
 from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
 from whale_platform.stream.main_loop import START_S, MainLoop, stop_quietly
@@ -80,10 +84,14 @@ def main(context: ServiceContext) -> int:
             spread_s = flow.spread_s("windows")
             return queries.start_windows(spark, settings, folders["windows"], run_id, mode, spread_s)
 
+        def start_copy(folder: Path) -> StreamingQuery:
+            return queries.start_whales_copy(spark, settings, folder, file, run_id)
+
         watch = MainLoop(
             context,
             flow,
             queries.start_whales(spark, settings, folders["whales"], file, run_id),
+            _build_cover(context, spark, len(place.earliest), start_copy),
             WindowsQuery(start_windows, settings.stream_mode, context.log),
             LakeQuerySupervisor(context, spark, place, run_id, healer),
             healer,
@@ -104,6 +112,17 @@ def main(context: ServiceContext) -> int:
         return exit_codes.RETRY
     finally:
         stop_quietly(spark.stop)
+
+
+def _build_cover(
+    context: ServiceContext, spark: SparkSession, topic_partitions: int, start_copy: Callable[[Path], StreamingQuery]
+) -> CheckpointCover | None:
+    """None where whales have no pause, or a cluster has no task slots for a copy."""
+    settings = context.settings
+    slots_wanted = slots.count_slots_with_cover(topic_partitions, settings.stream_reducers)
+    if queries.choose_whales_mode(settings) != "realtime" or spark.sparkContext.defaultParallelism < slots_wanted:
+        return None
+    return CheckpointCover(start_copy, settings.home, parse_duration_s(settings.stream_trigger), context.log)
 
 
 def _wait_for_topics(context: ServiceContext) -> queries.SourceTopic | None:

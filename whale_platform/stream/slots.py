@@ -1,7 +1,8 @@
 """Enough task slots for the queries that hold one for good, created on this machine and waited for on a cluster.
 
 Real-time mode hangs with fewer: each of its queries holds one for a partition, the windows' one for each reducer too,
-and the lake's query needs one. Workers come late and go; nothing of that is a reason to end: what lacks is said as
+and the lake's query needs one. The copy that covers the whales' checkpoints needs one more for a partition; on this
+machine there always are. Workers come late and go; nothing of that is a reason to end: what lacks is said as
 `degraded`, and the stream goes on when it is there.
 """
 
@@ -21,6 +22,11 @@ def count_needed_slots(topic_partitions: int, reducers: int) -> int:
     return 2 * topic_partitions + reducers + 1
 
 
+def count_slots_with_cover(topic_partitions: int, reducers: int) -> int:
+    """How many they need while a copy of the whales' query covers its checkpoint."""
+    return count_needed_slots(topic_partitions, reducers) + topic_partitions
+
+
 def wait_for_master(context: ServiceContext) -> None:
     """Return once the cluster's master takes connections, or `context.stop` is set."""
     master = context.settings.spark_master
@@ -38,6 +44,7 @@ def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions:
     settings = context.settings
     wanted = count_needed_slots(topic_partitions, settings.stream_reducers)
     if cluster.is_local(settings.spark_master):
+        wanted = count_slots_with_cover(topic_partitions, settings.stream_reducers)
         _wait_for_object_store(context)
         if spark.sparkContext.defaultParallelism >= wanted:
             return spark

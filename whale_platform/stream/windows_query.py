@@ -34,7 +34,7 @@ class WindowsQuery:
 
     def start(self, behind: QueryLag) -> None:
         """Start it in the mode that is wanted, or that fits what it is behind."""
-        mode = choose_start_mode(behind.trades) if self._wanted == "auto" else self._wanted
+        mode = choose_start_mode(behind.trades) if self._wanted == "realtime" else "microbatch"
         self._policy = ModePolicy(mode, time.monotonic())
         self._start_in_mode(mode)
 
@@ -50,7 +50,7 @@ class WindowsQuery:
             self._start_in_mode(self._next)
             policy.confirm_switch(self._next, time.monotonic())
             return True
-        if self._wanted != "auto" or self.query is None:
+        if self._wanted != "realtime" or self.query is None:
             return False
         mode = policy.update(ModeSample(time.monotonic(), behind.trades, behind.seconds, busy, out))
         if mode != self.mode:

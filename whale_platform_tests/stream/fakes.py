@@ -50,6 +50,7 @@ class Stage:
         self.queries: list[Query] = []
         self.whales = Query()
         self.windows = WindowsQuery(self._start, cast("Any", wanted), structlog.get_logger())
+        self.cover: Any = None
         lake: Any = Lake(self)
         flow, whales = cast("Any", self), cast("Any", self.whales)
         self.healer = SimpleNamespace(trouble="", recent_recoveries="", is_suspended=self._stands)
@@ -58,6 +59,7 @@ class Stage:
             self.context,
             flow,
             whales,
+            self.cover,
             self.windows,
             lake,
             healer,

@@ -43,7 +43,7 @@ def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: 
         "begin whales",
         "whales are behind",
         "begin windows",
-        "start realtime",
+        "start microbatch",
         "rehearse",
         "lake",
         "lake",
@@ -54,20 +54,30 @@ def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: 
     assert stage.context.heartbeat.state == "stopping"
     numbers = stage.context.heartbeat.numbers
     assert (numbers["lag"], numbers["windows_lag"], numbers["whales_lag"], numbers["lag_s"]) == (3, 3, 0, 0.1)
-    assert (numbers["windows_mode"], numbers["rate"], numbers["behind_since"]) == ("realtime", 10.0, None)
+    assert (numbers["windows_mode"], numbers["rate"], numbers["behind_since"]) == ("microbatch", 10.0, None)
 
 
-def test_a_backlog_begins_in_micro_batches_unless_the_mode_is_set(tmp_path: Path) -> None:
-    for wanted, mode in (("auto", "microbatch"), ("realtime", "realtime"), ("microbatch", "microbatch")):
-        stage = Stage(tmp_path, wanted)
-        stage.reads.add("whales")
-        stage.behind["windows"] = QueryLag(mode_policy.BACKLOG + 1, 60.0)
-        stage.run(lambda: None, lambda: None)
-        assert f"start {mode}" in stage.said
+@pytest.mark.parametrize(
+    ("wanted", "waiting", "mode"),
+    [
+        ("auto", 0, "microbatch"),
+        ("microbatch", 0, "microbatch"),
+        ("realtime", mode_policy.BACKLOG, "realtime"),
+        ("realtime", mode_policy.BACKLOG + 1, "microbatch"),
+    ],
+)
+def test_windows_are_in_real_time_where_that_is_asked_for_and_no_backlog_waits(
+    tmp_path: Path, wanted: str, waiting: int, mode: str
+) -> None:
+    stage = Stage(tmp_path, wanted)
+    stage.reads.add("whales")
+    stage.behind["windows"] = QueryLag(waiting, 60.0)
+    stage.run(lambda: None, lambda: None)
+    assert f"start {mode}" in stage.said
 
 
 def test_who_is_far_behind_switches_and_goes_round_while_the_old_query_ends(tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
+    stage = Stage(tmp_path, "realtime")
     stage.reads |= {"whales", "windows"}
     calm, late = QueryLag(0, 0.0), QueryLag(mode_policy.BACKLOG + 1, mode_policy.FAR_S)
     turns = threading.Event()
@@ -165,7 +175,7 @@ def test_whales_that_are_left_as_they_failed_keep_no_window_waiting(tmp_path: Pa
         stage.healer.trouble, stage.whales.isActive = "query whales failed again", False
 
     stage.run(fail, lambda: None, lambda: None, lambda: details.append(stage.state()[1]))
-    assert "start realtime" in stage.said and "query whales failed again" in details[0]
+    assert "start microbatch" in stage.said and "query whales failed again" in details[0]
 
 
 def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:

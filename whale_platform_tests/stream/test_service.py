@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 EXHAUSTIBLE = """
 import signal, threading
-from whale_platform.stream import __main__ as stream
+from whale_platform.stream import __main__ as stream, checkpoint_cover
 from whale_platform.stream.spark import session
 from whale_platform.supervision.runtime.runner import run_service
 build = session.build_session
@@ -36,6 +37,7 @@ def exhaustible(*args):
     signal.signal(signal.SIGUSR1, lambda *_: fill.start())
     return spark
 session.build_session = exhaustible
+checkpoint_cover.EARLY_S, checkpoint_cover.SHORTEST_S = 4.0, 5.0  # checkpoints are as close together here
 run_service("stream", stream.main)
 """
 
@@ -48,7 +50,7 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
     kafka: Kafka, stream: Callable[..., Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALE_SPARK_MASTER", "local[2]")  # fewer slots than it needs, which are made
-    running = stream("realtime", "-c", EXHAUSTIBLE)
+    running = stream("auto", "-c", EXHAUSTIBLE)
     first = [trade(symbol, number, "60000") for number in range(100) for symbol in ("A", "B")]
     produce(kafka.bootstrap, first)
 
@@ -101,6 +103,7 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
         ("windows", "recreated"),
     ]
     _takes_up_a_new_threshold(kafka, running)
+    _covers_its_checkpoints(kafka, running)
     _ends_out_of_memory(running)
 
 
@@ -125,6 +128,25 @@ def _takes_up_a_new_threshold(kafka: Kafka, running: Stream) -> None:
     assert 1 not in patiently("the new threshold", next_whale, every=1)
     assert "E" not in {row["symbol"] for row in messages(kafka.bootstrap, WHALE_ALERTS)}
     assert {row["run_id"] for row in whales().values()} == {run}, "the query was not restarted"
+
+
+def _covers_its_checkpoints(kafka: Kafka, running: Stream) -> None:
+    """Every whale comes, and near a checkpoint twice: from the query and from the copy that covers it."""
+    number = 0
+
+    def whales() -> Counter[int]:
+        return Counter(row["trade_id"] for row in messages(kafka.bootstrap, WHALE_ALERTS) if row["symbol"] == "F")
+
+    def covered() -> bool:
+        nonlocal number
+        number += 1
+        produce(kafka.bootstrap, [trade("F", number, "60000")])
+        said = heartbeat.read_heartbeat(running.home, "stream")
+        assert said is not None
+        return 2 in whales().values() and (said.numbers["whales_covered"] or 0) >= 2
+
+    patiently("two checkpoints to be covered", covered, every=0.2)
+    patiently("every whale", lambda: set(whales()) == set(range(1, number + 1)))
 
 
 def _ends_out_of_memory(running: Stream) -> None:

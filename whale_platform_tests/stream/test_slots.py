@@ -17,6 +17,7 @@ from whale_platform.toolchain import shuffle_bind
 from whale_platform.toolchain.errors import ToolchainError
 
 NEEDED = 8  # two for each of three partitions, the reducer's, the lake's
+WITH_COVER = 11  # and one more for each partition
 
 
 class Spark:
@@ -86,7 +87,7 @@ def test_an_object_store_that_refuses_is_named_and_waited_for(monkeypatch: pytes
     answers = {"s3://bucket/x": ["it refused", ""], "s3://bucket/x/lake": [""]}
     monkeypatch.setattr(folders, "explain_unusable", lambda folder: answers[str(folder)].pop(0))
     monkeypatch.setattr(cluster, "explain_unshared", lambda *_: "")
-    spark, context = Spark(NEEDED), Context(master)
+    spark, context = Spark(WITH_COVER), Context(master)
     given = {"shared": "s3://bucket/x", "s3_key": "AKIA", "s3_secret": "none", "spark_master": master}
     context.settings = Settings.model_validate(given)
     assert with_slots(context, spark) is spark
@@ -123,9 +124,9 @@ def test_on_one_machine_as_many_as_needed_are_made(monkeypatch: pytest.MonkeyPat
         return made
 
     monkeypatch.setattr(session, "build_session", build)
-    few, enough = Spark(NEEDED - 1), Spark(NEEDED)
+    few, enough = Spark(WITH_COVER - 1), Spark(WITH_COVER)
     assert with_slots(Context(master), few) is made
-    assert (built, few.stopped) == (["local[8]"], True)
+    assert (built, few.stopped) == (["local[11]"], True)
     assert with_slots(Context(master), enough) is enough
     assert (len(built), enough.stopped) == (1, False)
 

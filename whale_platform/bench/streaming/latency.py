@@ -1,20 +1,21 @@
 """Latency of every trade: from its frame leaving the simulator to the topics, and to the row visible in Postgres.
 
-The simulator stamps a trade's event time when it sends the frame, and everything runs on one clock. Each trade yields
-one update of its window, so the window topic gives (trade, sent, seen) for all of them. A row is visible once a
-query made after the sink's NOTIFY shows it; a trade counts as visible with the first row that includes it.
+The simulator stamps a trade's event time when it sends the frame, and everything runs on one clock. The raw topic gives
+(trade, sent) of all of them. A trade counts as seen with the first message or row that includes it: windows are written
+once a second, or in real time once a trade. A row is visible once a query made after the sink's NOTIFY shows it.
 """
 
 import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from whale_platform.bench.harness.latency_summary import summarise_latencies
 from whale_platform.broker.reader import TopicReader
-from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.supervision.runtime import heartbeat
@@ -24,7 +25,8 @@ class ArrivalWatch:
     """Two threads that note when each trade is seen in the topics and in Postgres."""
 
     def __init__(self, bootstrap: KafkaCluster, dsn: str) -> None:
-        self.windows: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
+        self.trades: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.windows: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self.whales: list[tuple[int, float]] = []
         self.rows: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self._stop = threading.Event()
@@ -45,20 +47,19 @@ class ArrivalWatch:
         reader = TopicReader(bootstrap, "bench")
         places = {
             (topic, part): reader.bounds(topic, part)[1]
-            for topic in (TRADE_WINDOWS, WHALE_ALERTS)
+            for topic in (RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS)
             for part in reader.list_partitions(topic)
         }
         reader.assign(places)
         while not self._stop.is_set():
             for record in reader.poll(2_000, 0.1):
                 seen, value = time.time(), record.value or b""
-                if record.topic == TRADE_WINDOWS:
-                    entry = (
-                        _parse_number(value, b'"last_trade_id":'),
-                        _parse_number(value, b'"last_event_time":'),
-                        seen,
-                    )
-                    self.windows[(record.key or b"").decode()].append(entry)
+                key = (record.key or b"").decode()
+                if record.topic == RAW_TRADES:
+                    sent = _parse_number(value, b'"event_time":')
+                    self.trades[key].append((_parse_number(value, b'"trade_id":'), sent))
+                elif record.topic == TRADE_WINDOWS:
+                    self.windows[key].append((_parse_number(value, b'"last_trade_id":'), seen))
                 else:
                     self.whales.append((_parse_number(value, b'"event_time":'), seen))
         reader.close()
@@ -84,13 +85,13 @@ def measure_latency(
     watch = ArrivalWatch(bootstrap, dsn)
     begin = time.time() + warm
     boundaries: list[float] = []
-    batch = _read_number(home, "stream", "windows_batch")
+    batch = _read_number(home, "stream", "whales_batch")
     sent_before = None
     while time.time() < begin + seconds:
         time.sleep(0.5)
         if sent_before is None and time.time() >= begin:
             sent_before = _read_number(home, "simulator", "trades_sent")
-        now = _read_number(home, "stream", "windows_batch")
+        now = _read_number(home, "stream", "whales_batch")
         if now != batch:
             batch = now
             boundaries.append(time.time())
@@ -111,32 +112,39 @@ def _read_number(home: Path, service: str, number: str) -> int:
 
 
 def summarise_arrivals(watch: ArrivalWatch, begin: float, boundaries: list[float]) -> dict[str, Any]:
-    """Percentiles in ms. `boundaries`: epoch seconds at which a checkpoint was seen to have ended."""
-    trades = [(key, *entry) for key, entries in watch.windows.items() for entry in entries if entry[1] / 1e6 >= begin]
-    visible = []
-    for key, trade_id, sent, _ in trades:
-        rows = watch.rows[key]
-        place = bisect_left(rows, (trade_id, 0.0))
-        if place < len(rows):
-            visible.append(rows[place][1] - sent / 1e6)
-    pauses = []
-    for boundary in boundaries:
-        near = [
-            seen - sent / 1e6
-            for entries in watch.windows.values()
-            for _, sent, seen in entries
-            if boundary - 4 <= seen <= boundary + 1
-        ]
-        if near:
-            pauses.append(round(max(near) * 1000))
+    """Percentiles in ms. `boundaries`: epoch seconds at which a checkpoint of the whales' query was seen to be over."""
+    whales = first_seen(watch.whales)
     return {
-        "to_trade_windows_ms": summarise_latencies([seen - sent / 1e6 for _, _, sent, seen in trades]),
-        "to_whale_alerts_ms": summarise_latencies(
-            [seen - sent / 1e6 for sent, seen in watch.whales if sent / 1e6 >= begin]
-        ),
-        "to_postgres_ms": summarise_latencies(visible),
-        "checkpoint_pauses_ms": pauses,
+        "to_trade_windows_ms": summarise_latencies(_list_latencies(watch.trades, watch.windows, begin)),
+        "to_whale_alerts_ms": summarise_latencies([seen - sent / 1e6 for sent, seen in whales if sent / 1e6 >= begin]),
+        "to_postgres_ms": summarise_latencies(_list_latencies(watch.trades, watch.rows, begin)),
+        "whales_at_checkpoints_ms": [
+            round(1000 * max((seen - sent / 1e6 for sent, seen in whales if near - 4 <= seen <= near + 1), default=0))
+            for near in boundaries
+        ],
     }
+
+
+def first_seen(arrivals: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Each whale once, as it was seen first: near a checkpoint it may come twice."""
+    found: dict[int, float] = {}
+    for sent, seen in arrivals:
+        found.setdefault(sent, seen)
+    return list(found.items())
+
+
+def _list_latencies(
+    trades: Mapping[str, list[tuple[int, int]]], arrivals: Mapping[str, list[tuple[int, float]]], begin: float
+) -> list[float]:
+    """Seconds from each trade's frame to the first arrival (newest trade id, seen) that includes it."""
+    found = []
+    for key, sent_trades in trades.items():
+        seen_at = sorted(arrivals.get(key, ()))
+        for trade_id, sent in sent_trades:
+            place = bisect_left(seen_at, (trade_id, 0.0))
+            if sent / 1e6 >= begin and place < len(seen_at):
+                found.append(seen_at[place][1] - sent / 1e6)
+    return found
 
 
 def _parse_number(value: bytes, name: bytes) -> int:

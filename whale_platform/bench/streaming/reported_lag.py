@@ -15,7 +15,7 @@ from typing import Any
 from whale_platform.bench.harness.latency_summary import summarise_latencies
 from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
 from whale_platform.bench.harness.trade_flood import FLOOD_EXCHANGE, TradeFlood
-from whale_platform.bench.streaming.latency import ArrivalWatch
+from whale_platform.bench.streaming.latency import ArrivalWatch, first_seen
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.reader import TopicReader
 from whale_platform.broker.topic_offsets import TopicOffsets
@@ -131,7 +131,7 @@ def measure_reported_lag(
     sampler.stop()
     if not sampler.modes:
         raise PlatformError("no heartbeat of the stream was read, so nothing it says was judged")
-    seen = [(at / 1e6, (when - at / 1e6)) for at, when in watch.whales]
+    seen = [(at / 1e6, (when - at / 1e6)) for at, when in first_seen(watch.whales)]
     return {
         "up_s": round(took, 1),
         "ready_s": round((sampler.ready or begun) - begun, 1),

@@ -130,6 +130,15 @@ class TopicFlow:
         hidden = self._consumers is None or query not in self._realtime  # an idle micro-batch opens no consumer
         return active() and (hidden or (self._consumers is not None and self._consumers.has_consumers(query)))
 
+    @property
+    def raw_ends(self) -> PartitionOffsets:
+        """{partition: offset after its last trade} of the raw topic."""
+        return self._ends
+
+    def emitted_offsets(self, query: str) -> PartitionOffsets:
+        """{partition: offset up to which the query has emitted}; empty before it is known."""
+        return self._out.get(query, {})
+
     def spread_s(self, query: str) -> float:
         """Seconds of event time over which lies what the query has to read yet, from its last commit on."""
         done = self.committed[query].read()

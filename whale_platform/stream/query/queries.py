@@ -83,8 +83,18 @@ def start_whales(
     """Start the query of whales and dead letters; its rows name their topics."""
     mode = choose_whales_mode(settings)
     kafka = read_source(session, settings, "whales", mode).load()
-    rows = _compute_alert_rows(settings, kafka, read_thresholds(session, file), run_id)
+    positions = not cluster.is_local(settings.spark_master)
+    rows = _compute_alert_rows(kafka, read_thresholds(session, file), run_id, positions)
     return _start_query(rows, settings, "whales", mode, folder)
+
+
+def start_whales_copy(
+    session: SparkSession, settings: Settings, folder: Folder, file: ThresholdFile, run_id: str
+) -> StreamingQuery:
+    """Start a copy of the real-time whales' query at the topic's end, which tells nobody how far it is."""
+    kafka = read_source(session, settings, "cover", "realtime").option("startingOffsets", "latest").load()
+    rows = _compute_alert_rows(kafka, read_thresholds(session, file), run_id, positions=False)
+    return _start_query(rows, settings, "whales-copy", "realtime", folder)
 
 
 def start_windows(
@@ -136,12 +146,13 @@ def build_warm_ups(
         trades = transforms.parse_trades(transforms.add_offsets(read()), kept=transforms.OFFSET_COLUMNS)
         return transforms.compute_windows(trades, settings.stream_watermark, run_id)
 
-    return [lambda: _compute_alert_rows(settings, read(), read_thresholds(session, file), run_id), windows]
+    positions = not cluster.is_local(settings.spark_master)
+    return [lambda: _compute_alert_rows(read(), read_thresholds(session, file), run_id, positions), windows]
 
 
-def _compute_alert_rows(settings: Settings, kafka: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
+def _compute_alert_rows(kafka: DataFrame, thresholds: Column, run_id: str, positions: bool) -> DataFrame:
     trades = transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS)
-    return transforms.compute_alerts(trades, thresholds, run_id, positions=not cluster.is_local(settings.spark_master))
+    return transforms.compute_alerts(trades, thresholds, run_id, positions)
 
 
 def read_thresholds(session: SparkSession, file: ThresholdFile) -> Column:

@@ -25,6 +25,7 @@ from whale_platform.sink.topic_watch import TopicWatch
 MAX_RECORDS = 20_000
 POLL_S = 0.2
 FETCH_WAIT_MS = 100
+FETCH_MIN_BYTES = 64_000  # with a tick: one fetch a tick, where each message that comes would cost one
 CAP_WAIT_S = 2.0
 LAG_EVERY_S = 1.0
 log = structlog.get_logger().bind(part="tail")
@@ -109,7 +110,8 @@ class TopicTailer:
 
     def _read(self) -> None:
         known = self._identify()
-        reader = TopicReader(self._bootstrap, "whale-live", FETCH_WAIT_MS)
+        least = FETCH_MIN_BYTES if self.tick_s else 1
+        reader = TopicReader(self._bootstrap, "whale-live", FETCH_WAIT_MS, fetch_min_bytes=least)
         try:
             start = self._start(known, reader)
             self._call_in_loop(lambda: self._callbacks.on_start(start))
