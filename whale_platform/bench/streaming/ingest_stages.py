@@ -138,7 +138,9 @@ def _read_frames(frames: Sequence[RecordedFrame]) -> list[bytes]:
     sender.start()
     reader = BufferedWebSocket()
     reader.sock, reader.connected = ours, True
-    found = [reader.recv_data_frame(True)[1].data for _ in frames]
+    found: list[bytes] = []
+    while len(found) < len(frames):
+        found += [data for _, data in reader.read_messages()]
     sender.join()
     for end in (ours, theirs):
         end.close()
