@@ -38,6 +38,7 @@ HomeOption = Annotated[
     ),
 ]
 RateOption = Annotated[float, typer.Option(min=1, help="Trades a second, over all symbols and exchanges.")]
+SymbolsOption = Annotated[int, typer.Option("--symbols", min=2, help="Markets to generate trades of.")]
 
 
 @contextmanager
@@ -241,6 +242,21 @@ def messages(
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
         _print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
+
+
+@app.command()
+def ingest(
+    trades: Annotated[int, typer.Option(min=1000, help="Trades a round.")] = 300_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    symbols: SymbolsOption = 20,
+    rate: Annotated[float, typer.Option(min=0, help="Trades a second; 0: as fast as the ingester reads.")] = 0,
+    home: HomeOption = None,
+) -> None:
+    """The ingester alone between the simulator's sockets and a broker: frames a second, CPU by stage, wake-ups."""
+    from whale_platform.bench.streaming import ingest_rate
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        _print_result("ingest", ingest_rate.measure_ingest(Path(folder), trades, symbols, rate, rounds, _report))
 
 
 @app.command()

@@ -71,6 +71,7 @@ SHORT = 9  # characters: a number that is no longer is narrow
 MAX_INTEGER = 2**63
 _name, _digits, _narrow = (re.compile(one).fullmatch for one in (NAME_PATTERN, DECIMAL_PATTERN, NARROW_PATTERN))
 _quoted = partial(json.dumps, ensure_ascii=False)
+_plain = re.compile(r"[ !#-\[\]-~]*").fullmatch  # between quotes it is JSON as it stands
 _written = re.compile(WRITTEN_PATTERN.encode()).fullmatch
 _group = {name: number for number, name in enumerate(WRITTEN_FIELDS, 1)}
 _of_fill = [
@@ -111,7 +112,9 @@ def encode_trade(trade: Trade) -> bytes:
     if not trade.dense:
         optional += ',"dense":false'
     if trade.taker_order_id is not None:
-        optional += f',"taker_order_id":{_quoted(trade.taker_order_id)}'
+        order = trade.taker_order_id
+        text = f'"{order}"' if _plain(order) else _quoted(order)
+        optional += f',"taker_order_id":{text}'
     return (
         f'{head}{trade.trade_id},{pair},"price":"{price}","quantity":"{quantity}","side":"{trade.side}",'
         f'"event_time":{trade.event_time},"received_time":{trade.received_time},"source":"{trade.source}"{optional}}}'

@@ -13,6 +13,7 @@ MIN_PRICE = Decimal("1e-12")
 MAX_PRICE = Decimal("1e9")
 MAX_QUANTITY = Decimal("1e15")
 MAX_NOTIONAL = Decimal("1e12")
+SAFE_QUANTITY = MAX_NOTIONAL / MAX_PRICE  # no more than this reaches the notional at any price
 MAX_DECIMALS = 18
 FUTURE_US = 60_000_000
 EARLIEST_US = 1_230_768_000_000_000  # 2009-01-01: before the first bitcoin nothing traded
@@ -26,8 +27,16 @@ def count_decimals(number: Decimal) -> int:
 
 
 def _has_few_decimals(price: Decimal, quantity: Decimal) -> bool:
-    """Quick and sure where true: both are written with the 8 decimals of the large exchanges."""
-    return price.same_quantum(_EIGHT) and quantity.same_quantum(_EIGHT)
+    """Quick and sure where true: of the large exchanges' 8 decimals each, or few enough with their trailing zeros."""
+    if price.same_quantum(_EIGHT) and quantity.same_quantum(_EIGHT):
+        return True
+    return _count_written_decimals(price) + _count_written_decimals(quantity) <= MAX_DECIMALS
+
+
+def _count_written_decimals(number: Decimal) -> int:
+    """Digits after the point of a finite number, with trailing zeros."""
+    exponent = number.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
 def explain_implausible(trade: Trade, now_us: int) -> str | None:
@@ -39,7 +48,7 @@ def explain_implausible(trade: Trade, now_us: int) -> str | None:
         return f"price {price} outside {MIN_PRICE} to {MAX_PRICE}"
     if not 0 < quantity <= MAX_QUANTITY:
         return f"quantity {quantity} outside 0 to {MAX_QUANTITY}"
-    if trade.notional > MAX_NOTIONAL:
+    if quantity > SAFE_QUANTITY and trade.notional > MAX_NOTIONAL:
         return f"notional {trade.notional} above {MAX_NOTIONAL}"
     if not _has_few_decimals(price, quantity) and count_decimals(price) + count_decimals(quantity) > MAX_DECIMALS:
         return f"price {price} and quantity {quantity} have more than {MAX_DECIMALS} decimals together"

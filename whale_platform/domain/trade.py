@@ -2,12 +2,12 @@
 
 Identity is (exchange, symbol, trade_id): Kafka key material, the order within a symbol and every primary key follow
 from it. Construction checks nothing, because parse functions build tens of thousands a second; what is absurd is
-told by `plausibility.explain_implausible`.
+told by `plausibility.explain_implausible`. A tuple with names for the same reason: it is made in a quarter of the
+time that a frozen dataclass takes.
 """
 
-from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 EXACT = Context(prec=100)  # the default context would round products beyond 28 digits
 
@@ -15,8 +15,7 @@ Side = Literal["buy", "sell"]
 Source = Literal["live", "repair", "import", "replay", "simulated"]
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """One fill.
 
     exchange: the adapter's name, e.g. `binance`; generated trades carry `sim_binance`.

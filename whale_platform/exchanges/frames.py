@@ -30,6 +30,11 @@ def _no_constant(name: str) -> NoReturn:
 _decode = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
+def to_text(frame: str | bytes) -> str:
+    """`frame` for a pattern of ASCII: other characters are there, and wrong, so that none of them matches."""
+    return frame if isinstance(frame, str) else frame.decode("latin-1")
+
+
 def load_json(frame: str | bytes, limit: int = MAX_FRAME) -> Any:
     """The JSON value of `frame`, at most `limit` long. Raises InvalidFrameError."""
     if len(frame) > limit:

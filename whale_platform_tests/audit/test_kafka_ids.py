@@ -1,7 +1,6 @@
 """Ids read from messages: as the ingester writes them, as anyone else would, and what is no trade."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -18,11 +17,11 @@ READ = (False, ())
 
 
 def at(trade_id: int, time: int = US) -> bytes:
-    return encode_trade(replace(TRADE, trade_id=trade_id, event_time=time))
+    return encode_trade(TRADE._replace(trade_id=trade_id, event_time=time))
 
 
 def test_ids_by_symbol_and_hour_with_doubles() -> None:
-    other = encode_trade(replace(TRADE, symbol="币安人生USDT", trade_id=3, dense=False))
+    other = encode_trade(TRADE._replace(symbol="币安人生USDT", trade_id=3, dense=False))
     later = US + 3_600_000_000
     found = count_kafka_ids(
         [(READ, [at(1), at(2), at(2), other, at(3, later - 1), at(4, later), at(5, later - 1)])], *ALL
@@ -63,7 +62,7 @@ def test_other_spellings_of_the_same_trade_are_read_alike() -> None:
     row = json.loads(at(9))
     spaced = json.dumps(row).encode()
     turned = json.dumps(dict(reversed(row.items())), separators=(",", ":")).encode()
-    tricky = encode_trade(replace(TRADE, trade_id=10, taker_order_id="event_time:1,trade_id:5,"))
+    tricky = encode_trade(TRADE._replace(trade_id=10, taker_order_id="event_time:1,trade_id:5,"))
     found = count_kafka_ids([(READ, [at(8), spaced, turned, tricky, turned.replace(b":9,", b":11,")])], *ALL)
     assert (list(found.held[KEY].ids), found.held[KEY].doubled, found.unreadable) == ([(8, 11)], 1, 0)
 
@@ -77,7 +76,7 @@ def test_what_is_no_trade_is_counted() -> None:
         at(1).replace(b":1,", b":null,", 2),
         at(1).replace(b'"trade_id":1', b'"x":1'),
         at(1).replace(b'"v":2', b'"v":99'),
-        encode_trade(replace(TRADE, symbol='ODD"SYM')),
+        encode_trade(TRADE._replace(symbol='ODD"SYM')),
     ]
     huge = at(1).replace(b'"trade_id":1', b'"trade_id":99999999999999999999')
     assert count_kafka_ids([(READ, [*broken, huge])], *ALL).unreadable == len(broken) + 1

@@ -1,7 +1,6 @@
 """The audit proven by planted faults: on a real broker, database and lake each one is found, at its symbol and hour."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -30,8 +29,8 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
     place.fill()
     assert place.audit() == {}, "no fault, and yet a finding"
     at, every = {(BTC, 1)}, {(symbol, hour) for symbol in (BTC, ETH) for hour in range(HOURS)}
-    swapped = replace(place.one(BTC, 1), side="sell" if place.one(BTC, 1).side == "buy" else "buy")
-    beyond = replace(place.one(BTC, 1, 7), trade_id=10**12)
+    swapped = place.one(BTC, 1)._replace(side="sell" if place.one(BTC, 1).side == "buy" else "buy")
+    beyond = place.one(BTC, 1, 7)._replace(trade_id=10**12)
     drop = "DELETE FROM trade_windows WHERE symbol = %s"
     tables: list[tuple[str, Callable[[], object], set[tuple[str, int]], str]] = [
         ("a fill doubled", lambda: place.window("trade_count = trade_count + 1"), at, "doubled in Postgres: 1"),

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_all_is_there_once(place: Place) -> None:
 
 
 def test_hours_without_a_trade_are_not_called_right(place: Place) -> None:
-    lay(place.lake, [replace(place.whole[1000], event_time=place.whole[1000].event_time - 7_200_000_000)])
+    lay(place.lake, [place.whole[1000]._replace(event_time=place.whole[1000].event_time - 7_200_000_000)])
     with pytest.raises(UserError, match="so nothing was compared: ask for hours with trades"):
         raise place.audit().exception or AssertionError
 
@@ -137,7 +137,7 @@ def test_what_has_not_arrived_yet_is_not_missing_and_nothing_is_proven(place: Pl
     stand_at(home, "windows", topic_id, {0: 110})
     for minute, count in enumerate((30, 30, 30, 20)):
         place.count(minute, count)
-    ahead = replace(place.whole[1117], quantity=Decimal(600))
+    ahead = place.whole[1117]._replace(quantity=Decimal(600))
     alert = WHALE._replace(trade_id=1117, price="100.5", quantity="600", notional_usd=f"{ahead.notional:f}")
     store(place.dsn, [], [alert._replace(event_time=place.start + 234 * MINUTE / 60)])
     done = place.audit()

@@ -6,7 +6,6 @@ every reader leaves out. `EXPECTED` are the trades that they hold, in order.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -78,38 +77,38 @@ def dump(row: object) -> bytes:
 
 VALID = {
     "plain": TRADE,
-    "sold for euros": replace(TRADE, trade_id=8, symbol="BTCEUR", quote="EUR", side="sell"),
-    "in dollars, with an order": replace(
-        TRADE, trade_id=9, exchange="coinbase", symbol="BTC-USD", quote="USD", taker_order_id="b2e7-11", source="repair"
+    "sold for euros": TRADE._replace(trade_id=8, symbol="BTCEUR", quote="EUR", side="sell"),
+    "in dollars, with an order": TRADE._replace(
+        trade_id=9, exchange="coinbase", symbol="BTC-USD", quote="USD", taker_order_id="b2e7-11", source="repair"
     ),
-    "of a symbol in another script": replace(TRADE, trade_id=10, symbol="币安人生USDT", base="币安人生"),
-    "without dense ids": replace(TRADE, trade_id=11, symbol="ODDUSDT", dense=False, source="replay"),
-    "tiny and long": replace(TRADE, trade_id=12, price=Decimal("0.000000000001"), quantity=Decimal("123456789.654321")),
-    "of eight decimals each": replace(TRADE, trade_id=13, price=Decimal("0.00001305"), quantity=Decimal("0.12345678")),
-    "large": replace(TRADE, trade_id=14, price=Decimal("1000000000"), quantity=Decimal("985")),
-    "of the next minute": replace(TRADE, trade_id=15, event_time=START_US + 60_000_000),
+    "of a symbol in another script": TRADE._replace(trade_id=10, symbol="币安人生USDT", base="币安人生"),
+    "without dense ids": TRADE._replace(trade_id=11, symbol="ODDUSDT", dense=False, source="replay"),
+    "tiny and long": TRADE._replace(trade_id=12, price=Decimal("0.000000000001"), quantity=Decimal("123456789.654321")),
+    "of eight decimals each": TRADE._replace(trade_id=13, price=Decimal("0.00001305"), quantity=Decimal("0.12345678")),
+    "large": TRADE._replace(trade_id=14, price=Decimal("1000000000"), quantity=Decimal("985")),
+    "of the next minute": TRADE._replace(trade_id=15, event_time=START_US + 60_000_000),
 }
 
 
 def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
     turned = dict(reversed(row.items()))
     return [
-        ("spaced", json.dumps(row | {"trade_id": 20}).encode(), replace(TRADE, trade_id=20)),
-        ("in another order", dump(turned | {"trade_id": 21}), replace(TRADE, trade_id=21)),
+        ("spaced", json.dumps(row | {"trade_id": 20}).encode(), TRADE._replace(trade_id=20)),
+        ("in another order", dump(turned | {"trade_id": 21}), TRADE._replace(trade_id=21)),
         ("with more fields", dump(row | {"trade_id": 22, "block": True, "sweep": {"id": 1, "fills": [1, 2]}}),
-         replace(TRADE, trade_id=22)),
-        ("with a number for a name", dump(row | {"trade_id": 23, "base": 1}), replace(TRADE, trade_id=23, base="1")),
-        ("over several lines", json.dumps(row | {"trade_id": 24}, indent=1).encode(), replace(TRADE, trade_id=24)),
+         TRADE._replace(trade_id=22)),
+        ("with a number for a name", dump(row | {"trade_id": 23, "base": 1}), TRADE._replace(trade_id=23, base="1")),
+        ("over several lines", json.dumps(row | {"trade_id": 24}, indent=1).encode(), TRADE._replace(trade_id=24)),
         ("with a notional that is not its own", dump(row | {"trade_id": 26, "notional": "1"}),
-         replace(TRADE, trade_id=26)),
+         TRADE._replace(trade_id=26)),
         ("with nine decimals of which the last is a zero",
          dump(row | {"trade_id": 27, "price": "61837.630000000", "notional": "25.9718046"}),
-         replace(TRADE, trade_id=27)),
+         TRADE._replace(trade_id=27)),
         ("with a brace in the order", dump(row | {"trade_id": 28, "taker_order_id": "a}b"}),
-         replace(TRADE, trade_id=28, taker_order_id="a}b")),
+         TRADE._replace(trade_id=28, taker_order_id="a}b")),
         ("with an order without a name", dump(row | {"trade_id": 29, "taker_order_id": ""}),
-         replace(TRADE, trade_id=29, taker_order_id="")),
-        ("with trailing zeros", dump(row | {"trade_id": 25, "price": "61837.63000"}), replace(TRADE, trade_id=25)),
+         TRADE._replace(trade_id=29, taker_order_id="")),
+        ("with trailing zeros", dump(row | {"trade_id": 25, "price": "61837.63000"}), TRADE._replace(trade_id=25)),
     ]  # fmt: skip
 
 
@@ -194,7 +193,7 @@ def change_bytes(value: bytes) -> Iterator[bytes]:
 RAW_TRADES = cases()
 # As the ingester writes them: every part that a pattern may take or leave.
 WRITTEN = [
-    dump(spell(replace(TRADE, dense=dense, taker_order_id=order)))
+    dump(spell(TRADE._replace(dense=dense, taker_order_id=order)))
     for spell in SPELLINGS.values()
     for dense, order in ((True, None), (False, "b2-1"))
 ]

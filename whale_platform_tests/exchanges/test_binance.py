@@ -59,10 +59,7 @@ def test_the_buyer_as_maker_means_that_the_taker_sold() -> None:
 
 def test_microseconds_are_told_from_milliseconds() -> None:
     assert parse(changed(T=1723161255342987)) == [
-        Trade(
-            **{name: getattr(TRADE, name) for name in TRADE.__slots__ if name != "event_time"},
-            event_time=1723161255342987,
-        )
+        TRADE._replace(event_time=1723161255342987),
     ]
 
 

@@ -1,7 +1,6 @@
 """Where Binance.US differs from Binance, by its documentation: no frame of the real one has been recorded."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -40,7 +39,7 @@ def test_history_ends_at_its_only_page_and_is_out_of_reach_below_it() -> None:
     assert US.next_history_url("BNBBTC", 17, 20, page) is None
     assert US.next_history_url("BNBBTC", 1, 20, []) is None
     assert US.next_history_url("BNBBTC", 1, 20, page) is None, "it would show more if there were more"
-    page = [replace(page[0], trade_id=trade_id) for trade_id in range(1_016, 16, -1)]
+    page = [page[0]._replace(trade_id=trade_id) for trade_id in range(1_016, 16, -1)]
     assert US.next_history_url("BNBBTC", 17, 20, page) is None
     with pytest.raises(HistoryOutOfReachError, match="only the newest 1000 are shown without an API key"):
         US.next_history_url("BNBBTC", 16, 20, page)

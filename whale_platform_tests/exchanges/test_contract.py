@@ -5,7 +5,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -248,8 +247,8 @@ def test_history_is_read_exactly_page_by_page_or_refused(side: Side) -> None:
             assert number > 0 and begin > first
             first, last = begin, begin + page - 1
         for trade_id in range(first, last + 1):
-            expected = replace(side.trade(symbol, trade_id), source="repair", taker_order_id=None)
-            assert replace(found[trade_id], received_time=RECEIVED) == expected
+            expected = side.trade(symbol, trade_id)._replace(source="repair", taker_order_id=None)
+            assert found[trade_id]._replace(received_time=RECEIVED) == expected
     assert refusing == SHORT_HISTORIES & {side.exchange.name.removeprefix("sim_")}
     with pytest.raises((HttpUnavailableError, InvalidFrameError)):
         side.exchange.parse_history("NOSUCH-USD", side.get(side.exchange.newest_url("NOSUCH-USD")), RECEIVED)

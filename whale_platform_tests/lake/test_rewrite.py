@@ -1,7 +1,6 @@
 """One hour made anew: each trade once, exact, small; aggregates and damage; space that runs out; vacuum and readers."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -59,7 +58,7 @@ def test_many_files_become_one_sorted_one(root: Path) -> None:
 )
 def test_numbers_stay_exact(tmp_path_factory: pytest.TempPathFactory, price: Decimal, quantity: Decimal) -> None:
     root = tmp_path_factory.mktemp("exact") / "trades"
-    one = replace(trade(1), price=price, quantity=quantity)
+    one = trade(1)._replace(price=price, quantity=quantity)
     assume(one.notional <= Decimal("1e12"))
     lay(root, [one, trade(2)])
     rewrite.rewrite_hour(root, START, {})
@@ -70,7 +69,7 @@ def test_numbers_stay_exact(tmp_path_factory: pytest.TempPathFactory, price: Dec
 
 def test_a_trade_that_came_twice_stays_once_as_it_came_first(root: Path) -> None:
     lay(root, [trade(1), trade(2)])
-    lay(root, [replace(trade(2), source="repair"), trade(3)], first_offset=2)
+    lay(root, [trade(2)._replace(source="repair"), trade(3)], first_offset=2)
     done = rewrite.rewrite_hour(root, START, {})
     assert done is not None
     assert (done.rows_before, done.rows_after) == (4, 3)

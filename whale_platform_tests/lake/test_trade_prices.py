@@ -1,7 +1,6 @@
 """The prices around trades, against a plain walk over all trades; the same microsecond, silence and the lake's edge."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -49,7 +48,7 @@ def test_prices_are_those_of_a_plain_walk(root: Path, seed: int) -> None:
         time[symbol] += chance.choice([0, 0, 1, 1_000, 1_000_000, 59_999_999, 60_000_000, 300_000_000])
         event = int(START.timestamp()) * 1_000_000 + time[symbol]
         one = trade(number, symbol, price=str(chance.randint(1, 10**6)))
-        trades.append(replace(one, event_time=event, received_time=event))
+        trades.append(one._replace(event_time=event, received_time=event))
     lay(root, trades)
     whales = chance.sample(trades, 60)
     found = trade_prices.find_prices(root, map(at, whales))
@@ -58,13 +57,13 @@ def test_prices_are_those_of_a_plain_walk(root: Path, seed: int) -> None:
 
 
 def test_a_silent_symbol_has_come_so_far_once_it_trades_again(root: Path) -> None:
-    whale, later = trade(0, price="100"), replace(trade(1, price="130"), event_time=trade(0, every_s=0).event_time)
-    whale = replace(whale, event_time=later.event_time)
+    whale, later = trade(0, price="100"), trade(1, price="130")._replace(event_time=trade(0, every_s=0).event_time)
+    whale = whale._replace(event_time=later.event_time)
     lay(root, [whale, *(trade(number, "ETHUSDT", every_s=600) for number in range(40))])
     assert trade_prices.find_prices(root, [at(whale)])[at(whale)[:3]] == trade_prices.SurroundingPrices(), (
         "another symbol's trades say nothing"
     )
-    lay(root, [replace(later, event_time=whale.event_time + 5 * 3_600_000_000)], first_offset=99)
+    lay(root, [later._replace(event_time=whale.event_time + 5 * 3_600_000_000)], first_offset=99)
     assert trade_prices.find_prices(root, [at(whale)])[at(whale)[:3]].after == dict.fromkeys(
         trade_prices.MINUTES_AFTER, Decimal(100)
     )

@@ -3,7 +3,6 @@
 Driver and executors share nothing but an object store, so what only the driver sees would be missed.
 """
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -65,7 +64,7 @@ def trade_at(symbol: str, number: int) -> Trade:
     """The trade of that number, in the pace of RATE; each tenth of a symbol is a whale."""
     moment = START + number * 1_000_000 * len(SYMBOLS) // RATE
     one = trade(symbol, number, "60000" if number % 10 == SYMBOLS.index(symbol) else "1")
-    return dataclasses.replace(one, event_time=moment, received_time=moment)
+    return one._replace(event_time=moment, received_time=moment)
 
 
 class Load:

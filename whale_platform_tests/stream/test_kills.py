@@ -1,7 +1,6 @@
 """The stream service on a real broker through modes, kills and losses: windows and lake have every trade, and once."""
 
 import contextlib
-import dataclasses
 import re
 import shutil
 from collections import Counter
@@ -35,7 +34,7 @@ from whale_platform_tests.support.processes import find_open_ports
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 patiently = partial(wait_for, seconds=1200)
-ODD = dataclasses.replace(trade("PEPE", 1, "0.000000000123"), quantity=Decimal("12345678901.5"))
+ODD = trade("PEPE", 1, "0.000000000123")._replace(quantity=Decimal("12345678901.5"))
 
 
 class Story:
@@ -121,7 +120,7 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
     patiently("all of it", story.windows_out)
     patiently("it to say so", lambda: story.numbers().get("lag") == 0 and _state(story.running) == "ready")
     newest = story.made[-1].event_time  # an older one would be late or not by how fast the machine was
-    story.give([dataclasses.replace(ODD, event_time=newest, received_time=newest)])
+    story.give([ODD._replace(event_time=newest, received_time=newest)])
     patiently("the last", story.windows_out)
     patiently("the lake's last", lambda: story.lake_holds(len(story.made)))
     assert story.numbers()["late_dropped"] == 0

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges import frames, symbols
 from whale_platform.exchanges.base import Event, IgnoredMessage, ServerShutdown, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.binance.trade_frame import match_trade_frame
 from whale_platform.exchanges.errors import InvalidFrameError
 
 _MICROSECONDS_FROM = 10**14  # in µs the year 1973, in ms the year 5138
@@ -81,6 +83,23 @@ class Binance:
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of a combined or raw frame. Raises InvalidFrameError."""
+        usual = match_trade_frame(frames.to_text(frame))
+        if usual is not None:
+            symbol, number, price, quantity, time, is_maker_buyer = usual.groups()
+            return [
+                Trade(
+                    self.name,
+                    symbol,
+                    *self._currencies(symbol),
+                    int(number),
+                    Decimal(price),
+                    Decimal(quantity),
+                    "sell" if is_maker_buyer == "true" else "buy",
+                    _microseconds(int(time)),
+                    received_time,
+                    self.source,
+                )
+            ]
         outer = frames.load_object(frame)
         stream = outer.get("stream")
         inner = outer if stream is None else outer.get("data")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
 from whale_platform.exchanges.base import Event, IgnoredMessage, LastTrade, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.coinbase.trade_frame import match_trade_frame
 from whale_platform.exchanges.errors import InvalidFrameError
 
 _TAKER: dict[object, Side] = {"sell": "buy", "buy": "sell"}
@@ -73,6 +75,25 @@ class Coinbase:
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises InvalidFrameError."""
+        usual = match_trade_frame(frames.to_text(frame))
+        if usual is not None and (second := _find_second(usual[7])) is not None:
+            number, order, side, size, price, symbol, _, micros = usual.groups()
+            return [
+                Trade(
+                    self.name,
+                    symbol,
+                    *self._currencies(symbol),
+                    int(number),
+                    Decimal(price),
+                    Decimal(size),
+                    _TAKER[side],
+                    second * 1_000_000 + int(micros),
+                    received_time,
+                    self.source,
+                    True,
+                    order,
+                )
+            ]
         fields = frames.load_object(frame)
         event = fields.get("type")
         if event == "match":
@@ -138,6 +159,13 @@ class Coinbase:
         found = [_pair(row) for row in rows if isinstance(row, dict)]
         return [pair for pair in found if pair is not None]
 
+    def _currencies(self, symbol: str) -> tuple[str, str]:
+        pair = self.listed.get(symbol)
+        try:
+            return catalogue.split_dashed(symbol) if pair is None else (pair.base, pair.quote)
+        except ValueError as wrong:
+            raise InvalidFrameError(f"field product_id: {wrong}") from None
+
     def _trade(self, fields: dict[str, Any], received_time: int) -> Trade:
         order = frames.read_text(fields, "taker_order_id") if fields.get("taker_order_id") is not None else None
         return self._fill(frames.read_text(fields, "product_id"), fields, received_time, self.source, order)
@@ -145,11 +173,7 @@ class Coinbase:
     def _fill(
         self, symbol: str, fields: dict[str, Any], received_time: int, source: Source, order: str | None = None
     ) -> Trade:
-        pair = self.listed.get(symbol)
-        try:
-            base, quoted = catalogue.split_dashed(symbol) if pair is None else (pair.base, pair.quote)
-        except ValueError as wrong:
-            raise InvalidFrameError(f"field product_id: {wrong}") from None
+        base, quoted = self._currencies(symbol)
         return Trade(
             self.name,
             symbol,
@@ -190,16 +214,19 @@ def _microseconds(fields: dict[str, Any], name: str = "time") -> int:
     parts = _TIME(frames.read_text(fields, name))
     if parts is None:
         raise InvalidFrameError(f"field {name} is {frames.show_value(fields[name])}, not an ISO time in UTC")
-    try:
-        seconds = _seconds(parts[1])
-    except ValueError:
-        raise InvalidFrameError(f"field {name} is {frames.show_value(fields[name])}, which no clock shows") from None
+    seconds = _find_second(parts[1])
+    if seconds is None:
+        raise InvalidFrameError(f"field {name} is {frames.show_value(fields[name])}, which no clock shows")
     return seconds * 1_000_000 + int((parts[2] or "").ljust(6, "0")[:6])
 
 
 @lru_cache(maxsize=1024)
-def _seconds(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+def _find_second(text: str) -> int | None:
+    """Seconds since the epoch; None where no clock shows this time."""
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
 
 
 def _errors(fields: dict[str, Any]) -> list[Event]:

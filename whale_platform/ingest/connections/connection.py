@@ -134,7 +134,7 @@ class Connection(BackgroundThread):
         pinged = 0.0
         while not self._closing:
             try:
-                opcode, frame = self._socket.recv_data_frame(True)
+                messages = self._socket.read_messages()
             except WebSocketTimeoutException:
                 now = life.looked = time.monotonic()
                 if now - heard > DEAD_S:
@@ -143,17 +143,29 @@ class Connection(BackgroundThread):
                     pinged = now
                     self._socket.ping()
             else:
-                now = heard = life.looked = time.monotonic()
-                if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
-                    self._handle_frame(frame.data, now)
-                elif opcode == ABNF.OPCODE_CLOSE:
-                    return ConnectionEnd(_describe_close(frame.data))
+                heard = time.monotonic()
+                closed = self._handle_messages(messages)
+                if closed is not None:
+                    return closed
+                now = life.looked
             self._send_subscription(now)
             if self._subscriptions.useless:
                 return ConnectionEnd(f"{MAX_MISSES} subscription messages in a row were not answered")
             if now - life.last_trade > self._silence_s:
                 return ConnectionEnd(f"no trade for {self._silence_s:.0f} s", silent=True)
         return ConnectionEnd("closed")
+
+    def _handle_messages(self, messages: Sequence[tuple[int, bytes]]) -> ConnectionEnd | None:
+        """Take messages that came together; the end where the exchange closes."""
+        for opcode, data in messages:
+            now = self.life.looked = time.monotonic()
+            if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
+                self._handle_frame(data, now)
+            elif opcode == ABNF.OPCODE_CLOSE:
+                return ConnectionEnd(_describe_close(data))
+            if self._closing:
+                break
+        return None
 
     def _handle_frame(self, frame: bytes, now: float) -> None:
         life = self.life

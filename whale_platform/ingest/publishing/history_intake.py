@@ -7,7 +7,6 @@ symbol's epoch adds. Nothing here fetches anything, so nothing waits with the lo
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
@@ -178,4 +177,4 @@ class HistoryIntake:
 
 def move_trade(trade: Trade, base: int) -> Trade:
     """Return `trade` with the id that it has in the epoch of `base`."""
-    return replace(trade, trade_id=trade.trade_id + base) if base else trade
+    return trade._replace(trade_id=trade.trade_id + base) if base else trade

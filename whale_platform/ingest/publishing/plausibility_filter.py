@@ -55,7 +55,7 @@ class PlausibilityFilter:
 
     def check_live(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
         """Why a trade just received is absurd, or None; learns the exchange's clock from it."""
-        absurd = self.check_historical(trade, monotonic_us)
+        reason = explain_implausible(trade, self._estimate_exchange_time(trade.received_time, monotonic_us))
         sample = trade.event_time - monotonic_us
         if len(self._samples) < SAMPLES:
             self._samples.append(sample)
@@ -64,9 +64,11 @@ class PlausibilityFilter:
         self._count += 1
         if self._count % ENOUGH == 0:
             self._offset = median_low(self._samples)
-        if absurd is None:
+        if reason is None:
             self._believed += 1
-        elif (
+            return None
+        absurd = _build_implausibility(trade, reason)
+        if (
             absurd.future
             and self._believed < ENOUGH
             and not self.is_clock_known
@@ -78,7 +80,7 @@ class PlausibilityFilter:
     def check_historical(self, trade: Trade, monotonic_us: int) -> Implausibility | None:
         """The same for a trade from history, which tells nothing about the clock."""
         reason = explain_implausible(trade, self._estimate_exchange_time(trade.received_time, monotonic_us))
-        return None if reason is None else Implausibility(reason, explain_implausible(trade, trade.event_time) is None)
+        return None if reason is None else _build_implausibility(trade, reason)
 
     def hold(self, trade: Trade, last: bool) -> None:
         """Keep a trade from the future until the clock is known; the earliest are kept where there are too many."""
@@ -114,3 +116,7 @@ class PlausibilityFilter:
         if lead is None and self._agreed is not None:
             latest = max(latest, monotonic_us + self._agreed + WIDE_US)
         return latest - FUTURE_US if self._offset is None else max(ours, min(monotonic_us + self._offset, latest))
+
+
+def _build_implausibility(trade: Trade, reason: str) -> Implausibility:
+    return Implausibility(reason, explain_implausible(trade, trade.event_time) is None)

@@ -7,7 +7,6 @@ record before what comes after it can be seen.
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts.ingest_gap import encode_gap_key
@@ -130,7 +129,7 @@ class SymbolPublisher:
     def _write_events(self) -> None:
         for event in self.sequencer.record.take_events():
             if isinstance(event, TradeConflict):
-                said = replace(event.trade, trade_id=exchange_id(event.trade.trade_id))
+                said = event.trade._replace(trade_id=exchange_id(event.trade.trade_id))
                 self._books.write_quarantined(said, event.reason)
                 continue
             self._write_gap(event)

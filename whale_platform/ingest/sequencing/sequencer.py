@@ -11,7 +11,6 @@ proven is held (position_judge.py) until history's newest trade or the stream it
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from whale_platform.domain.epochs import EPOCH, exchange_id
 from whale_platform.domain.trade import Trade
@@ -108,7 +107,7 @@ class Sequencer(PositionJudge):
         # 2. The jump is on record; what still comes of the old space shows by its time.
         first_id = first.trade_id
         self.base += EPOCH
-        self._ended = EndedEpoch(self.next_id, self.newest_time, replace(first, trade_id=self.base + first_id))
+        self._ended = EndedEpoch(self.next_id, self.newest_time, first._replace(trade_id=self.base + first_id))
         self._closed.close(self._ended.build_jump_gap(now_us), now_us)
         # 3. The new one is a gap like any other as far as history has it, since of what was held an id may be garbled;
         #    what is newer shows in the next trade.
@@ -150,7 +149,7 @@ class Sequencer(PositionJudge):
             return self._hold_unconfirmed(trade) if first is None else self._start_sequence(first)
         # 2. A connection that is behind still brings trades of the id space that has ended.
         if self._ended is not None and self._ended.includes(trade):
-            return self._handle_ended_epoch(replace(trade, trade_id=number - EPOCH), self._ended)
+            return self._handle_ended_epoch(trade._replace(trade_id=number - EPOCH), self._ended)
         # 3. Of an id below the next one the time tells whether it is late, or another trade.
         if number < self.next_id:
             return self._handle_lower_id(trade, self._is_later(trade))

@@ -1,7 +1,6 @@
 """Hours made anew from the lake, on a real database and Spark: after late trades, and for imported history."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -109,7 +108,7 @@ def count_wrong_both_ways(root: Path, database: str, trades: Sequence[Trade]) ->
 
     The threshold is lowered now, so by today's every trade of the hour would be a whale.
     """
-    lay(root, [replace(trades[0], symbol="ETHUSDT", base="ETH")], first_offset=60)
+    lay(root, [trades[0]._replace(symbol="ETHUSDT", base="ETH")], first_offset=60)
     query(
         database,
         "UPDATE trade_windows SET trade_count = 2 WHERE first_trade_id = (SELECT min(first_trade_id) FROM "
@@ -132,7 +131,7 @@ def test_imported_hours_are_asked_for_and_reported_like_live_ones(
     root: Path, database: str, resources: dict[str, dg.ConfigurableResource[Any]]
 ) -> None:
     as_imported: Any = "import"
-    lay(root, [replace(trade(number, every_s=600, quantity="9999"), source=as_imported) for number in range(12)])
+    lay(root, [trade(number, every_s=600, quantity="9999")._replace(source=as_imported) for number in range(12)])
     instance = dg.DagsterInstance.ephemeral()
     imported = ([START - timedelta(days=900)], [START, START + timedelta(hours=1)], [START + timedelta(days=2)])
     for hours in (imported[0], [*imported[1], *imported[2]]):

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
@@ -53,5 +52,5 @@ def test_a_flood_is_cut_short_but_none_is_dropped() -> None:
 
 
 def test_an_absurd_trade_is_described_as_it_is() -> None:
-    row = json.loads(describe_trade(replace(trade(7), price=Decimal("1e999999"), quantity=Decimal("NaN"))))
+    row = json.loads(describe_trade(trade(7)._replace(price=Decimal("1e999999"), quantity=Decimal("NaN"))))
     assert (row["trade_id"], row["price"], row["quantity"]) == (7, "1E+999999", "NaN")

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -38,7 +37,7 @@ class Bench:
         ours = time.time_ns() // 1000
         found = [self.exchange.parse(frame(SYMBOL, number), ours)[0] for number in range(first, last + 1)]
         when = ours + self.slow_us + more_us
-        return {one.trade_id: replace(one, event_time=when) for one in found if isinstance(one, Trade)}
+        return {one.trade_id: one._replace(event_time=when) for one in found if isinstance(one, Trade)}
 
 
 @pytest.mark.parametrize("by_tick", [True, False])

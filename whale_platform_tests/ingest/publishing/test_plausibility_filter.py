@@ -1,6 +1,5 @@
 """Which trades are absurd, whatever our clock says."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -14,7 +13,7 @@ HOUR = 3_600_000_000
 
 
 def at(event: int, received: int) -> Trade:
-    return replace(trade(1), event_time=event, received_time=received)
+    return trade(1)._replace(event_time=event, received_time=received)
 
 
 def settled(clock_error: int) -> PlausibilityFilter:
@@ -89,7 +88,7 @@ def test_without_a_measured_clock_the_agreeing_first_trades_of_several_symbols_t
     guard, now = PlausibilityFilter(lambda: None), 10**15 * 2
 
     def tell(symbol: str, ahead: int, n: int) -> bool:
-        one = replace(at(now + ahead + n * 1000, now + n * 1000), symbol=symbol)
+        one = at(now + ahead + n * 1000, now + n * 1000)._replace(symbol=symbol)
         return guard.check_live(one, n * 1000) is None
 
     assert [tell(*one) for one in (("A", HOUR, 0), ("A", HOUR, 1), ("MAD", 9 * HOUR, 2), ("B", HOUR, 3))] == [False] * 4
@@ -102,7 +101,7 @@ def test_a_feed_that_goes_wrong_after_it_was_right_does_not_agree_with_itself() 
     for number in range(ENOUGH):
         assert guard.check_live(at(now + number, now + number), number) is None
     for number in range(500):
-        wrong = replace(at(now + HOUR, now), symbol=f"S{number % 9}")
+        wrong = at(now + HOUR, now)._replace(symbol=f"S{number % 9}")
         found = guard.check_live(wrong, 1000)
         assert found is not None and found.future and not guard.is_clock_known
 
@@ -138,5 +137,5 @@ def test_recorded_trades_of_years_ago_pass() -> None:
     ],
 )
 def test_absurd_numbers_are_told(wrong: dict[str, object]) -> None:
-    absurd = replace(trade(1), **wrong)  # type: ignore[arg-type]
+    absurd = trade(1)._replace(**wrong)  # type: ignore[arg-type]
     assert PlausibilityFilter().check_historical(absurd, 0) is not None

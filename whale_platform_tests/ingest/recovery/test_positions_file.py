@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,7 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     begin = find_resume_point(startup_scan.build_tail(known.places["fake:AAA"]), (), {}, written)
     assert (begin.next_id, begin.newest_time, begin.latest) == (1001, 0, written + positions_file.CLOCK_TOLERANCE_US)
     sequencer = begin.build_sequencer()
-    ours_was_slow = replace(trade(1000), event_time=written + 5_000_000)
+    ours_was_slow = trade(1000)._replace(event_time=written + 5_000_000)
     assert (
         sequencer.add_last_trade(ours_was_slow) == ()
         and not sequencer.needs_history()
@@ -62,7 +61,7 @@ def test_a_file_without_times_bounds_them_by_when_it_was_written(tmp_path: Path,
     assert not sequencer.needs_history() and not sequencer.may_have_restarted(trade(998), None), (
         "a history that lags proves nothing"
     )
-    new = [replace(trade(n), event_time=begin.latest + n) for n in range(1, 5)]
+    new = [trade(n)._replace(event_time=begin.latest + n) for n in range(1, 5)]
     assert [out for one in new for out in sequencer.add_live(one)] == []
     assert sequencer.needs_history() and sequencer.may_have_restarted(new[-1], None)
 

@@ -1,7 +1,6 @@
 """Short forms of what the sequencer is told and returns, for its tests."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.sequencing.backfill_range import BackfillRange
@@ -15,7 +14,7 @@ def feed(sequencer: Sequencer, *numbers: int) -> list[int]:
 
 def restarted(number: int, after: int) -> Trade:
     """Trade `number` of ids that began again once `after` was published."""
-    return replace(trade(number, price="77"), event_time=trade(after + number).event_time)
+    return trade(number, price="77")._replace(event_time=trade(after + number).event_time)
 
 
 def ids(trades: Sequence[Trade]) -> list[int]:
@@ -34,4 +33,4 @@ def wanted(sequencer: Sequencer) -> BackfillRange:
 
 def garbled(number: int, shown: int) -> Trade:
     """Trade `number` under the id `shown`."""
-    return replace(trade(number), trade_id=shown)
+    return trade(number)._replace(trade_id=shown)

@@ -1,7 +1,5 @@
 """Gaps that are filled while later trades are published."""
 
-from dataclasses import replace
-
 from whale_platform.ingest.sequencing.backfill_range import BACKFILL_IDS, BackfillRange
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.gap_tracker import INLINE_MAX, PENDING_MAX
@@ -93,5 +91,5 @@ def test_a_late_trade_of_a_background_gap_is_told_by_its_time() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 8, 9, 10)
     sequencer.move_to_background(1)
-    assert sequencer.add_live(replace(trade(11), trade_id=5)) == ()
+    assert sequencer.add_live(trade(11)._replace(trade_id=5)) == ()
     assert feed(sequencer, 5) == [5]

@@ -1,7 +1,5 @@
 """Ids that begin again, and what only looks like it."""
 
-from dataclasses import replace
-
 from whale_platform.domain.epochs import EPOCH, epoch_of, exchange_id
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.sequencing.gap import SequenceGap
@@ -13,9 +11,9 @@ from whale_platform_tests.ingest.sequencing.sequences import feed, ids, restarte
 def anew(sequencer: Sequencer, ended: int) -> list[Trade]:
     """Ids begin again at 50 once `ended` was published; what the new ones are, of which history has 50 to 55."""
     feed(sequencer, *range(ended - 3, ended + 1))
-    new = [replace(trade(n, price="77"), event_time=trade(ended + n).event_time + 10_000_000) for n in range(50, 60)]
+    new = [trade(n, price="77")._replace(event_time=trade(ended + n).event_time + 10_000_000) for n in range(50, 60)]
     sequencer.start_epoch(new[0], 55, 9)
-    moved = [replace(one, trade_id=EPOCH + one.trade_id) for one in new]
+    moved = [one._replace(trade_id=EPOCH + one.trade_id) for one in new]
     assert ids(sequencer.fill(wanted(sequencer), {one.trade_id: one for one in moved[:6]}, 9)) == ids(moved[:6])
     sequencer.record.events.clear()
     return moved
@@ -35,10 +33,10 @@ def test_ids_that_begin_again_go_on_in_a_new_epoch() -> None:
     assert (jump.first_id, jump.last_id, jump.cause, jump.state) == (3_000_000_002, EPOCH, "epoch", "exchange_gap")
     id_range = wanted(sequencer)
     assert (id_range.first_id, id_range.last_id, blocking_gap.cause) == (EPOCH + 1, EPOCH + 5, "epoch")
-    found = {EPOCH + one.trade_id: replace(one, trade_id=EPOCH + one.trade_id) for one in new}
+    found = {EPOCH + one.trade_id: one._replace(trade_id=EPOCH + one.trade_id) for one in new}
     out = sequencer.fill(id_range, found, 9)
     assert [(epoch_of(one.trade_id), exchange_id(one.trade_id)) for one in out] == [(1, n) for n in range(1, 6)]
-    assert ids(sequencer.add_live(replace(restarted(6, 3_000_000_001), trade_id=EPOCH + 6))) == [EPOCH + 6]
+    assert ids(sequencer.add_live(restarted(6, 3_000_000_001)._replace(trade_id=EPOCH + 6))) == [EPOCH + 6]
 
 
 def test_a_newest_trade_of_history_that_is_lower_and_later_shows_a_restart_alone() -> None:
@@ -70,19 +68,19 @@ def test_a_trade_of_the_ended_ids_that_was_not_published_keeps_its_id() -> None:
     """One line was behind: its trades stood as a hole among the new ids, which history filled with others."""
     sequencer = Sequencer(997, newest_time=trade(996).event_time)
     new = anew(sequencer, 1000)
-    assert ids(sequencer.add_live(replace(trade(1001), trade_id=EPOCH + 1001))) == [1001]
+    assert ids(sequencer.add_live(trade(1001)._replace(trade_id=EPOCH + 1001))) == [1001]
     assert (sequencer.blocking_gap, sequencer.unconfirmed.held) == (None, {})
-    assert sequencer.add_live(replace(trade(999), trade_id=EPOCH + 999)) == () and sequencer.record.duplicates == 1
-    assert sequencer.add_live(replace(trade(1002), trade_id=EPOCH + 5_000_000)) == () and sequencer.record.unproven == 1
-    assert sequencer.add_live(replace(trade(999), trade_id=EPOCH + 1002)) == () and sequencer.record.unproven == 2
+    assert sequencer.add_live(trade(999)._replace(trade_id=EPOCH + 999)) == () and sequencer.record.duplicates == 1
+    assert sequencer.add_live(trade(1002)._replace(trade_id=EPOCH + 5_000_000)) == () and sequencer.record.unproven == 1
+    assert sequencer.add_live(trade(999)._replace(trade_id=EPOCH + 1002)) == () and sequencer.record.unproven == 2
     assert ids(sequencer.add_live(new[6])) == [EPOCH + 56]
 
 
 def test_a_garbled_id_below_the_first_of_the_new_ones_is_told_by_its_time() -> None:
     sequencer = Sequencer(997, newest_time=trade(996).event_time)
     new = anew(sequencer, 1000)
-    assert sequencer.add_live(replace(new[3], trade_id=EPOCH + 7)) == () and sequencer.record.unproven == 1
-    earlier = replace(new[0], trade_id=EPOCH + 49, event_time=new[0].event_time - 1)
+    assert sequencer.add_live(new[3]._replace(trade_id=EPOCH + 7)) == () and sequencer.record.unproven == 1
+    earlier = new[0]._replace(trade_id=EPOCH + 49, event_time=new[0].event_time - 1)
     assert ids(sequencer.add_live(earlier)) == [EPOCH + 49], "history lacked it"
 
 
@@ -90,8 +88,8 @@ def test_an_epoch_takes_more_than_a_trade_published_under_a_wrong_id() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 2)
     assert sequencer.check_continuation(trade(2)) and sequencer.check_continuation(None) is None
-    assert sequencer.check_continuation(replace(trade(2), price=trade(2).price + 1)) is False
-    later = [replace(one, event_time=one.event_time + 10_000_000) for one in map(trade, range(3))]
-    for one in (later[0], replace(later[1], price=later[0].price), replace(later[2], price=later[0].price)):
+    assert sequencer.check_continuation(trade(2)._replace(price=trade(2).price + 1)) is False
+    later = [one._replace(event_time=one.event_time + 10_000_000) for one in map(trade, range(3))]
+    for one in (later[0], later[1]._replace(price=later[0].price), later[2]._replace(price=later[0].price)):
         sequencer.add_live(one)
-    assert not sequencer.may_have_restarted(replace(trade(9), event_time=trade(99_999).event_time), trade(2))
+    assert not sequencer.may_have_restarted(trade(9)._replace(event_time=trade(99_999).event_time), trade(2))

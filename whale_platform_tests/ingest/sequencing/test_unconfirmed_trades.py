@@ -1,6 +1,5 @@
 """Trades without a proven position, among them garbled ids: what proves and what refutes them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,20 +84,20 @@ def test_no_symbol_begins_with_one_of_two_trades_of_one_id() -> None:
 
 def test_a_garbled_pair_far_ahead_is_not_believed_and_history_can_say_that_it_is_right() -> None:
     sequencer = Sequencer(1_000)
-    far = [replace(trade(5_000_000_000 + n), event_time=trade(1_001).event_time) for n in range(2)]
+    far = [trade(5_000_000_000 + n)._replace(event_time=trade(1_001).event_time) for n in range(2)]
     feed(sequencer, 1_000)
     assert [out for one in far for out in sequencer.add_live(one)] == []
     assert feed(sequencer, 1_001, 1_002, 1_003) == [1_001, 1_002, 1_003]
     assert (sequencer.record.unproven, sequencer.background.gaps) == (2, [])
     for one in far:
-        sequencer.add_live(replace(one, event_time=trade(1_004).event_time))
+        sequencer.add_live(one._replace(event_time=trade(1_004).event_time))
     assert ids(sequencer.judge(trade(5_000_000_002), None, 1)) == ids(far)
 
 
 def test_a_later_trade_with_an_id_of_a_hole_is_garbled() -> None:
     sequencer = Sequencer(1)
     feed(sequencer, 1, 5)
-    assert sequencer.add_live(replace(trade(6), trade_id=3)) == []
+    assert sequencer.add_live(trade(6)._replace(trade_id=3)) == []
     assert feed(sequencer, 2) == [2], "either may be the wrong one"
     around = {number: trade(number) for number in (2, 3, 4, 5)}
     assert ids(sequencer.fill(wanted(sequencer), history(wanted(sequencer)), 1, around=around)) == [3, 4, 5]

@@ -18,7 +18,12 @@ class Fed(BufferedWebSocket):
 
     def __init__(self, pieces: list[bytes | None]) -> None:
         super().__init__()
+        self.pongs: list[bytes | str] = []
         self._pieces = pieces
+
+    def pong(self, payload: bytes | str = b"") -> None:
+        """The library answers each ping with it."""
+        self.pongs.append(payload)
 
     def _recv(self, bufsize: int) -> bytes:
         piece = self._pieces.pop(0)
@@ -59,6 +64,62 @@ def test_frames_come_out_as_they_went_in(sizes: list[int], cuts: list[int], data
         except WebSocketTimeoutException:
             continue
     assert found == payloads
+
+
+WHOLE = st.builds(
+    lambda size, opcode: [wire(b"w" * size, opcode)], SIZES, st.sampled_from([ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY])
+)
+FRAGMENTS = st.lists(st.integers(0, 200), min_size=1, max_size=3).map(
+    lambda sizes: [
+        wire(b"begin", ABNF.OPCODE_TEXT, 0),
+        *(wire(b"f" * size, ABNF.OPCODE_CONT, 0) for size in sizes),
+        wire(b"end", ABNF.OPCODE_CONT),
+    ]
+)
+CONTROL = st.sampled_from([[wire(b"p", ABNF.OPCODE_PING)], [wire(b"", ABNF.OPCODE_PONG)]])
+
+
+@given(st.lists(WHOLE | FRAGMENTS | CONTROL, min_size=1, max_size=6), st.lists(st.integers(1, 300), max_size=20))
+def test_messages_that_come_together_are_those_that_the_library_reads_alone(
+    parts: list[list[bytes]], cuts: list[int]
+) -> None:
+    stream = b"".join(frame for part in parts for frame in part)
+    pieces: list[bytes | None] = []
+    for cut in cuts:
+        pieces += [stream[:cut], None] if stream else []
+        stream = stream[cut:]
+    pieces += [stream] if stream else []
+
+    def read(alone: bool) -> tuple[list[tuple[int, bytes]], list[bytes | str]]:
+        socket = Fed(list(pieces))
+        found: list[tuple[int, bytes]] = []
+        while len(found) < len(parts):
+            try:
+                if alone:
+                    opcode, frame = socket.recv_data_frame(True)
+                    found.append((opcode, frame.data))
+                else:
+                    found += socket.read_messages()
+            except WebSocketTimeoutException:
+                continue
+        return found, socket.pongs
+
+    assert read(alone=False) == read(alone=True)
+
+
+def test_a_message_within_another_ones_fragments_breaks_the_protocol() -> None:
+    socket = Fed([wire(b"begin", ABNF.OPCODE_TEXT, 0), None, wire(b"whole", ABNF.OPCODE_TEXT)])
+    with pytest.raises(WebSocketTimeoutException):
+        socket.read_messages()
+    with pytest.raises(WebSocketProtocolException):
+        socket.read_messages()
+
+
+def test_a_masked_message_among_others_breaks_the_protocol_once_they_are_read() -> None:
+    socket = Fed([wire(b"plain") + b"\x81\x81abcdx"])
+    assert socket.read_messages() == [(ABNF.OPCODE_BINARY, b"plain")]
+    with pytest.raises(WebSocketProtocolException):
+        socket.read_messages()
 
 
 def test_a_message_in_fragments_is_put_together() -> None:
