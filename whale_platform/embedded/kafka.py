@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from whale_platform.embedded.errors import EmbeddedServerError, explain_full_dis
 from whale_platform.settings import Settings
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import jars, java
+from whale_platform.toolchain.class_archive import ClassArchive
 
 STOP_SIGNAL = signal.SIGTERM
 
@@ -32,6 +34,7 @@ _JVM = (
     *("-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.showShortLogName=true"),
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
+_SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)  # what ends within a second is not worth the optimising compiler
 
 # Without a record of no meaning every 500 ms in the log of the metadata, an idle broker needs less than half the CPU.
 _PROPERTIES = """\
@@ -80,20 +83,30 @@ def prepare_broker(settings: Settings) -> None:
             _format(settings, folder)
 
 
-def broker_command(settings: Settings) -> list[str]:
-    """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent."""
+def broker_command(settings: Settings, options: Sequence[str] | None = None) -> list[str]:
+    """What to run; the broker stays in the foreground, logs warnings to stderr and ends with its parent.
+
+    `options`: JVM options in place of those that use the broker's class data archive.
+    """
     folder = _folder_path(settings)
     parent_watch = [sys.executable, "-m", "whale_platform.supervision.processes.parent_watch", STOP_SIGNAL.name]
-    return [*parent_watch, *_build_java_command(settings, folder), "kafka.Kafka", str(folder / "server.properties")]
+    more = find_archive(settings.tools).read_options() if options is None else options
+    java_command = _build_java_command(settings, folder, more)
+    return [*parent_watch, *java_command, "kafka.Kafka", str(folder / "server.properties")]
+
+
+def find_archive(tools: Path) -> ClassArchive:
+    """The broker's class data archive, whether or not it is there: `broker_archive` makes it."""
+    return ClassArchive(tools, "kafka", [str(java.find_java(tools)), *_JVM], jars.build_broker_classpath(tools))
 
 
 def _folder_path(settings: Settings) -> Path:
     return settings.home.resolve() / "kafka"
 
 
-def _build_java_command(settings: Settings, folder: Path) -> list[str]:
+def _build_java_command(settings: Settings, folder: Path, options: Iterable[str]) -> list[str]:
     binary, classpath = java.find_java(settings.tools), jars.build_broker_classpath(settings.tools)
-    return [str(binary), *_JVM, f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", classpath]
+    return [str(binary), *_JVM, *options, f"-Djava.io.tmpdir={folder / 'tmp'}", "-cp", classpath]
 
 
 def _write_properties(settings: Settings, path: Path, data: Path) -> None:
@@ -107,8 +120,9 @@ def _format(settings: Settings, folder: Path) -> None:
     unfinished = folder / "data.new"
     shutil.rmtree(unfinished, ignore_errors=True)
     _write_properties(settings, folder / "format.properties", unfinished)
+    options = [*find_archive(settings.tools).read_options(), *_SHORT_LIVED]
     storage_tool = [
-        *_build_java_command(settings, folder),
+        *_build_java_command(settings, folder, options),
         "kafka.tools.StorageTool",
         "format",
         "--cluster-id",

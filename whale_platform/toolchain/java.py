@@ -74,6 +74,12 @@ def probe_java(java: Path) -> Path | None:
     return java.parent.parent if java.parent.name == "bin" else None
 
 
+@functools.cache
+def read_build(java: Path) -> str:
+    """Return the exact build as this Java prints it, empty where it does not run. Cached for the process."""
+    return _read_stderr([str(java), "-version"]) or ""
+
+
 def _query_home(java: Path) -> Path | None:
     """`java.home` as this Java prints it; None where it does not run, is too old or lacks the module."""
     printed = _read_stderr([str(java), _MODULE, "-XshowSettings:properties", "-version"])

@@ -13,6 +13,7 @@ from whale_platform.supervision.errors import LeaseRefusedError
 from whale_platform.supervision.runtime import exit_codes, log_setup
 from whale_platform.supervision.runtime.settings_reader import read_settings
 from whale_platform.supervision.supervisor import Supervisor
+from whale_platform.topology import archive_thread
 from whale_platform.topology.specs import build_specs, describe_home
 
 
@@ -25,6 +26,7 @@ def main() -> int:
     if not isinstance(settings.lake or settings.shared, Path):  # what lies elsewhere may be there for others to read
         os.umask(0o077)
     disk_usage.start_measuring(settings.home, settings.local_lake, settings.local_stream_home)
+    archive_thread.start_archive_thread(settings)
     try:
         Supervisor(settings.home, build_specs(settings), describe_home(settings)).run()
     except LeaseRefusedError as refused:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.embedded import broker_archive
 from whale_platform.settings import Settings
 from whale_platform.toolchain import jars, web_assets
 from whale_platform.toolchain.errors import ToolchainError
@@ -48,9 +49,10 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
-    """The checkout's tools, with every jar."""
+    """The checkout's tools, with every jar and the broker's class data archive, which some forty starts then save."""
     folder = Settings().tools
     jars.ensure_jars(folder, print)
+    broker_archive.ensure_archive(folder)
     return folder
 
 

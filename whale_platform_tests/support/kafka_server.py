@@ -20,7 +20,7 @@ import pytest
 
 from whale_platform.broker import topics
 from whale_platform.broker.errors import BrokerError
-from whale_platform.embedded import kafka
+from whale_platform.embedded import broker_archive, kafka
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
 from whale_platform.toolchain import jars
@@ -63,6 +63,7 @@ class KafkaServer:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
+        broker_archive.ensure_archive(self._settings.tools)
         kafka.prepare_broker(self._settings)
         with (self.folder / "kafka" / "server.properties").open("a") as file:
             file.write(self.more)
