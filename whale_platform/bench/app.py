@@ -105,12 +105,12 @@ def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)]
 
 @app.command()
 def peers(
-    trades: Annotated[int, typer.Option(min=1000, help="Of each backlog.")] = 500_000,
+    trades: Annotated[int, typer.Option(min=1000, help="Of each backlog.")] = 400_000,
     rounds: Annotated[int, typer.Option(min=1)] = 1,
     peers: Annotated[str, typer.Option(help="Which of them, with commas between.")] = "whale,flink,handwritten,quix",
     rate: RateOption = 1000,
     seconds: float = 15,
-    warm: float = 8,
+    warm: float = 6,
     symbols: Annotated[int, typer.Option(min=1)] = 20,
     plot: Annotated[Path | None, typer.Option(help="A PNG of the peers side by side.")] = None,
     home: HomeOption = None,

@@ -4,6 +4,7 @@ The stream does more than its peers do: whales and the lake come of the same pro
 """
 
 import contextlib
+import time
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.supervision.control import desired_state
 
 SERVICES = ("stream", "sink")
+SETTLED_S = 12.0  # in one mode: after a backlog, windows that are asked for in real time go back to it within seconds
 
 
 class OwnStream:
@@ -26,12 +28,14 @@ class OwnStream:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self._mode: tuple[str | None, float] = (None, 0.0)  # of the windows, and since when
 
     def install(self) -> None:
         """Do nothing: it is there."""
 
     def start(self, topic: str) -> None:
         """Let the supervisor run both; it also restarts them after `kill`."""
+        self._mode = (None, 0.0)
         for service in SERVICES:
             set_running(self._platform, service, True)
 
@@ -55,6 +59,13 @@ class OwnStream:
 
     def check_alive(self) -> None:
         """Do nothing: the supervisor sees to that."""
+
+    def is_settled(self) -> bool:
+        """Whether the windows have been in one mode for SETTLED_S."""
+        mode, now = self._platform.status()["services"]["stream"].get("windows_mode"), time.monotonic()
+        if mode != self._mode[0]:
+            self._mode = (mode, now)
+        return mode is not None and now - self._mode[1] >= SETTLED_S
 
 
 def set_running(platform: Platform, service: str, running: bool) -> None:

@@ -58,6 +58,9 @@ class Peer(Protocol):
     def check_alive(self) -> None:
         """Raise PlatformError where it has ended by itself."""
 
+    def is_settled(self) -> bool:
+        """Whether it runs as it will when it has caught up; asked some times a second."""
+
 
 class ProgramPeer:
     """A peer that is one program and its children, with a virtual environment in its scratch folder."""
@@ -129,6 +132,10 @@ class ProgramPeer:
         if self._process is not None and self._process.poll() is not None:
             tail = (self.folder / "log").read_text(errors="replace")[-3_000:]
             raise PlatformError(f"{self.name} ended by itself, exit {self._process.returncode}:\n{tail}")
+
+    def is_settled(self) -> bool:
+        """Return true: these have one way to run."""
+        return True
 
 
 def list_process_tree(pid: int) -> list[psutil.Process]:

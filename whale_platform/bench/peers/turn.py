@@ -146,7 +146,8 @@ class PeerTurn:
         while (now := time.monotonic()) - late < self._plan.warm and now - begin < MOST_WARM_S:
             time.sleep(0.2)
             self._peer.check_alive()
-            if len(feed.times) - rows.count_trades(self._steady) > LATE_S * self._plan.rate:
+            behind = len(feed.times) - rows.count_trades(self._steady)
+            if not self._peer.is_settled() or behind > LATE_S * self._plan.rate:
                 late = time.monotonic()
         return time.monotonic() - begin
 
