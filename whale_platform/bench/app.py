@@ -105,6 +105,39 @@ def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)]
 
 
 @app.command()
+def peers(
+    trades: Annotated[int, typer.Option(min=1000, help="Of each backlog.")] = 400_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 1,
+    peers: Annotated[str, typer.Option(help="Which of them, with commas between.")] = "whale,flink,handwritten,quix",
+    rate: RateOption = 1000,
+    seconds: float = 15,
+    warm: float = 6,
+    symbols: Annotated[int, typer.Option(min=1)] = 20,
+    plot: Annotated[Path | None, typer.Option(help="A PNG of the peers side by side.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """The windows beside Flink SQL, a hand-written consumer and Quix Streams: drain, latency, cost, exactness."""
+    from whale_platform.bench.peers import comparison
+    from whale_platform.bench.peers.turn import TurnPlan
+
+    names = peers.split(",")
+    if unknown := [name for name in names if name not in comparison.PEERS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(comparison.PEERS)}")
+    with open_scratch_platform(home) as made:
+        made.env["WHALE_DAGSTER"] = "false"
+        try:
+            _report("starting the platform")
+            made.start("--source", "simulator", "--rate", "1")
+            plan = TurnPlan(trades, symbols, rate, warm, seconds)
+            found = comparison.compare_peers(made, names, plan, rounds, _report)
+        finally:
+            made.stop()
+    if plot is not None:
+        comparison.plot_peers(found, plot)
+    _print_result("peers", found)
+
+
+@app.command()
 def cluster(
     executors: Annotated[int, typer.Option(min=1)] = 2,
     trades: int = 300_000,

@@ -114,6 +114,18 @@ def create_topics(
     return [name for name, future in futures.items() if _was_created(future)]
 
 
+def create_raw_topic(bootstrap: KafkaCluster, name: str, partitions: int) -> None:
+    """Create one more topic with the settings of `raw_crypto_trades` and a single copy of each partition.
+
+    Raises KafkaException where it exists, or the broker is unavailable or refuses.
+    """
+    client = create_admin(bootstrap)
+    topic = NewTopic(add_prefix(name), partitions, 1, config=CONFIG[RAW_TRADES])
+    for future in client.create_topics([topic], operation_timeout=TIMEOUT_S).values():
+        _await_result(future)
+    _wait_for_topics(bootstrap, [name])
+
+
 def limit_bytes(bootstrap: KafkaCluster, total_bytes: int, unused: Collection[str] = ()) -> list[str]:
     """Let all topics but `unused` take `total_bytes` together at most (0: any number); the names of those changed.
 
@@ -121,13 +133,7 @@ def limit_bytes(bootstrap: KafkaCluster, total_bytes: int, unused: Collection[st
     KafkaException where the broker is unavailable or refuses.
     """
     names = [name for name in BYTE_SHARES if name not in unused]
-    client, present = create_admin(bootstrap), describe_topics(bootstrap, names)
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(present) < len(names):  # a broker may know of a topic only a while after it has made it
-        if time.monotonic() >= deadline:
-            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
-        time.sleep(0.1)
-        present = describe_topics(bootstrap, names)
+    client, present = create_admin(bootstrap), _wait_for_topics(bootstrap, names)
     wanted = {name: compute_limits(name, total_bytes, found.partitions) for name, found in present.items()}
     resources = [ConfigResource(ResourceType.TOPIC, add_prefix(name)) for name in wanted]
     changes = []
@@ -197,6 +203,17 @@ def is_reachable(bootstrap: KafkaCluster, timeout_s: float = 5.0, client: KafkaA
         return False
     connection_errors.forget_error(bootstrap)
     return True
+
+
+def _wait_for_topics(bootstrap: KafkaCluster, names: list[str]) -> dict[str, TopicInfo]:
+    """Describe topics that exist: a broker may know of one only a while after it has made it."""
+    present, deadline = describe_topics(bootstrap, names), time.monotonic() + TIMEOUT_S
+    while len(present) < len(names):
+        if time.monotonic() >= deadline:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        time.sleep(0.1)
+        present = describe_topics(bootstrap, names)
+    return present
 
 
 def _was_created(future: "Future[Any]") -> bool:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,11 +21,16 @@ from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import java, truststore
 from whale_platform.toolchain.errors import ToolchainError
 
-JarSection = Literal["spark", "broker", "s3"]
-JAR_SECTIONS: tuple[JarSection, ...] = ("spark", "broker", "s3")
+JarSection = Literal["spark", "broker", "s3", "flink"]
+JAR_SECTIONS: tuple[JarSection, ...] = ("spark", "broker", "s3", "flink")
 USUAL_SECTIONS: tuple[JarSection, ...] = ("spark", "broker")  # what every machine needs; "s3" only with an object store
 JAR_LIST = Path(__file__).with_name("jars.toml")
-_ABOUT = {"spark": "Spark's Kafka connector", "broker": "the Kafka broker", "s3": "Spark's way to an object store"}
+_ABOUT = {
+    "spark": "Spark's Kafka connector",
+    "broker": "the Kafka broker",
+    "s3": "Spark's way to an object store",
+    "flink": "Flink's connectors, for a benchmark",
+}
 FETCH_LANES = 3  # fetches side by side: a jar costs round trips, not bandwidth, and each lane is a 60 MB JVM
 
 # Poms and Ivy's SHA-1 files are not asked for: the list is complete and carries better hashes (5 s instead of 40).
@@ -62,7 +67,7 @@ def read_jar_list(path: Path = JAR_LIST) -> list[PinnedJar]:
     sections = tomllib.loads(path.read_text())
     jars = []
     for section in JAR_SECTIONS:
-        for coordinate, sha256 in sections[section].items():
+        for coordinate, sha256 in sections.get(section, {}).items():
             group, name, version = coordinate.split(":")
             jars.append(PinnedJar(section, group, name, version, sha256))
     return jars
@@ -88,8 +93,13 @@ def ensure_jars(tools: Path, report: Callable[[str], None], sections: Collection
 
     Raises ToolchainError: a jar can't be fetched, or is not what the list says.
     """
+    ensure_pinned_jars(tools, report, [jar for jar in read_jar_list() if jar.section in sections])
+
+
+def ensure_pinned_jars(tools: Path, report: Callable[[str], None], wanted: Sequence[PinnedJar]) -> None:
+    """Do the same for the jars that are `wanted`, of whatever list."""
+    sections = {jar.section for jar in wanted}
     with hold_lock(tools / "jars" / "lock"):
-        wanted = [jar for jar in read_jar_list() if jar.section in sections]
         missing = [jar for jar in wanted if sha256(jar.path(tools)) != jar.sha256]
         if not missing:
             return

@@ -79,6 +79,16 @@ def test_several_may_make_the_topics_at_once(kafka: KafkaServer) -> None:
     assert sorted(name for names in made for name in names) == sorted(topics.BYTE_SHARES), "each by one of them"
 
 
+def test_one_more_topic_of_raw_trades_takes_messages_and_is_not_made_twice(kafka: KafkaServer) -> None:
+    topics.create_raw_topic(kafka.bootstrap, "more_trades", 3)
+    assert topics.describe_topics(kafka.bootstrap, ["more_trades"])["more_trades"].partitions == 3
+    producer = TradeProducer(kafka.bootstrap, "test")
+    producer.send("more_trades", b"k", b"v")
+    assert producer.close() == 0
+    with pytest.raises(BrokerError):
+        topics.create_raw_topic(kafka.bootstrap, "more_trades", 3)
+
+
 def test_an_offset_that_is_not_there_is_told_and_not_skipped(kafka: KafkaServer) -> None:
     reader = TopicReader(kafka.bootstrap, "test")
     reader.assign({(INGEST_GAPS, 0): 17})

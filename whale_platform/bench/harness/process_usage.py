@@ -22,16 +22,20 @@ def measure_memory(platform: Platform) -> dict[str, Any]:
     parts: dict[str, float] = {}
     for process in platform.processes():
         try:
-            rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-            name = _name_program(process.cmdline())
+            size, name = read_memory_mb(process.pid), _name_program(process.cmdline())
         except (OSError, psutil.Error):
             continue
-        pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-        parts[name] = parts.get(name, 0.0) + pss / 1000
+        parts[name] = parts.get(name, 0.0) + size
     return {
         "total_mb": round(sum(parts.values())),
         "parts_mb": {name: round(size) for name, size in sorted(parts.items())},
     }
+
+
+def read_memory_mb(pid: int) -> float:
+    """Proportional set size of a process. Raises OSError where it is gone."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1000
 
 
 def read_cpu_seconds(platform: Platform) -> dict[str, float]:
