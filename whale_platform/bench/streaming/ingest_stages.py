@@ -83,7 +83,7 @@ def record_frames(settings: Settings, trades: int) -> list[RecordedFrame]:
     encoders = {name: _find_encoder(name, one, play, recorder) for name, one in adapters.items()}
     for (name, _), pair in play.pairs.items():
         adapters[name].listed.add(pair)
-    return [RecordedFrame(adapters[one.place[0]], encoders[one.place[0]](one)) for one in recorder.fills]
+    return [RecordedFrame(adapters[one.market[0]], encoders[one.market[0]](one)) for one in recorder.fills]
 
 
 def measure_stages(bootstrap: KafkaCluster, frames: Sequence[RecordedFrame]) -> dict[str, float]:
