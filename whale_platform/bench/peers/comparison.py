@@ -115,10 +115,14 @@ def plot_peers(found: dict[str, Any], path: Path) -> None:
             values = [found["peers"][peer]["summary"][name] or 0 for peer in names]
             height = 0.8 / len(figures)
             bars = axes.barh([row + place * height for row in range(len(names))], values, height * 0.9)
-            axes.bar_label(bars, [f"{value:,.4g}" for value in values], padding=3, fontsize=8)
+            axes.bar_label(bars, [f"{value:,.{int(value < 10)}f}" for value in values], padding=3, fontsize=8)
         axes.set_yticks([row + 0.4 - 0.4 / len(figures) for row in range(len(names))], names)
         axes.set_title(title, fontsize=10)
-        axes.set_xscale("log" if len(figures) > 1 else "linear")
+        if len(figures) > 1:
+            axes.set_xscale("log")
+        else:
+            axes.locator_params("x", nbins=4)
+            axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.margins(x=0.2)
         axes.invert_yaxis()
     FigureCanvasAgg(figure).print_png(str(path))
