@@ -1,8 +1,9 @@
 """`python -m whale_platform.stream.spark.archive TOOLS HOME`: makes the class data archive of the stream's driver.
 
 A driver without an archive lists the classes that it loads, in its home. Some minutes later this program has Java dump
-them, at the lowest priority: 50 CPU seconds, 1.1 GB of memory and 200 MB of disk, once. It is for a driver of its own
-(`local[…]`); on a cluster the driver starts as it would without this module. What fails is one line and exit code 1.
+them, at the lowest priority: 40 to 50 CPU seconds, 1 GB of memory and 200 MB of disk, once. It is for a driver of its
+own (`local[…]`); on a cluster the driver starts as it would without this module. What fails is one line and exit code
+1.
 Nothing here imports pyspark, since the supervisor asks too.
 """
 
