@@ -17,6 +17,7 @@ from pathlib import Path
 
 from whale_platform.files.atomic_files import write_json
 from whale_platform.files.file_lock import hold_lock
+from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import java
 
@@ -50,27 +51,47 @@ class ClassArchive:
 
         `train` runs the program once with the JVM options that it gets, by which Java lists the classes. What Java can
         make no archive of is noted, and not tried again. Raises OSError where `tools` can't be written,
-        SetupProgramError where Java is ended, and what `train` raises.
+        SetupProgramError where Java is killed, and what `train` raises.
         """
         with hold_lock(self.file.with_suffix(".lock")):
             if self.is_settled():
                 return
-            classes, fresh = self.file.with_suffix(".classes"), self.file.with_suffix(".new")
+            classes = self.file.with_suffix(".classes")
             try:
                 train([f"-XX:DumpLoadedClassList={classes}"])
-                self._dump(classes, fresh)
-                self._note.unlink(missing_ok=True)
-                self.file.unlink(missing_ok=True)
-                if fresh.exists():
-                    fresh.replace(self.file)
-                write_json(self._note, {"bytes": self._measure_size(), "key": self._compute_key()})
+                self._dump(classes, self._classpath)
             finally:
                 classes.unlink(missing_ok=True)
-                fresh.unlink(missing_ok=True)
 
-    def _dump(self, classes: Path, fresh: Path) -> None:
+    def make_from(self, listed: Path, classpath: str) -> None:
+        """Make the archive where it does not fit, of what a program that still runs has `listed` so far.
+
+        `classpath`: the one that Java told the program, wildcards expanded. Raises as `ensure_made`.
+        """
+        with hold_lock(self.file.with_suffix(".lock")):
+            if self.is_settled():
+                return
+            classes = self.file.with_suffix(".classes")
+            text = listed.read_text()
+            try:
+                classes.write_text(text[: text.rfind("\n") + 1])  # the last line may be half written
+                self._dump(classes, classpath)
+            finally:
+                classes.unlink(missing_ok=True)
+
+    def _dump(self, classes: Path, classpath: str) -> None:
+        fresh = self.file.with_suffix(".new")
         options = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={fresh}"]
-        if setup_programs.run_program([*self._command, *options, "-cp", self._classpath]).returncode:
+        try:
+            done = setup_programs.run_program([*self._command, *options, "-cp", classpath])
+            if done.returncode < 0:  # as for want of memory: another time it may succeed
+                raise SetupProgramError(f"Java was killed by signal {-done.returncode} while it dumped classes")
+            self._note.unlink(missing_ok=True)
+            self.file.unlink(missing_ok=True)
+            if done.returncode == 0 and fresh.exists():
+                fresh.replace(self.file)
+            write_json(self._note, {"bytes": self._measure_size(), "key": self._compute_key()})
+        finally:
             fresh.unlink(missing_ok=True)
 
     def _measure_size(self) -> int:

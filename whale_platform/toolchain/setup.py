@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
         tools.mkdir(parents=True, exist_ok=True)
         home = java.find_java_home(tools)
         _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
-        shuffle_bind.ensure_patched_class(tools)
+        shuffle_bind.ensure_patched_jar(tools)
         if argv == ["image"]:
             jars.ensure_jars(tools, _report, ("spark", "s3"))
         else:

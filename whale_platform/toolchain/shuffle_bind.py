@@ -5,7 +5,7 @@ host, so it listens on every interface, without authentication, whatever `spark.
 has no setting for it. The copy asks the system property `whale.shuffle.bind`, and takes 127.0.0.1 where it is unset.
 
 A class other than the known one is refused: then nothing starts, rather than listening to the network. Executors of a
-cluster take the copy where `spark.executor.extraClassPath` names its folder and `spark.executor.extraJavaOptions` sets
+cluster take the copy where `spark.executor.extraClassPath` names the jar and `spark.executor.extraJavaOptions` sets
 the property to an address that the other executors reach.
 """
 
@@ -32,20 +32,21 @@ _LDC_W, _INVOKESTATIC = 0x13, 0xB8
 _STRING = "Ljava/lang/String;"
 
 
-def ensure_patched_class(tools: Path) -> Path:
-    """The folder to put first on Spark's class path, with the patched class in it, written where it is not yet right.
+def ensure_patched_jar(tools: Path) -> Path:
+    """The jar to put first on Spark's class path, with the patched class in it, written where it is not yet right.
 
-    Raises ToolchainError where pyspark or the known class is missing, OSError where `tools` can't be written.
+    A jar and no folder, since Java makes no class data archive of a class path that holds a folder. Raises
+    ToolchainError where pyspark or the known class is missing, OSError where `tools` can't be written.
     """
-    folder = tools / "spark-classes"
-    place = folder / CLASS
+    jar = tools / "spark-classes" / "shuffle-bind.jar"
     content = patch_class(_read_original())
-    if not place.is_file() or place.read_bytes() != content:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        fresh = place.with_name(f"{place.stem}.{os.getpid()}.new")
-        fresh.write_bytes(content)
-        fresh.replace(place)
-    return folder
+    if _read_class(jar) != content:
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        fresh = jar.with_name(f"{jar.stem}.{os.getpid()}.new")
+        with zipfile.ZipFile(fresh, "w") as opened:
+            opened.writestr(CLASS, content)
+        fresh.replace(jar)
+    return jar
 
 
 def patch_class(original: bytes) -> bytes:
@@ -80,6 +81,15 @@ def patch_class(original: bytes) -> bytes:
             original[body + _NULL_AT + 1 :],
         )
     )
+
+
+def _read_class(jar: Path) -> bytes | None:
+    """The class in a jar, None where there is no such jar or it is damaged."""
+    try:
+        with zipfile.ZipFile(jar) as opened:
+            return opened.read(CLASS)
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return None
 
 
 def _read_original() -> bytes:

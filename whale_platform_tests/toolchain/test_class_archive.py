@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.toolchain import java
 from whale_platform.toolchain.class_archive import ClassArchive
 
@@ -94,6 +95,19 @@ def test_one_of_another_java_or_jar_is_not_used(machine: Machine) -> None:
     assert machine.archive.read_options() == []
 
 
+def test_one_is_made_of_what_a_running_program_has_listed(machine: Machine, tmp_path: Path) -> None:
+    listed = tmp_path / "listed"
+    with pytest.raises(FileNotFoundError):
+        machine.archive.make_from(listed, "a.jar")
+    listed.write_text("java/lang/Object\njava/lang/String\njava/la")
+    machine.archive.make_from(listed, "a.jar")
+    listed.write_text("java/lang/Long\n")
+    machine.archive.make_from(listed, "a.jar")
+    assert machine.archive.file.read_text() == "java/lang/Object\njava/lang/String\n"
+    assert (machine.trained, len(machine.archive.read_options())) == (0, 1)
+    assert machine.files() == ["program.jsa", "program.json", "program.lock"]
+
+
 def test_a_java_that_makes_none_is_asked_once(machine: Machine) -> None:
     machine.install(FAILS)
     machine.make()
@@ -103,6 +117,16 @@ def test_a_java_that_makes_none_is_asked_once(machine: Machine) -> None:
     machine.install(DUMPS.replace("17.0.1", "17.0.3"))
     machine.make()
     assert (machine.trained, len(machine.archive.read_options())) == (2, 1)
+
+
+def test_a_java_that_is_killed_is_asked_again(machine: Machine) -> None:
+    machine.install(DUMPS + "kill -9 $$\n")
+    with pytest.raises(SetupProgramError, match="signal 9"):
+        machine.make()
+    assert machine.files() == ["program.lock"]
+    machine.install(DUMPS)
+    machine.make()
+    assert len(machine.archive.read_options()) == 1
 
 
 def test_a_program_that_fails_leaves_nothing(machine: Machine) -> None:

@@ -12,16 +12,26 @@ from whale_platform.toolchain.errors import ToolchainError
 from whale_platform_tests.support.processes import find_open_ports
 
 
-def test_the_class_is_written_once_and_anew_where_it_is_not_right(tmp_path: Path) -> None:
-    place = shuffle_bind.ensure_patched_class(tmp_path) / shuffle_bind.CLASS
-    right, written = place.read_bytes(), place.stat().st_mtime_ns
+def read_class(jar: Path) -> bytes:
+    with zipfile.ZipFile(jar) as opened:
+        return opened.read(shuffle_bind.CLASS)
+
+
+def test_the_jar_is_written_once_and_again_where_it_is_not_right(tmp_path: Path) -> None:
+    jar = shuffle_bind.ensure_patched_jar(tmp_path)
+    right, written = read_class(jar), jar.stat().st_mtime_ns
     assert shuffle_bind.PROPERTY.encode() in right
-    shuffle_bind.ensure_patched_class(tmp_path)
-    assert place.stat().st_mtime_ns == written, "a read-only image has it already"
-    place.write_bytes(right[:100])
-    shuffle_bind.ensure_patched_class(tmp_path)
-    assert place.read_bytes() == right
-    assert [path.name for path in tmp_path.rglob("*.*")] == [place.name]
+    shuffle_bind.ensure_patched_jar(tmp_path)
+    assert jar.stat().st_mtime_ns == written, "a read-only image has it already"
+    for damaged in (jar.read_bytes()[:100], b""):
+        jar.write_bytes(damaged)
+        shuffle_bind.ensure_patched_jar(tmp_path)
+        assert read_class(jar) == right
+    with zipfile.ZipFile(jar, "w") as opened:
+        opened.writestr(shuffle_bind.CLASS, b"another class")
+    shuffle_bind.ensure_patched_jar(tmp_path)
+    assert read_class(jar) == right
+    assert list(jar.parent.iterdir()) == [jar]
 
 
 def test_another_class_than_the_known_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,11 +41,11 @@ def test_another_class_than_the_known_one_is_refused(tmp_path: Path, monkeypatch
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "pyspark", raising=False)  # another test may have imported the real one
     with pytest.raises(ToolchainError, match="lacks its jar spark-network-common"):
-        shuffle_bind.ensure_patched_class(tmp_path)
+        shuffle_bind.ensure_patched_jar(tmp_path)
     with zipfile.ZipFile(jars / "spark-network-common_2.13-9.9.9.jar", "w") as jar:
         jar.writestr(shuffle_bind.CLASS, b"\xca\xfe\xba\xbe of another Spark")
     with pytest.raises(ToolchainError, match="would listen on every interface, so nothing is started"):
-        shuffle_bind.ensure_patched_class(tmp_path)
+        shuffle_bind.ensure_patched_jar(tmp_path)
     assert not (tmp_path / "spark-classes").exists()
 
 

@@ -8,10 +8,13 @@ import pytest
 from whale_platform import homes
 from whale_platform.embedded import kafka
 from whale_platform.settings import Settings
+from whale_platform.stream.spark import archive
 from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain.errors import ToolchainError
 from whale_platform.topology import archive_thread, home_state
+
+BROKER, SPARK = "whale_platform.embedded.broker_archive", "whale_platform.stream.spark.archive"
 
 
 class Archive:
@@ -26,7 +29,6 @@ class Archive:
 
 def run_thread(settings: Settings) -> None:
     thread = archive_thread.start_archive_thread(settings)
-    assert thread is not None
     thread.join(60)
     assert not thread.is_alive()
 
@@ -46,33 +48,39 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return {}
 
     def run(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-        happened.append(argv[-1])
+        happened.append(argv[2])
         return subprocess.CompletedProcess(argv, 1, "", "the disk is full\n")
 
     monkeypatch.setattr(archive_thread, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(archive_thread, "SPARK_AFTER_S", 0.0)
     monkeypatch.setattr(home_state, "take_snapshot", look)
     monkeypatch.setattr(
         home_state,
         "status_exit_code",
-        lambda state: home_state.ALL_READY if len(happened) == 3 else home_state.NOT_READY,
+        lambda state: home_state.ALL_READY if len(happened) >= 3 else home_state.NOT_READY,
     )
     monkeypatch.setattr(setup_programs, "run_program", run)
-    monkeypatch.setattr(kafka, "find_archive", lambda tools: Archive(settled=False))
+    for module in (kafka, archive):
+        monkeypatch.setattr(module, "find_archive", lambda tools: Archive(settled=False))
     return happened
 
 
-def test_the_archive_is_made_only_when_the_platform_is_ready(settings: Settings, seen: list[str]) -> None:
+def test_archives_are_made_only_when_the_platform_is_ready(settings: Settings, seen: list[str]) -> None:
     run_thread(settings)
-    assert seen == ["look", "look", "look", "whale_platform.embedded.broker_archive"]
+    assert seen == ["look", "look", "look", BROKER, "look", SPARK]
+
+
+def test_a_home_without_a_broker_of_its_own_makes_none_for_it(settings: Settings, seen: list[str]) -> None:
+    run_thread(settings.model_copy(update={"kafka_bootstrap": settings.bootstrap}))
+    assert seen == ["look", "look", "look", SPARK]
 
 
 def test_nothing_is_run_where_nothing_is_left_to_make(
     settings: Settings, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka, "find_archive", lambda tools: Archive(settled=True))
+    for module in (kafka, archive):
+        monkeypatch.setattr(module, "find_archive", lambda tools: Archive(settled=True))
     run_thread(settings)
-    elsewhere = settings.model_copy(update={"kafka_bootstrap": settings.bootstrap})
-    assert archive_thread.start_archive_thread(elsewhere) is None
     assert seen == []
 
 

@@ -46,7 +46,7 @@ def _check_java(settings: "Settings") -> Iterator[MachineFinding]:
         if settings.object_store is not None:
             jars.find_s3_jars(settings.tools)
         jars.build_broker_classpath(settings.tools)
-        shuffle_bind.ensure_patched_class(settings.tools)
+        shuffle_bind.ensure_patched_jar(settings.tools)
         yield MachineFinding("ok", "jars", "all there")
     except ToolchainError as error:
         yield MachineFinding("bad", "jars", *_split(str(error)))

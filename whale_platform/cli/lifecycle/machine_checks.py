@@ -61,7 +61,7 @@ def prepare_home(settings: "Settings", write_line: Callable[[str], None]) -> Non
     jars.find_spark_jars(settings.tools)
     if settings.object_store is not None:
         jars.ensure_jars(settings.tools, write_line, ("s3",))
-    shuffle_bind.ensure_patched_class(settings.tools)
+    shuffle_bind.ensure_patched_jar(settings.tools)
     if settings.kafka_bootstrap is None:
         jars.build_broker_classpath(settings.tools)
     orphans.end_orphans(settings.home, write_line)

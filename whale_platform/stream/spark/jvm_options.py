@@ -14,3 +14,11 @@ COMMON_JVM_OPTIONS = (
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=400000",
 )
+DRIVER_JVM_OPTIONS = (
+    "-XX:+UseParallelGC",
+    *COMMON_JVM_OPTIONS,
+    "-XX:CICompilerCount=2",
+    "-Djava.net.preferIPv4Stack=true",
+    # positions.py asks the Kafka consumers through JMX, whose server class no module exports.
+    "--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",
+)

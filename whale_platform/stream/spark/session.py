@@ -16,18 +16,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from whale_platform.settings import Settings
-from whale_platform.stream.spark import cluster, jvm_options
+from whale_platform.stream.spark import archive, cluster, jvm_options
 from whale_platform.toolchain import jars, java, shuffle_bind
 
 ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
-JVM_OPTIONS = (
-    "-XX:+UseParallelGC",
-    *jvm_options.COMMON_JVM_OPTIONS,
-    "-XX:CICompilerCount=2",
-    "-Djava.net.preferIPv4Stack=true",
-    # positions.py asks the Kafka consumers through JMX, whose server class no module exports.
-    "--add-exports=java.management/com.sun.jmx.mbeanserver=ALL-UNNAMED",
-)
 
 
 def build_session(settings: Settings, master: str | None = None) -> SparkSession:
@@ -39,19 +31,22 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
     store = settings.object_store
     secrets = settings.bootstrap.java_secrets() | ({} if store is None else store.java_secrets())
     os.environ.update({**java.build_java_environment(settings.tools), **secrets})
-    paths = [*jars.find_spark_jars(settings.tools), *([] if store is None else jars.find_s3_jars(settings.tools))]
-    bare = next(path for path in paths if path.name.startswith("hadoop-bare-naked-local-fs"))
-    shuffle = shuffle_bind.ensure_patched_class(settings.tools).absolute()
+    local = cluster.is_local(master or settings.spark_master)
+    shuffle, bare, *connector = archive.find_driver_jars(settings.tools)
+    sent = [*([] if local else [bare, *connector]), *([] if store is None else jars.find_s3_jars(settings.tools))]
     bind = cluster.bind_address(settings)
     work, temporary = _prepare_empty_folder(settings.home, "spark"), _prepare_empty_folder(settings.home, "tmp")
-    own = (f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
+    listed = archive.ListedClasses(settings.home)
+    archived = [f'"{option}"' for option in archive.find_archive(settings.tools).read_options() if local]
+    listing = listed.prepare_listing() if local and not archived and SparkContext._gateway is None else []
+    own = (*archived, *listing, f'-Djava.io.tmpdir="{temporary}"', f"-D{shuffle_bind.PROPERTY}={bind}")
     conf = {
         "spark.app.name": "whale-stream",
-        "spark.jars": ",".join(map(str, paths)),
+        "spark.jars": ",".join(map(str, sent)),
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.bindAddress": bind,
         "spark.driver.host": settings.spark_driver_host,
-        "spark.driver.extraJavaOptions": " ".join((*JVM_OPTIONS, *own)),
+        "spark.driver.extraJavaOptions": " ".join((*jvm_options.DRIVER_JVM_OPTIONS, *own)),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(work),
@@ -61,8 +56,9 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
         "spark.sql.shuffle.partitions": str(settings.stream_reducers),
         # The default of 100 ms would add 20 ms to every update at low rates.
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
+        # What stands here is in the class data archive; executors elsewhere get the connector by spark.jars.
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, [shuffle, bare, *(connector if local else [])])),
         # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
-        "spark.driver.extraClassPath": f"{shuffle}{os.pathsep}{bare}",
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
             "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
@@ -79,17 +75,19 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
         "spark.sql.streaming.noDataMicroBatches.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "5",
     }
-    if not cluster.is_local(master or settings.spark_master):
+    if not local:
         conf |= cluster.executor_settings(settings, (shuffle, bare))
     conf |= {} if store is None else store.build_hadoop_options()
     conf["spark.master"] = master or settings.spark_master
-    if not cluster.is_local(conf["spark.master"]):
+    if not local:
         conf |= pass_secrets(conf, secrets)
     builder = SparkSession.builder
     for name, value in conf.items():
         builder = builder.config(name, value)
     session: SparkSession = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
+    if listing:
+        listed.classpath.write_text(session._jvm.java.lang.System.getProperty("java.class.path"))
     return session
 
 
