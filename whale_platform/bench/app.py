@@ -28,7 +28,7 @@ from whale_platform.settings import Settings
 from whale_platform.version import code_version
 
 app = typer.Typer(
-    no_args_is_help=True, help="Measure this machine; each case runs the whole platform in a scratch home."
+    no_args_is_help=True, help="Measure this machine; most cases run the whole platform in a scratch home."
 )
 WARM_S = 30.0  # its first checkpoint and compilations are not what people meet all day
 HomeOption = Annotated[

@@ -208,7 +208,7 @@ def _parse_archive_name(name: str) -> tuple[str, int]:
 def archive_under_lease(home: Path, root: Folder, query: str) -> list[Folder]:
     """Archive the checkpoints of `query`, or of `all`, in `root`, holding the lease of `home`; returns the new places.
 
-    No running query loses its checkpoint, and none can start meanwhile. Raises LeaseRefused, ValueError.
+    No running query loses its checkpoint, and none can start meanwhile. Raises LeaseRefusedError, ValueError.
     """
     lease = Lease(home, "stream")
     lease.acquire()

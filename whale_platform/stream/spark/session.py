@@ -25,7 +25,7 @@ ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 def build_session(settings: Settings, master: str | None = None) -> SparkSession:
     """Start the driver's JVM. Takes some seconds; deletes what an earlier one left, so hold the stream's lease.
 
-    `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, EmbeddedError
+    `master`: another one than the settings name. Raises PySparkRuntimeError where Java does not start, ToolchainError
     where jars are missing or not the pinned ones.
     """
     store = settings.object_store
