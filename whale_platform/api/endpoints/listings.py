@@ -40,11 +40,8 @@ async def latest(request: Request, parts: AppDeps, which: Annotated[MarketFilter
     if response is None or not (which.exchange or which.symbol):
         status, body, headers = latest_response.render_response(parts.latest, request.headers.get)
         return Response(body, status, {name.decode(): value.decode() for name, value in headers})
-    whole = responses.parse_json(response.body)
-    whole["symbols"] = [one for one in whole["symbols"] if which.matches(one["exchange"], one["symbol"])]
-    return responses.build_response(
-        responses.encode_json(whole), ResponsePreferences.from_headers(request.headers), etag=response.etag
-    )
+    selected = response.select(lambda market: which.matches(*market))
+    return responses.build_response(selected, ResponsePreferences.from_headers(request.headers), etag=response.etag)
 
 
 @router.get("/windows", responses=describe_responses(rows.Page[rows.Window], True), summary="One-minute windows")
