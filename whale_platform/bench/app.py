@@ -1,22 +1,22 @@
 """`whale bench`: measurements of this machine, as JSON on stdout; progress on stderr."""
 
-import json
-import os
-import platform as machine
-import signal
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import psutil
 import typer
 
 from whale_platform.bench.harness import process_usage
-from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform.bench.harness.platform import wait_for
+from whale_platform.bench.scratch_platform import (
+    SYMBOLS,
+    build_dsn,
+    open_scratch_platform,
+    print_result,
+    report,
+    run_platform,
+)
 from whale_platform.bench.serving import api_latency as api_case
 from whale_platform.bench.serving import push_latency as push_case
 from whale_platform.bench.storage import hourly_rollup as rollup_case
@@ -25,7 +25,6 @@ from whale_platform.bench.streaming import latency as latency_case
 from whale_platform.bench.streaming import reported_lag as truth_case
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
-from whale_platform.version import code_version
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure this machine; most cases run the whole platform in a scratch home."
@@ -41,47 +40,21 @@ RateOption = Annotated[float, typer.Option(min=1, help="Trades a second, over al
 SymbolsOption = Annotated[int, typer.Option("--symbols", min=2, help="Markets to generate trades of.")]
 
 
-@contextmanager
-def open_scratch_platform(home: Path | None) -> Iterator[Platform]:
-    """A platform that has not been started, in a folder under `home` (None: the temporary one), deleted afterwards.
-
-    So too where the benchmark is ended by SIGTERM.
-    """
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        asked = {name: value for name, value in os.environ.items() if name.startswith("WHALE_")}
-        yield Platform(Path(folder), {name: asked[name] for name in asked if not name.endswith(("_HOME", "_PORT"))})
-
-
-@contextmanager
-def run_platform(home: Path | None, rate: float, warm_s: float = 0.0) -> Iterator[tuple[Platform, float]]:
-    """The platform with the simulator at `rate`, `warm_s` after its `up`, and how long that took.
-
-    It lives in a folder under `home` (None: the temporary one), deleted afterwards. What else the environment sets
-    (`WHALE_DAGSTER=false`) applies to it, other than home and ports.
-    """
-    with open_scratch_platform(home) as made:
-        begin = time.monotonic()
-        _report("starting the platform")
-        try:
-            made.start("--source", "simulator", "--rate", str(rate))
-            took = time.monotonic() - begin
-            time.sleep(warm_s)
-            yield made, took
-        finally:
-            _report("stopping it")
-            made.stop()
-
-
 @app.command()
-def latency(rate: RateOption = 1000, seconds: float = 180, warm: float = 60, home: HomeOption = None) -> None:
+def latency(
+    rate: RateOption = 1000,
+    seconds: float = 180,
+    warm: float = 60,
+    symbols: SymbolsOption = SYMBOLS,
+    home: HomeOption = None,
+) -> None:
     """Frame leaving the simulator -> message in both topics -> row visible in Postgres."""
-    with run_platform(home, rate) as (platform, _):
-        _report(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
+    with run_platform(home, rate, symbols=symbols) as (platform, _):
+        report(f"measuring {rate:g} trades/s for {warm:g} + {seconds:g} s")
         now = platform.status()
         there, bootstrap = Path(now["home"]), KafkaCluster(now["urls"]["kafka"])
-        _print_result(
-            "latency", latency_case.measure_latency(there, bootstrap, _build_dsn(platform, there), rate, seconds, warm)
+        print_result(
+            "latency", latency_case.measure_latency(there, bootstrap, build_dsn(platform, there), rate, seconds, warm)
         )
 
 
@@ -92,7 +65,7 @@ def truth(
     """What the stream says of itself against the topics: over a start, a checkpoint and an overload, then exactness."""
     with open_scratch_platform(home) as made:
         try:
-            _print_result("truth", truth_case.measure_reported_lag(made, rate, calm, overload, seconds))
+            print_result("truth", truth_case.measure_reported_lag(made, rate, calm, overload, seconds))
         finally:
             made.stop()
 
@@ -101,7 +74,7 @@ def truth(
 def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)] = 3, home: HomeOption = None) -> None:
     """A backlog of raw trades -> finished windows, in rounds."""
     with run_platform(home, 1) as (platform, _):
-        _print_result("backlog", backlog_case.measure_backlog(platform, trades, rounds))
+        print_result("backlog", backlog_case.measure_backlog(platform, trades, rounds))
 
 
 @app.command()
@@ -126,15 +99,15 @@ def peers(
     with open_scratch_platform(home) as made:
         made.env["WHALE_DAGSTER"] = "false"
         try:
-            _report("starting the platform")
+            report("starting the platform")
             made.start("--source", "simulator", "--rate", "1")
             plan = TurnPlan(trades, symbols, rate, warm, seconds)
-            found = comparison.compare_peers(made, names, plan, rounds, _report)
+            found = comparison.compare_peers(made, names, plan, rounds, report)
         finally:
             made.stop()
     if plot is not None:
         comparison.plot_peers(found, plot)
-    _print_result("peers", found)
+    print_result("peers", found)
 
 
 @app.command()
@@ -148,16 +121,16 @@ def cluster(
     from whale_platform.bench.streaming import cluster_recovery as cluster_case
 
     with open_scratch_platform(home) as made:
-        _print_result("cluster", cluster_case.measure_recovery(made, executors, trades, rate, _report))
+        print_result("cluster", cluster_case.measure_recovery(made, executors, trades, rate, report))
 
 
 @app.command()
 def rollup(rows: Annotated[int, typer.Option(min=60_000)] = 1_000_000, home: HomeOption = None) -> None:
     """24 hours x 20 symbols of `hourly_rollups` from a table of so many windows."""
     with run_platform(home, 1) as (platform, _):
-        _report(f"making {rows:,} windows")
+        report(f"making {rows:,} windows")
         there = Path(platform.status()["home"])
-        _print_result("rollup", rollup_case.measure_rollup(_build_dsn(platform, there), rows))
+        print_result("rollup", rollup_case.measure_rollup(build_dsn(platform, there), rows))
 
 
 @app.command()
@@ -167,26 +140,34 @@ def cold(rate: RateOption = 100, home: HomeOption = None) -> None:
         begin = time.monotonic()
         wait_for("the first window row", lambda: platform.sql("select 1 from trade_windows limit 1"), 1800, 0.1)
         first = ready + time.monotonic() - begin
-        _print_result("cold", {"ready_s": round(ready, 1), "first_window_row_s": round(first, 1)})
+        print_result("cold", {"ready_s": round(ready, 1), "first_window_row_s": round(first, 1)})
 
 
 @app.command()
-def memory(rate: RateOption = 1000, seconds: float = 120, home: HomeOption = None) -> None:
+def memory(
+    rate: RateOption = 1000, seconds: float = 120, symbols: SymbolsOption = SYMBOLS, home: HomeOption = None
+) -> None:
     """Proportional set size of every process together, after some minutes at a rate."""
-    with run_platform(home, rate) as (platform, _):
-        _report(f"running at {rate:g} trades/s for {seconds:g} s")
+    with run_platform(home, rate, symbols=symbols) as (platform, _):
+        report(f"running at {rate:g} trades/s for {seconds:g} s")
         time.sleep(seconds)
-        _print_result("memory", process_usage.measure_memory(platform))
+        print_result("memory", process_usage.measure_memory(platform))
 
 
 @app.command()
-def cost(rate: RateOption = 1000, seconds: float = 240, warm: float = 120, home: HomeOption = None) -> None:
+def cost(
+    rate: RateOption = 1000,
+    seconds: float = 240,
+    warm: float = 120,
+    symbols: SymbolsOption = SYMBOLS,
+    home: HomeOption = None,
+) -> None:
     """CPU and bytes a trade, by program and by store, at a rate; and bytes of a row in Postgres."""
-    with run_platform(home, rate, warm) as (platform, _):
-        _report(f"measuring at {rate:g} trades/s for {seconds:g} s")
+    with run_platform(home, rate, warm, symbols=symbols) as (platform, _):
+        report(f"measuring at {rate:g} trades/s for {seconds:g} s")
         found = process_usage.measure_trade_cost(platform, seconds)
-        rows = process_usage.measure_row_bytes(platform, _build_dsn(platform, Path(platform.status()["home"])))
-        _print_result("cost", {**found, "row_bytes": rows})
+        rows = process_usage.measure_row_bytes(platform, build_dsn(platform, Path(platform.status()["home"])))
+        print_result("cost", {**found, "row_bytes": rows})
 
 
 @app.command()
@@ -195,12 +176,13 @@ def api(
     trades: RateOption = 1000,
     seconds: float = 60,
     days: Annotated[int, typer.Option(min=0, help="Days to fill the tables with for the second run.")] = 50,
+    symbols: SymbolsOption = SYMBOLS,
     home: HomeOption = None,
 ) -> None:
     """`/latest` requested by a second process while trades flow, also with many days of rows; other pages once."""
-    with run_platform(home, trades, WARM_S) as (platform, _):
+    with run_platform(home, trades, WARM_S, symbols=symbols) as (platform, _):
         there = Path(platform.status()["home"])
-        _print_result("api", api_case.measure_api(platform, _build_dsn(platform, there), rate, seconds, days, _report))
+        print_result("api", api_case.measure_api(platform, build_dsn(platform, there), rate, seconds, days, report))
 
 
 @app.command()
@@ -209,21 +191,24 @@ def push(
     stalled: Annotated[int, typer.Option(help="Of them so many that never read.")] = 10,
     rate: RateOption = 1000,
     seconds: float = 60,
+    symbols: SymbolsOption = SYMBOLS,
     home: HomeOption = None,
 ) -> None:
     """Frame at the exchange -> whale on every one of many WebSocket clients, some of which never read."""
-    with run_platform(home, rate, WARM_S) as (platform, _):
-        _print_result("push", push_case.measure_push(platform, clients, stalled, seconds, _report))
+    with run_platform(home, rate, WARM_S, symbols=symbols) as (platform, _):
+        print_result("push", push_case.measure_push(platform, clients, stalled, seconds, report))
 
 
 @app.command()
-def browser(rate: RateOption = 1000, seconds: float = 60, home: HomeOption = None) -> None:
+def browser(
+    rate: RateOption = 1000, seconds: float = 60, symbols: SymbolsOption = SYMBOLS, home: HomeOption = None
+) -> None:
     """Frame at the exchange -> whale painted on the dashboard in Chromium; first paint and weight of the page."""
     from whale_platform.bench.serving import page_load as browser_case
 
-    with run_platform(home, rate, WARM_S) as (platform, _):
-        _report(f"watching the tape for {seconds:g} s")
-        _print_result("browser", browser_case.measure_page(platform.status()["urls"]["dashboard"], seconds))
+    with run_platform(home, rate, WARM_S, symbols=symbols) as (platform, _):
+        report(f"watching the tape for {seconds:g} s")
+        print_result("browser", browser_case.measure_page(platform.status()["urls"]["dashboard"], seconds))
 
 
 @app.command("import")
@@ -232,7 +217,7 @@ def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: 
     from whale_platform.bench.storage import dump_import
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        _print_result("import", dump_import.measure_import(Path(folder), rows))
+        print_result("import", dump_import.measure_import(Path(folder), rows))
 
 
 @app.command()
@@ -249,16 +234,16 @@ def lake(
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
-        _report(f"writing and compacting {len(found):,} trades")
+        report(f"writing and compacting {len(found):,} trades")
         sizes = lake_sizes.measure_sizes(Settings(home=Path(folder) / "sizes"), found, batch)
         if file:
-            _print_result("lake", {"sizes": sizes})
+            print_result("lake", {"sizes": sizes})
             return
-        _report("growing a lake to a year")
+        report("growing a lake to a year")
         reads = lake_reads.measure_reads(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
     if plot is not None:
         lake_reads.plot_reads(reads, plot)
-    _print_result("lake", {"sizes": sizes, "reads": reads})
+    print_result("lake", {"sizes": sizes, "reads": reads})
 
 
 @app.command()
@@ -274,14 +259,14 @@ def messages(
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
-        _print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
+        print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
 
 
 @app.command()
 def ingest(
     trades: Annotated[int, typer.Option(min=1000, help="Trades a round.")] = 300_000,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
-    symbols: SymbolsOption = 20,
+    symbols: SymbolsOption = SYMBOLS,
     rate: Annotated[float, typer.Option(min=0, help="Trades a second; 0: as fast as the ingester reads.")] = 0,
     home: HomeOption = None,
 ) -> None:
@@ -289,30 +274,19 @@ def ingest(
     from whale_platform.bench.streaming import ingest_rate
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        _print_result("ingest", ingest_rate.measure_ingest(Path(folder), trades, symbols, rate, rounds, _report))
+        print_result("ingest", ingest_rate.measure_ingest(Path(folder), trades, symbols, rate, rounds, report))
 
 
 @app.command()
-def soak(rate: RateOption = 2000, seconds: float = 1800, kills: int = 5, home: HomeOption = None) -> None:
+def soak(
+    rate: RateOption = 2000,
+    seconds: float = 1800,
+    kills: int = 5,
+    symbols: SymbolsOption = SYMBOLS,
+    home: HomeOption = None,
+) -> None:
     """Load with the Spark driver killed, the lake compacted and vacuumed every two minutes; then the audit's answer."""
     from whale_platform.bench.streaming import soak as soak_case
 
-    with run_platform(home, rate) as (platform, _):
-        _print_result("soak", soak_case.measure_soak(platform, seconds, kills, _report))
-
-
-def _build_dsn(platform: Platform, home: Path) -> str:
-    return Settings(home=home, postgres_port=int(platform.env["WHALE_POSTGRES_PORT"])).dsn()
-
-
-def _print_result(case: str, result: dict[str, Any]) -> None:
-    about = {
-        "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "python": machine.python_version(),
-    }
-    print(json.dumps({"case": case, "code": code_version(), "machine": about, **result}, indent=2))
-
-
-def _report(text: str) -> None:
-    print(f"bench: {text}", file=sys.stderr, flush=True)
+    with run_platform(home, rate, symbols=symbols) as (platform, _):
+        print_result("soak", soak_case.measure_soak(platform, seconds, kills, report))

@@ -10,7 +10,7 @@ import pytest
 BENCH = """
 import sys, time
 from pathlib import Path
-from whale_platform.bench.app import open_scratch_platform
+from whale_platform.bench.scratch_platform import open_scratch_platform
 with open_scratch_platform(Path(sys.argv[1])) as platform:
     try:
         print(platform.base, flush=True)

@@ -30,7 +30,7 @@ from whale_platform_tests.stream.real_stream import (
     trade,
 )
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.support.processes import find_open_ports
+from whale_platform_tests.support.processes import find_listening_ports, find_open_ports
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
 patiently = partial(wait_for, seconds=1200)
@@ -103,6 +103,9 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
     patiently("all of it in real time", story.windows_out)
     patiently("all in the lake", lambda: story.lake_holds(len(story.made)))
     assert lake_rows(lake) == rows_of(story.made)
+    jvm = story.running.processes()[1:]
+    assert len(find_listening_ports(jvm)) >= 5, "driver, blocks, gateway, a server of the shuffle for each partition"
+    assert find_open_ports(story.running.processes()) == []
     story.kill()
     shutil.rmtree(lake)
     backup.rename(lake)

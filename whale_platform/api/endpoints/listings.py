@@ -40,11 +40,8 @@ async def latest(request: Request, dependencies: AppDeps, params: Annotated[Mark
     if response is None or not (params.exchange or params.symbol):
         status, body, headers = latest_response.render_response(dependencies.latest, request.headers.get)
         return Response(body, status, {name.decode(): value.decode() for name, value in headers})
-    whole = responses.parse_json(response.body)
-    whole["symbols"] = [one for one in whole["symbols"] if params.matches(one["exchange"], one["symbol"])]
-    return responses.build_response(
-        responses.encode_json(whole), ResponsePreferences.from_headers(request.headers), etag=response.etag
-    )
+    selected = response.select(lambda market: params.matches(*market))
+    return responses.build_response(selected, ResponsePreferences.from_headers(request.headers), etag=response.etag)
 
 
 @router.get("/windows", responses=describe_responses(rows.Page[rows.Window], True), summary="One-minute windows")

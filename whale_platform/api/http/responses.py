@@ -79,12 +79,6 @@ def to_json_value(value: Any) -> Any:
     return value
 
 
-def parse_json(body: bytes) -> dict[str, Any]:
-    """An answer of ours, as it was."""
-    value: dict[str, Any] = json.loads(body)
-    return value
-
-
 def encode_json(value: Any) -> bytes:
     """Return `value` as compact JSON in UTF-8."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

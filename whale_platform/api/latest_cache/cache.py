@@ -2,21 +2,19 @@
 
 Whoever has news puts it (the feeder from Postgres, a live hub from Kafka); a state that is older than the one there is
 left out, so two feeders do no harm. `render` is called by a feeder, at most every `RENDER_EVERY_S`; who answers
-requests only takes `response`, bytes that nobody changes any more. The ETag moves with what is said, not with its age
-in seconds.
+requests only takes `response`, bytes that nobody changes any more. The text of a symbol is kept until it changes, so
+that a thousand symbols cost what has changed of them. The ETag moves with what is said, not with its age in seconds.
 """
 
 import gzip
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
 
-from whale_platform.api.http.responses import GZIP_LEVEL, encode_json, format_number, format_time
+from whale_platform.api.http.responses import GZIP_LEVEL, encode_json, format_time
+from whale_platform.api.latest_cache.entries import SymbolEntry, build_entry, format_age
 from whale_platform.domain.market import Market
 from whale_platform.stores.queries.latest_states import WhaleState, WindowState
 from whale_platform.stores.queries.period_totals import PeriodTotals
@@ -26,15 +24,26 @@ STALE_S = 120.0  # the quietest pairs trade every minute or so
 _BOOT = secrets.token_hex(4)
 
 
-@dataclass(frozen=True, slots=True)
 class RenderedResponse:
     """One answer of `/latest`. made: epoch seconds; reason: why all of it is old, None where it is not."""
 
-    body: bytes
-    compressed: bytes
-    etag: str
-    made: float
-    reason: str | None
+    def __init__(self, made: float, reason: str | None, etag: str, entries: Iterable[tuple[Market, bytes]]) -> None:
+        self.made, self.reason, self.etag = made, reason, etag
+        self._entries = tuple(entries)
+        self.body = self.select(lambda _: True)
+        self._compressed: bytes | None = None
+
+    def select(self, wanted: Callable[[Market], bool]) -> bytes:
+        """The same body with the wanted symbols alone."""
+        as_of = format_time(datetime.fromtimestamp(self.made, UTC))
+        head = encode_json({"as_of": as_of, "stale": self.reason is not None, "reason": self.reason, "symbols": []})
+        return head[:-2] + b",".join(text for market, text in self._entries if wanted(market)) + head[-2:]
+
+    def compress(self) -> bytes:
+        """The body as gzip, made for the first client that takes it."""
+        if self._compressed is None:
+            self._compressed = gzip.compress(self.body, GZIP_LEVEL)
+        return self._compressed
 
 
 class LatestCache:
@@ -51,33 +60,40 @@ class LatestCache:
         self._taken_back = 0
         self._revision, self._changed = 0, True
         self._stale: frozenset[Market] = frozenset()
+        self._entries: dict[Market, SymbolEntry] = {}
 
     def update(self, windows: Iterable[WindowState] = (), whales: Iterable[WhaleState] = ()) -> None:
         """Take in what is newer than what is known."""
         with self._lock:
             for window in windows:
-                known = self._windows.get(Market(window.exchange, window.symbol))
+                market = Market(window.exchange, window.symbol)
+                known = self._windows.get(market)
                 if known is None or _rank_window(window) > _rank_window(known):
-                    self._windows[Market(window.exchange, window.symbol)] = window
-                    self._changed = True
+                    self._windows[market] = window
+                    self._forget_entry(market)
             for whale in whales:
-                last = self._whales.get(Market(whale.exchange, whale.symbol))
+                market = Market(whale.exchange, whale.symbol)
+                last = self._whales.get(market)
                 if last is None or (whale.event_time, whale.trade_id) > (last.event_time, last.trade_id):
-                    self._whales[Market(whale.exchange, whale.symbol)] = whale
-                    self._changed = True
+                    self._whales[market] = whale
+                    self._forget_entry(market)
 
     def replace(self, windows: Iterable[WindowState], whales: Iterable[WhaleState]) -> None:
         """Replace everything by what was read from the tables; what they no longer have is dropped."""
         with self._lock:
             self._windows = {Market(one.exchange, one.symbol): one for one in windows}
             self._whales = {Market(one.exchange, one.symbol): one for one in whales}
+            self._entries.clear()
             self._loaded = self._changed = True
 
     def update_totals(self, hour: Mapping[Market, PeriodTotals], day: Mapping[Market, PeriodTotals]) -> None:
         """The last hour and day by symbol."""
         with self._lock:
-            self._changed = self._changed or (hour, day) != self._spans
-            self._spans = (hour, day)
+            before, self._spans = self._spans, (hour, day)
+            for was, now in zip(before, self._spans, strict=True):
+                for market in was.keys() | now.keys():
+                    if was.get(market) != now.get(market):
+                        self._forget_entry(market)
 
     def add_taken_back(self, count: int) -> None:
         """So many whales were taken back; `pop_taken_back` tells."""
@@ -133,17 +149,29 @@ class LatestCache:
         with self._lock:
             if not self._loaded:
                 return
-            entries = [self._build_entry(symbol, now) for symbol in sorted(self._windows)]
-            stale = frozenset(Market(entry["exchange"], entry["symbol"]) for entry in entries if entry["stale"])
+            markets = sorted(self._windows)
+            entries = [self._find_entry(market) for market in markets]
+            stale = frozenset(one.market for one in entries if one.measure_age_s(now) > STALE_S)
             if self._changed or stale != self._stale:
                 self._revision, self._changed, self._stale = self._revision + 1, False, stale
             etag = f'W/"{_BOOT}-{self._revision}"'
-            reason = self._explain_staleness(entries)
-        as_of = format_time(datetime.fromtimestamp(now, UTC))
-        body = encode_json({"as_of": as_of, "stale": reason is not None, "reason": reason, "symbols": entries})
-        self.response = RenderedResponse(body, gzip.compress(body, GZIP_LEVEL), etag, now, reason)
+            reason = self._explain_staleness(entries, now)
+        self.response = RenderedResponse(
+            now, reason, etag, ((one.market, one.render(now, one.market in stale)) for one in entries)
+        )
 
-    def _explain_staleness(self, entries: list[dict[str, Any]]) -> str | None:
+    def _forget_entry(self, market: Market) -> None:
+        self._changed = True
+        self._entries.pop(market, None)
+
+    def _find_entry(self, market: Market) -> SymbolEntry:
+        entry = self._entries.get(market)
+        if entry is None:
+            hour, day = (span.get(market) for span in self._spans)
+            entry = self._entries[market] = build_entry(self._windows[market], self._whales.get(market), hour, day)
+        return entry
+
+    def _explain_staleness(self, entries: list[SymbolEntry], now: float) -> str | None:
         if self._troubles:
             return "; ".join(
                 f"{text} (since {time.strftime('%H:%M:%S UTC', time.gmtime(since))})"
@@ -151,71 +179,11 @@ class LatestCache:
             )
         if not entries:
             return "no trade has reached Postgres yet"
-        if all(entry["stale"] for entry in entries):
-            age = _format_age(min(entry["age_s"] for entry in entries))
+        if len(self._stale) == len(entries):
+            age = format_age(min(entry.measure_age_s(now) for entry in entries))
             return f"no trade of any symbol has reached Postgres for {age}"
         return None
-
-    def _build_entry(self, symbol: Market, now: float) -> dict[str, Any]:
-        window, whale = self._windows[symbol], self._whales.get(symbol)
-        age = max(0.0, now - window.updated_at.timestamp())
-        old = age > STALE_S
-        return {
-            "exchange": window.exchange,
-            "symbol": window.symbol,
-            "base": window.base,
-            "quote": window.quote,
-            "usd_via": window.usd_via,
-            "price": format_number(window.close),
-            "window": {
-                "start": format_time(window.window_start),
-                **{name: format_number(getattr(window, name)) for name in _NUMBERS},
-                "trades": window.trade_count,
-            },
-            "hour": _build_totals(self._spans[0].get(symbol), window.close),
-            "day": _build_totals(self._spans[1].get(symbol), window.close),
-            "last_whale": None if whale is None else _build_last_whale(whale),
-            "last_event_time": format_time(window.last_event_time),
-            "updated_at": format_time(window.updated_at),
-            "age_s": round(age, 3),
-            "stale": old,
-            "reason": f"no trade of it has reached Postgres for {_format_age(age)}" if old else None,
-        }
-
-
-_NUMBERS = ("open", "high", "low", "close", "vwap", "volume", "notional", "buy_volume", "sell_volume")
 
 
 def _rank_window(window: WindowState) -> tuple[datetime, int, datetime]:
     return window.window_start, window.trade_count, window.updated_at
-
-
-def _build_totals(totals: PeriodTotals | None, price: Decimal) -> dict[str, Any] | None:
-    if totals is None:
-        return None
-    return {
-        "since": format_time(totals.since),
-        "change": format_number(round((price - totals.open) / totals.open, 6)),
-        "volume": format_number(totals.volume),
-        "notional": format_number(totals.notional),
-        "trades": totals.trades,
-    }
-
-
-def _build_last_whale(whale: WhaleState) -> dict[str, Any]:
-    return {
-        "kind": whale.kind,
-        "trade_id": whale.trade_id,
-        "side": whale.side,
-        "price": format_number(whale.price),
-        "quantity": format_number(whale.quantity),
-        "notional_usd": format_number(whale.notional_usd),
-        "event_time": format_time(whale.event_time),
-    }
-
-
-def _format_age(seconds: float) -> str:
-    """In words, rounded so that it changes once a minute at most."""
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min"
-    return f"{int(seconds // 3600)} h" if seconds < 172_800 else f"{int(seconds // 86_400)} days"

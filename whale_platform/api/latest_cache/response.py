@@ -28,7 +28,7 @@ def render_response(
         return 304, b"", out
     body = ready.body
     if accepts_gzip(header("accept-encoding", "")):
-        body = ready.compressed
+        body = ready.compress()
         out.append((b"content-encoding", b"gzip"))
     return 200, body, [*out, (b"content-type", JSON.encode()), _build_length_header(body)]
 

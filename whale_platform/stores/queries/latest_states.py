@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from psycopg2 import sql
 
@@ -66,10 +67,12 @@ WITH RECURSIVE found AS (
 SELECT exchange, symbol FROM found
 """)
 
-_NEWEST_WINDOW = """
-SELECT exchange, symbol, window_start, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume,
-    trade_count, last_event_time, updated_at, base, quote, usd_via
-FROM trade_windows WHERE exchange = %s AND symbol = %s ORDER BY window_start DESC LIMIT 1
+_NEWEST_WINDOWS = """
+SELECT w.* FROM unnest(%(exchanges)s::text[], %(symbols)s::text[]) AS asked (exchange, symbol) CROSS JOIN LATERAL (
+    SELECT exchange, symbol, window_start, open, high, low, close, vwap, volume, notional, buy_volume, sell_volume,
+        trade_count, last_event_time, updated_at, base, quote, usd_via
+    FROM trade_windows one WHERE one.exchange = asked.exchange AND one.symbol = asked.symbol
+    ORDER BY window_start DESC LIMIT 1) w
 """
 
 _THESE_WINDOWS = """
@@ -80,9 +83,11 @@ FROM trade_windows w JOIN unnest(%(exchanges)s::text[], %(symbols)s::text[], %(s
 WHERE w.window_start >= %(first)s AND w.window_start <= %(last)s
 """
 
-_NEWEST_WHALE = """
-SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, event_time
-FROM whale_alerts WHERE exchange = %s AND symbol = %s ORDER BY event_time DESC, trade_id DESC LIMIT 1
+_NEWEST_WHALES = """
+SELECT w.* FROM unnest(%(exchanges)s::text[], %(symbols)s::text[]) AS asked (exchange, symbol) CROSS JOIN LATERAL (
+    SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, event_time
+    FROM whale_alerts one WHERE one.exchange = asked.exchange AND one.symbol = asked.symbol
+    ORDER BY event_time DESC, trade_id DESC LIMIT 1) w
 """
 
 _THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
@@ -98,7 +103,7 @@ def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[Mar
 
 def read_newest_windows(pool: ConnectionPool, markets: Iterable[Market]) -> list[WindowState]:
     """The newest window of each, as far as it has one."""
-    return [WindowState(*row) for one in markets for row in pool.fetch_rows(_NEWEST_WINDOW, one)]
+    return [WindowState(*row) for row in _fetch_newest(pool, _NEWEST_WINDOWS, markets)]
 
 
 def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[WindowState]:
@@ -118,7 +123,16 @@ def read_windows(pool: ConnectionPool, keys: Sequence[WindowKey]) -> list[Window
 
 def read_newest_whales(pool: ConnectionPool, markets: Iterable[Market]) -> list[WhaleState]:
     """The newest whale of each that ever had one."""
-    return [WhaleState(*row) for one in markets for row in pool.fetch_rows(_NEWEST_WHALE, one)]
+    return [WhaleState(*row) for row in _fetch_newest(pool, _NEWEST_WHALES, markets)]
+
+
+def _fetch_newest(pool: ConnectionPool, query: str, wanted: Iterable[Market]) -> Sequence[Sequence[Any]]:
+    """One statement, however many are wanted; none where nothing is."""
+    markets = list(wanted)
+    if not markets:
+        return ()
+    exchanges, symbols = zip(*markets, strict=True)
+    return pool.fetch_rows(query, {"exchanges": list(exchanges), "symbols": list(symbols)})
 
 
 def read_current_thresholds(pool: ConnectionPool) -> dict[tuple[str, str], Decimal]:

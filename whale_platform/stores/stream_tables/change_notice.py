@@ -1,7 +1,7 @@
 """The one NOTIFY of a batch: what has changed, so that a listener need not poll. Postgres allows 8,000 bytes.
 
 Payload: {"trade_windows": {"rows": 12, "keys": [["binance", "BTCUSDT", "2024-08-08T12:00:00+00:00"], …]}, …}; only
-topics with changes; keys are all of the batch, or none where there are too many. Delivered at commit.
+topics with changes; keys are all of the batch, or none where they do not fit. Delivered at commit.
 """
 
 import json
@@ -13,7 +13,6 @@ from whale_platform.stores.stream_tables.rows import SinkBatch
 CHANNEL = "whale_stream"
 TAKEN_BACK = "whales_taken_back"
 MAX_BYTES = 7_999
-MAX_KEYS = 20
 
 
 def build_batch_notice(batch: SinkBatch, changed: dict[str, int]) -> str:
@@ -23,8 +22,11 @@ def build_batch_notice(batch: SinkBatch, changed: dict[str, int]) -> str:
         WHALE_ALERTS: list(batch.whales),
         INGEST_GAPS: list(batch.gaps),
     }
-    text = _encode_payload(changed, {topic: found for topic, found in keys.items() if len(found) <= MAX_KEYS})
-    return text if len(text) <= MAX_BYTES else _encode_payload(changed, {})
+    for named in ((TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS), (TRADE_WINDOWS, WHALE_ALERTS), (WHALE_ALERTS,)):
+        text = _encode_payload(changed, {topic: keys[topic] for topic in named})
+        if len(text) <= MAX_BYTES:
+            return text
+    return _encode_payload(changed, {})
 
 
 def _encode_payload(changed: dict[str, int], keys: dict[str, Sequence[tuple[object, ...]]]) -> str:
