@@ -1,8 +1,9 @@
 """The fields of raw trades: cut out of messages that look as the ingester writes them, parsed as JSON of all others.
 
-One regular expression finds out and cuts; against Spark's JSON parser and the checks that its leniency needs, that is
-a third less CPU a trade. Either way a message has the same values: the tests compare them for messages that differ from
-written ones by a byte. Nothing here fails: a message that is neither has no fields.
+One regular expression finds out and cuts; against Spark's JSON parser and the checks that its leniency needs, that was
+a third less CPU a trade (`whale bench messages` measures what it takes). Either way a message has the same values: the
+tests compare them for messages that differ from written ones by a byte. Nothing here fails: a message that is neither
+has no fields.
 """
 
 from collections.abc import Sequence
