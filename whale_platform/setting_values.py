@@ -16,6 +16,7 @@ from pydantic_settings import NoDecode
 from whale_platform.storage import object_store
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8}) (second|minute|hour)s?")
+_LOCAL_MASTER = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 _UNIT_S = {"second": 1.0, "minute": 60.0, "hour": 3_600.0}
 
 
@@ -65,6 +66,11 @@ def parse_duration_s(text: str) -> float:
     if found is None:
         raise ValueError("write it as a number and a unit: 30 seconds, 2 minutes or 1 hour")
     return int(found[1]) * _UNIT_S[found[2]]
+
+
+def is_local_master(master: str) -> bool:
+    """Whether Spark runs in the driver's own JVM, by Spark's word for where it runs."""
+    return _LOCAL_MASTER.fullmatch(master) is not None
 
 
 def _check_duration(value: str) -> str:

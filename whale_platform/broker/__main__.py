@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException
 from whale_platform.broker import connection_errors, topics
 from whale_platform.domain.names import STREAM_POSITIONS
 from whale_platform.files import disk_usage
+from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.settings_reader import read_settings
@@ -34,7 +35,7 @@ _A_PERSON = {
 def main(wait_s: float = WAIT_S) -> int:
     """Make what is missing; returns the exit code."""
     settings = read_settings("topics")
-    unused = (STREAM_POSITIONS,) if settings.spark_master.startswith("local") else ()
+    unused = (STREAM_POSITIONS,) if is_local_master(settings.spark_master) else ()
     begun, said = time.monotonic(), False
     while not topics.is_reachable(settings.bootstrap):
         if not said and time.monotonic() - begun >= min(wait_s, SAY_S):

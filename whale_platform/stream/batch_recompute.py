@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from whale_platform.domain.whale import ThresholdPeriod
 from whale_platform.files.scratch_folder import open_scratch_folder
+from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
@@ -74,7 +75,7 @@ def prepare_batch(settings: Settings, work: Path) -> dict[str, str]:
     secrets = {} if store is None else store.java_secrets()
     os.environ.update({**java.build_java_environment(settings.tools), **secrets})
     conf = configure_batch(settings, work)
-    return conf if cluster.is_local(conf["spark.master"]) else conf | pass_secrets(conf, secrets)
+    return conf if is_local_master(conf["spark.master"]) else conf | pass_secrets(conf, secrets)
 
 
 def configure_batch(settings: Settings, work: Path) -> dict[str, str]:
@@ -85,7 +86,7 @@ def configure_batch(settings: Settings, work: Path) -> dict[str, str]:
     """
     master, executors = settings.spark_batch_master, dict[str, str]()
     bind, host = "127.0.0.1", "127.0.0.1"
-    if not cluster.is_local(master):
+    if not is_local_master(master):
         bind, host = cluster.bind_address(settings), settings.spark_driver_host
         if not cluster.is_master_reachable(master):
             raise ToolchainError(f"the Spark master {master} is unavailable: start it, or see WHALE_SPARK_BATCH_MASTER")

@@ -19,7 +19,7 @@ from pyspark.sql.streaming import StreamingQuery
 from whale_platform.broker.connection_errors import explain_unavailable
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topics import is_reachable
-from whale_platform.setting_values import parse_duration_s
+from whale_platform.setting_values import is_local_master, parse_duration_s
 from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.stream import slots
 from whale_platform.stream.checkpoint_cover import CheckpointCover
@@ -32,7 +32,7 @@ from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.recovery import QueryRecovery, publish_losses
 from whale_platform.stream.query.threshold_file import EVERY_S, ThresholdFile
-from whale_platform.stream.spark import cluster, session
+from whale_platform.stream.spark import session
 from whale_platform.stream.spark.warm_up import start_warm_up
 from whale_platform.stream.windows_query import WindowsQuery
 from whale_platform.supervision.runtime import exit_codes
@@ -58,7 +58,7 @@ def main(context: ServiceContext) -> int:
     except ToolchainError as error:
         return context.report_blocked(str(error))
     except (PySparkException, Py4JError) as error:
-        if cluster.is_local(settings.spark_master):
+        if is_local_master(settings.spark_master):
             raise
         context.report_state(
             "degraded", f"the Spark master {settings.spark_master} gave no session, trying again: {error}"

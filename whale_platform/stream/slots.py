@@ -8,6 +8,7 @@ machine there always are. Workers come late and go; nothing of that is a reason 
 
 from pyspark.sql import SparkSession
 
+from whale_platform.setting_values import is_local_master
 from whale_platform.storage import folders
 from whale_platform.stream.main_loop import START_S
 from whale_platform.stream.spark import cluster, session
@@ -43,7 +44,7 @@ def ensure_slots(context: ServiceContext, spark: SparkSession, topic_partitions:
     """
     settings = context.settings
     wanted = count_needed_slots(topic_partitions, settings.stream_reducers)
-    if cluster.is_local(settings.spark_master):
+    if is_local_master(settings.spark_master):
         wanted = count_slots_with_cover(topic_partitions, settings.stream_reducers)
         _wait_for_object_store(context)
         if spark.sparkContext.defaultParallelism >= wanted:

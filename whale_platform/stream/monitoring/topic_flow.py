@@ -12,6 +12,7 @@ from whale_platform.broker import topics
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
+from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.monitoring.lag import (
@@ -25,7 +26,6 @@ from whale_platform.stream.monitoring.lag import (
 from whale_platform.stream.monitoring.positions import CommittedOffsets, JmxConsumers, TopicProbe
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.transforms import POSITION_EVERY
-from whale_platform.stream.spark import cluster
 
 HIDDEN_TRADES = 2 * POSITION_EVERY  # trades of a partition that may be out without the whales' query having said so
 HIDDEN_S = 600.0  # no longer than that: a commit, every two minutes, says it in any case
@@ -44,7 +44,7 @@ class TopicFlow:
     ) -> None:
         """Raises BrokerError where the broker is unavailable."""
         found = topics.describe_topics(settings.bootstrap, [TRADE_WINDOWS])[TRADE_WINDOWS]
-        local = cluster.is_local(settings.spark_master)
+        local = is_local_master(settings.spark_master)
         positions = {} if local else {STREAM_POSITIONS: range(1)}
         edges = {RAW_TRADES: parts, TRADE_WINDOWS: range(found.partitions), **positions}
         self._edges = TopicOffsets(settings.bootstrap, edges)

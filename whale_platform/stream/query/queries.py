@@ -19,6 +19,7 @@ from whale_platform.broker import topics
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
+from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
@@ -26,7 +27,6 @@ from whale_platform.stream.query import transforms
 from whale_platform.stream.query.checkpoints import CheckpointLabel
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.query.threshold_file import ThresholdFile
-from whale_platform.stream.spark import cluster
 
 VERSIONS = {"windows": 2, "whales": 1}
 MICROBATCH_S = 1.0
@@ -47,7 +47,7 @@ class SourceTopic:
 def inspect_source(settings: Settings) -> SourceTopic | None:
     """Where the raw trades are now; None while the topic does not exist. Raises KafkaException while the broker is
     unavailable."""
-    names = [RAW_TRADES, TRADE_WINDOWS, *([] if cluster.is_local(settings.spark_master) else [STREAM_POSITIONS])]
+    names = [RAW_TRADES, TRADE_WINDOWS, *([] if is_local_master(settings.spark_master) else [STREAM_POSITIONS])]
     found = topics.describe_topics(settings.bootstrap, names)
     if len(found) < len(names):
         return None
@@ -83,7 +83,7 @@ def start_whales(
     """Start the query of whales and dead letters; its rows name their topics."""
     mode = choose_whales_mode(settings)
     kafka = read_source(session, settings, "whales", mode).load()
-    positions = not cluster.is_local(settings.spark_master)
+    positions = not is_local_master(settings.spark_master)
     rows = _compute_alert_rows(kafka, read_thresholds(session, file), run_id, positions)
     return _start_query(rows, settings, "whales", mode, folder)
 
@@ -146,7 +146,7 @@ def build_warm_ups(
         trades = transforms.parse_trades(transforms.add_offsets(read()), kept=transforms.OFFSET_COLUMNS)
         return transforms.compute_windows(trades, settings.stream_watermark, run_id)
 
-    positions = not cluster.is_local(settings.spark_master)
+    positions = not is_local_master(settings.spark_master)
     return [lambda: _compute_alert_rows(read(), read_thresholds(session, file), run_id, positions), windows]
 
 

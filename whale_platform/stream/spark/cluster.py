@@ -27,14 +27,8 @@ from whale_platform.toolchain.errors import ToolchainError
 CONNECT_S = 2.0
 SHARED_FOLDER_ADVICE = "mount the same disk there on every worker, or name one that they share by WHALE_SHARED"
 OBJECT_STORE_ADVICE = "the workers need to reach the address of WHALE_S3_ENDPOINT"
-_LOCAL = re.compile(r"local(\[(\*|\d+)(,\s*\d+)?\])?")
 _STANDALONE = re.compile(r"spark://([^/]+)")
 EXECUTOR_OPTIONS = ("-XX:+UseParallelGC", *jvm_options.COMMON_JVM_OPTIONS, "-Djava.net.preferIPv4Stack=true")
-
-
-def is_local(master: str) -> bool:
-    """Whether Spark runs in the driver's own JVM."""
-    return _LOCAL.fullmatch(master) is not None
 
 
 def bind_address(settings: Settings) -> str:

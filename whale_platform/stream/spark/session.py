@@ -15,6 +15,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
 from whale_platform.stream.spark import archive, cluster, jvm_options
 from whale_platform.toolchain import jars, java, shuffle_bind
@@ -31,7 +32,7 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
     store = settings.object_store
     secrets = settings.bootstrap.java_secrets() | ({} if store is None else store.java_secrets())
     os.environ.update({**java.build_java_environment(settings.tools), **secrets})
-    local = cluster.is_local(master or settings.spark_master)
+    local = is_local_master(master or settings.spark_master)
     shuffle, bare, *connector = archive.find_driver_jars(settings.tools)
     sent = [*([] if local else [bare, *connector]), *([] if store is None else jars.find_s3_jars(settings.tools))]
     bind = cluster.bind_address(settings)
