@@ -144,8 +144,8 @@ class MainLoop:
             self._reports.drop_batch_time("windows")
 
     def _has_spare_processors(self) -> bool:
-        """Whether there are processors to spare; a plan is rehearsed only for real-time mode."""
-        return self._condition.behind_since is None and self._windows.mode == "realtime"
+        """Whether there are processors to spare for planning what is not run."""
+        return self._condition.behind_since is None
 
     def _read_busy_share(self) -> float | None:
         return (

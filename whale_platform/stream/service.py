@@ -22,7 +22,7 @@ from whale_platform.broker.topics import is_reachable
 from whale_platform.setting_values import is_local_master, parse_duration_s
 from whale_platform.storage.errors import ObjectStoreError
 from whale_platform.stream import slots
-from whale_platform.stream.checkpoint_cover import CheckpointCover
+from whale_platform.stream.checkpoint_cover import SHORTEST_S, CheckpointCover
 from whale_platform.stream.errors import ForeignCheckpointError
 from whale_platform.stream.lake_query.supervisor import LakeQuerySupervisor
 from whale_platform.stream.main_loop import START_S, MainLoop, stop_quietly
@@ -87,16 +87,18 @@ def main(context: ServiceContext) -> int:
         def start_copy(folder: Path) -> StreamingQuery:
             return queries.start_whales_copy(spark, settings, folder, file, run_id)
 
+        cover = _build_cover(context, spark, len(place.earliest), start_copy)
+        whales_pause = cover is None and queries.choose_whales_mode(settings) == "realtime"
         watch = MainLoop(
             context,
             flow,
             queries.start_whales(spark, settings, folders["whales"], file, run_id),
-            _build_cover(context, spark, len(place.earliest), start_copy),
+            cover,
             WindowsQuery(start_windows, settings.stream_mode, context.log),
             LakeQuerySupervisor(context, spark, place, run_id, healer),
             healer,
             partial(_handle_failure, context, healer, labels),
-            partial(start_warm_up, queries.build_warm_ups(spark, settings, file, run_id), context.stop),
+            partial(start_warm_up, queries.build_warm_ups(spark, settings, file, run_id, whales_pause), context.stop),
             partial(
                 slots.explain_shortage, spark, slots.count_needed_slots(len(place.earliest), settings.stream_reducers)
             ),
@@ -117,12 +119,20 @@ def main(context: ServiceContext) -> int:
 def _build_cover(
     context: ServiceContext, spark: SparkSession, topic_partitions: int, start_copy: Callable[[Path], StreamingQuery]
 ) -> CheckpointCover | None:
-    """None where whales have no pause, or a cluster has no task slots for a copy."""
-    settings = context.settings
-    slots_wanted = slots.count_slots_with_cover(topic_partitions, settings.stream_reducers)
-    if queries.choose_whales_mode(settings) != "realtime" or spark.sparkContext.defaultParallelism < slots_wanted:
+    """None where whales do not pause, or checkpoints are too close to one another."""
+    settings, every_s = context.settings, parse_duration_s(context.settings.stream_trigger)
+    if queries.choose_whales_mode(settings) != "realtime" or every_s < SHORTEST_S:
         return None
-    return CheckpointCover(start_copy, settings.home, parse_duration_s(settings.stream_trigger), context.log)
+    return CheckpointCover(
+        start_copy,
+        partial(session.has_running_tasks, spark, topic_partitions),
+        lambda: (
+            not slots.explain_shortage(spark, slots.count_slots_with_cover(topic_partitions, settings.stream_reducers))
+        ),
+        settings.home,
+        every_s,
+        context.log,
+    )
 
 
 def _wait_for_topics(context: ServiceContext) -> queries.SourceTopic | None:

@@ -21,12 +21,15 @@ CALM, LATE = QueryLag(0, 0.0), QueryLag(5_000, 30.0)
 class Watched:
     """A cover on a clock that the test moves, beside a query whose batch and offsets the test sets."""
 
-    def __init__(self, home: Path, every_s: float = EVERY_S, fails: bool = False) -> None:
+    def __init__(self, home: Path, fails: bool = False) -> None:
         self.copies: list[Query] = []
         self.folders: list[Path] = []
         self.now, self.batch, self.end, self.out, self.lag = 0.0, 0, 100, 100, CALM
+        self.reads = self.room = True
         self._fails = fails
-        self.cover = CheckpointCover(self._start, home, every_s, structlog.get_logger())
+        self.cover = CheckpointCover(
+            self._start, lambda _: self.reads, lambda: self.room, home, EVERY_S, structlog.get_logger()
+        )
 
     def _start(self, folder: Path) -> Any:
         assert not folder.exists(), "what an earlier copy left is of no use"
@@ -67,7 +70,7 @@ def test_the_copy_runs_from_shortly_before_a_checkpoint_until_the_query_has_read
     watched.run(checkpoint_cover.EARLY_S + 5)
     assert watched.running == 1, "the checkpoint is not over"
     watched.batch, watched.end = 1, 130
-    watched.run(10)
+    watched.run(checkpoint_cover.REST_S + 10)
     assert (watched.running, watched.cover.covered) == (1, 0), "the query has not read what came meanwhile"
     watched.out, watched.end = 130, 150
     watched.run(1)
@@ -77,10 +80,12 @@ def test_the_copy_runs_from_shortly_before_a_checkpoint_until_the_query_has_read
 
 def test_each_checkpoint_is_covered_anew(watched: Watched) -> None:
     for number in range(1, 6):
-        watched.run(EVERY_S - 2)
+        watched.run(EVERY_S - checkpoint_cover.REST_S - 2)
         assert watched.running == 1
         watched.batch = number
-        watched.run(3)
+        watched.run(checkpoint_cover.REST_S)
+        assert (watched.running, watched.cover.covered) == (1, number - 1), "a cluster may not yet say who reads"
+        watched.run(2)
         assert (watched.running, watched.cover.covered) == (0, number)
 
 
@@ -117,7 +122,39 @@ def test_a_copy_that_does_not_start_leaves_the_query_alone(tmp_path: Path) -> No
     watched.cover.stop()
 
 
-def test_checkpoints_that_are_close_to_one_another_are_not_covered(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, every_s=5.0)
-    watched.run(60)
+def test_a_copy_that_ends_by_itself_covers_nothing_and_none_follows_it_at_once(watched: Watched) -> None:
+    watched.run(EVERY_S - 5)
+    watched.copies[0].isActive = False
+    watched.run(3)
+    watched.batch = 1
+    watched.run(20)
+    assert (watched.cover.covered, len(watched.copies)) == (0, 1)
+    watched.run(EVERY_S - 22)
+    assert watched.running == 1
+
+
+def test_a_copy_that_does_not_read_before_the_checkpoint_is_over_covers_nothing(watched: Watched) -> None:
+    watched.reads = False
+    watched.run(EVERY_S - 1)
+    assert watched.running == 1
+    watched.batch, watched.reads = 1, True
+    watched.run(2)
+    assert (watched.running, watched.cover.covered) == (0, 0)
+
+
+def test_a_query_that_takes_long_to_read_on_ends_the_copy(watched: Watched) -> None:
+    watched.run(EVERY_S - 1)
+    watched.batch, watched.end = 1, 130
+    watched.run(checkpoint_cover.LATE_S)
+    assert watched.running == 1
+    watched.run(2)
+    assert (watched.running, watched.cover.covered) == (0, 0)
+
+
+def test_no_copy_starts_without_task_slots(watched: Watched) -> None:
+    watched.room = False
+    watched.run(EVERY_S - 5)
     assert not watched.copies
+    watched.room = True
+    watched.run(1)
+    assert watched.running == 1

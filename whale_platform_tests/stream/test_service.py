@@ -13,7 +13,8 @@ import pytest
 from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import naming, topics
 from whale_platform.broker.errors import BrokerError
-from whale_platform.domain.names import RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
 from whale_platform.files.atomic_files import write_json
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.storage.folders import Folder
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 EXHAUSTIBLE = """
 import signal, threading
-from whale_platform.stream import __main__ as stream, checkpoint_cover
+from whale_platform.stream import __main__ as stream, checkpoint_cover, service
 from whale_platform.stream.spark import session
 from whale_platform.supervision.runtime.runner import run_service
 build = session.build_session
@@ -37,7 +38,7 @@ def exhaustible(*args):
     signal.signal(signal.SIGUSR1, lambda *_: fill.start())
     return spark
 session.build_session = exhaustible
-checkpoint_cover.EARLY_S, checkpoint_cover.SHORTEST_S = 4.0, 5.0  # checkpoints are as close together here
+checkpoint_cover.EARLY_S, checkpoint_cover.REST_S, service.SHORTEST_S = 4.0, 0.0, 5.0  # as close as they are here
 run_service("stream", stream.main)
 """
 
@@ -131,22 +132,33 @@ def _takes_up_a_new_threshold(kafka: Kafka, running: Stream) -> None:
 
 
 def _covers_its_checkpoints(kafka: Kafka, running: Stream) -> None:
-    """Every whale comes, and near a checkpoint twice: from the query and from the copy that covers it."""
-    number = 0
+    """Every whale comes, and near a checkpoint twice: from the query and from the copy that covers it.
+
+    What is no trade comes from the query alone, since dead letters are counted.
+    """
+    number, foreign = 0, TradeProducer(kafka.bootstrap, "foreign")
 
     def whales() -> Counter[int]:
         return Counter(row["trade_id"] for row in messages(kafka.bootstrap, WHALE_ALERTS) if row["symbol"] == "F")
+
+    def letters() -> Counter[str]:
+        return Counter(row["frame"] for row in messages(kafka.bootstrap, DEAD_LETTERS))
 
     def covered() -> bool:
         nonlocal number
         number += 1
         produce(kafka.bootstrap, [trade("F", number, "60000")])
+        foreign.send(RAW_TRADES, b"foreign", f'{{"n":{number}}}'.encode())
         said = heartbeat.read_heartbeat(running.home, "stream")
         assert said is not None
         return 2 in whales().values() and (said.numbers["whales_covered"] or 0) >= 2
 
     patiently("two checkpoints to be covered", covered, every=0.2)
+    assert foreign.close(30) == 0
     patiently("every whale", lambda: set(whales()) == set(range(1, number + 1)))
+    frames = {f'{{"n":{one}}}' for one in range(1, number + 1)}
+    patiently("every dead letter", lambda: set(letters()) >= frames)
+    assert {letters()[frame] for frame in frames} == {1}
 
 
 def _ends_out_of_memory(running: Stream) -> None:

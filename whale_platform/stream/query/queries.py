@@ -83,17 +83,19 @@ def start_whales(
     """Start the query of whales and dead letters; its rows name their topics."""
     mode = choose_whales_mode(settings)
     kafka = read_source(session, settings, "whales", mode).load()
-    positions = not is_local_master(settings.spark_master)
-    rows = _compute_alert_rows(kafka, read_thresholds(session, file), run_id, positions)
+    rows = _compute_alert_rows(settings, _read_trades(kafka), read_thresholds(session, file), run_id)
     return _start_query(rows, settings, "whales", mode, folder)
 
 
 def start_whales_copy(
     session: SparkSession, settings: Settings, folder: Folder, file: ThresholdFile, run_id: str
 ) -> StreamingQuery:
-    """Start a copy of the real-time whales' query at the topic's end, which tells nobody how far it is."""
+    """Start a copy of the real-time whales' query at the topic's end, which tells nobody how far it is.
+
+    It leaves dead letters to the query: they are counted, and have no identity by which a second one could be told.
+    """
     kafka = read_source(session, settings, "cover", "realtime").option("startingOffsets", "latest").load()
-    rows = _compute_alert_rows(kafka, read_thresholds(session, file), run_id, positions=False)
+    rows = transforms.compute_alerts(_read_trades(kafka).where("good"), read_thresholds(session, file), run_id)
     return _start_query(rows, settings, "whales-copy", "realtime", folder)
 
 
@@ -107,9 +109,7 @@ def start_windows(
     """
     kafka = read_source(session, settings, "windows", mode).load()
     watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MAX_SPREAD_S))} seconds"
-    rows = transforms.compute_windows(
-        transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS), watermark, run_id
-    )
+    rows = transforms.compute_windows(_read_trades(kafka), watermark, run_id)
     return _start_query(rows, settings, "windows", mode, folder)
 
 
@@ -134,25 +134,32 @@ def _start_query(rows: DataFrame, settings: Settings, query: str, mode: Mode, fo
 
 
 def build_warm_ups(
-    session: SparkSession, settings: Settings, file: ThresholdFile, run_id: str
+    session: SparkSession, settings: Settings, file: ThresholdFile, run_id: str, whales_pause: bool
 ) -> list[Callable[[], DataFrame]]:
-    """What plans like the running queries but reads a small file: for warm_up.py."""
+    """What plans like the running queries but reads a small file: for warm_up.py.
 
-    def read() -> DataFrame:
+    Only of those that pause at a checkpoint: whales where `whales_pause`, windows where they are to run in real time.
+    """
+
+    def read_trades() -> DataFrame:
         place = [F.lit(0).alias("partition"), F.lit(0).cast("bigint").alias("offset")]
-        return session.read.text(folders.spark_path(file.path)).select("value", *place)
+        return _read_trades(session.read.text(folders.spark_path(file.path)).select("value", *place))
+
+    def whales() -> DataFrame:
+        return _compute_alert_rows(settings, read_trades(), read_thresholds(session, file), run_id)
 
     def windows() -> DataFrame:
-        trades = transforms.parse_trades(transforms.add_offsets(read()), kept=transforms.OFFSET_COLUMNS)
-        return transforms.compute_windows(trades, settings.stream_watermark, run_id)
+        return transforms.compute_windows(read_trades(), settings.stream_watermark, run_id)
 
-    positions = not is_local_master(settings.spark_master)
-    return [lambda: _compute_alert_rows(read(), read_thresholds(session, file), run_id, positions), windows]
+    return [*([whales] if whales_pause else []), *([windows] if settings.stream_mode == "realtime" else [])]
 
 
-def _compute_alert_rows(kafka: DataFrame, thresholds: Column, run_id: str, positions: bool) -> DataFrame:
-    trades = transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS)
-    return transforms.compute_alerts(trades, thresholds, run_id, positions)
+def _read_trades(kafka: DataFrame) -> DataFrame:
+    return transforms.parse_trades(transforms.add_offsets(kafka), kept=transforms.OFFSET_COLUMNS)
+
+
+def _compute_alert_rows(settings: Settings, trades: DataFrame, thresholds: Column, run_id: str) -> DataFrame:
+    return transforms.compute_alerts(trades, thresholds, run_id, positions=not is_local_master(settings.spark_master))
 
 
 def read_thresholds(session: SparkSession, file: ThresholdFile) -> Column:

@@ -1,7 +1,8 @@
 """`python -m whale_platform.stream.spark.archive TOOLS HOME`: makes the class data archive of the stream's driver.
 
 A driver without an archive lists the classes that it loads, in its home. Some minutes later this program has Java dump
-them, at the lowest priority: 40 to 50 CPU seconds, 1 GB of memory and 200 MB of disk, once. It is for a driver of its
+them, at the lowest priority: 40 to 50 CPU seconds, 1 GB of memory and 200 MB of disk, once. Without that much memory to
+spare it makes none, and the next platform that runs so long tries again. It is for a driver of its
 own (`local[…]`); on a cluster the driver starts as it would without this module. What fails is one line and exit code
 1.
 Nothing here imports pyspark, since the supervisor asks too.
@@ -9,7 +10,10 @@ Nothing here imports pyspark, since the supervisor asks too.
 
 import os
 import sys
+import time
 from pathlib import Path
+
+import psutil
 
 from whale_platform.stream.spark import jvm_options
 from whale_platform.supervision.errors import SetupProgramError
@@ -19,6 +23,7 @@ from whale_platform.toolchain.class_archive import ClassArchive
 from whale_platform.toolchain.errors import ToolchainError
 
 NICE = 19
+MEMORY_NEEDED = 1_500_000_000  # bytes that are available before
 
 
 class ListedClasses:
@@ -27,6 +32,13 @@ class ListedClasses:
     def __init__(self, home: Path) -> None:
         self.classes = home.absolute() / "stream" / "classes.list"
         self.classpath = self.classes.with_suffix(".path")
+
+    def measure_age_s(self) -> float | None:
+        """Seconds since the driver that lists its classes was ready; None where none lists any."""
+        try:
+            return max(0.0, time.time() - self.classpath.stat().st_mtime)
+        except FileNotFoundError:
+            return None
 
     def prepare_listing(self) -> list[str]:
         """Delete what an earlier driver has listed; return the JVM options by which the next one lists its classes."""
@@ -55,6 +67,9 @@ def find_driver_jars(tools: Path) -> list[Path]:
 def main(tools: Path, home: Path) -> int:
     """0 where the archive is there, can't be made of this Java, or no driver has listed classes; else 1."""
     priority.lower_priority(NICE)
+    if (free := psutil.virtual_memory().available) < MEMORY_NEEDED:
+        print(f"no class data archive of Spark's driver: {free / 1e9:.1f} GB of memory are available", file=sys.stderr)
+        return 1
     listed = ListedClasses(home)
     try:
         if listed.classpath.exists():

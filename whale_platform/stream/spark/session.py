@@ -92,6 +92,14 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
     return session
 
 
+def has_running_tasks(session: SparkSession, least: int, query: StreamingQuery) -> bool:
+    """Whether `least` tasks of one stage of the query run now, here or on executors."""
+    tracker = session.sparkContext.statusTracker()
+    jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(query.runId)]
+    stages = [tracker.getStageInfo(stage) for job in jobs if job is not None for stage in job.stageIds]
+    return any(stage is not None and stage.numActiveTasks >= least for stage in stages)
+
+
 def pass_secrets(conf: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
     """The settings by which executors elsewhere get `secrets` as environment variables; starts the JVM of `conf`.
 
