@@ -1,7 +1,7 @@
 """Programs that must run before a service can start (initdb, a format): each may take as long as it is active.
 
 They end with this process, however it dies, and by `cancel_programs` when it is about to end: none goes on in a home
-that another supervisor may start meanwhile.
+that another supervisor may start meanwhile. Each has a session of its own, of this process's priority.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from whale_platform.supervision.errors import SetupProgramError
-from whale_platform.supervision.processes import parent_watch
+from whale_platform.supervision.processes import parent_watch, priority
 from whale_platform.supervision.processes.process_activity import SAMPLE_WINDOW_S, ActivityTracker
 
 IDLE_LIMIT_S = 300.0
@@ -76,6 +76,7 @@ def _start_program(
         leashed = [*prefix, sys.executable, parent_watch.__file__, "SIGKILL", *argv]
         process = subprocess.Popen(leashed, text=True, start_new_session=True, **popen_options)
         _running.add(process.pid)
+    priority.lower_group_priority(process.pid, os.nice(0))
     try:
         yield process
     finally:
