@@ -5,10 +5,10 @@ Java can list its classes. Whatever fails here costs later starts a second of CP
 exit code 1.
 """
 
+import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,11 +29,21 @@ def ensure_archive(tools: Path) -> None:
 
     Raises ToolchainError, SetupProgramError, BrokerError or OSError where the broker or the disk fails.
     """
-    kafka.find_archive(tools).ensure_made(lambda options: _run_broker(tools, options))
+    found = kafka.find_archive(tools)
+    home = found.file.with_suffix(".home")
+
+    def train(options: Sequence[str]) -> None:
+        shutil.rmtree(home, ignore_errors=True)  # of one that was killed
+        try:
+            _run_broker(tools, home, options)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+    found.ensure_made(train)
 
 
-def _run_broker(tools: Path, options: Sequence[str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="whale-archive-") as home, socket.socket() as one, socket.socket() as other:
+def _run_broker(tools: Path, home: Path, options: Sequence[str]) -> None:
+    with socket.socket() as one, socket.socket() as other:
         for probe in (one, other):
             probe.bind(("127.0.0.1", 0))
         ports = {"kafka_port": one.getsockname()[1], "kafka_controller_port": other.getsockname()[1]}

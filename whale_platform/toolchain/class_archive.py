@@ -21,6 +21,8 @@ from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import java
 
+REFUSALS = ("not supported", "Unrecognized")  # of a Java that can't; what else fails (disk, memory) may not next time
+
 
 class ClassArchive:
     """The archive of one program, named `name`, under `tools`.
@@ -51,7 +53,7 @@ class ClassArchive:
 
         `train` runs the program once with the JVM options that it gets, by which Java lists the classes. What Java can
         make no archive of is noted, and not tried again. Raises OSError where `tools` can't be written,
-        SetupProgramError where Java is killed, and what `train` raises.
+        SetupProgramError where Java fails otherwise, and what `train` raises.
         """
         with hold_lock(self.file.with_suffix(".lock")):
             if self.is_settled():
@@ -84,8 +86,9 @@ class ClassArchive:
         options = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={fresh}"]
         try:
             done = setup_programs.run_program([*self._command, *options, "-cp", classpath])
-            if done.returncode < 0:  # as for want of memory: another time it may succeed
-                raise SetupProgramError(f"Java was killed by signal {-done.returncode} while it dumped classes")
+            if done.returncode and not any(text in done.stderr for text in REFUSALS):
+                lines = done.stderr.strip().splitlines() or ["no message"]
+                raise SetupProgramError(f"Java ended with {done.returncode} while it dumped classes: {lines[-1]}")
             self._note.unlink(missing_ok=True)
             self.file.unlink(missing_ok=True)
             if done.returncode == 0 and fresh.exists():

@@ -1,8 +1,9 @@
 """Has the JVMs' class data archives made while the platform runs, so that no start waits for them.
 
-The broker's is made when all is ready, the one of Spark's driver some minutes later, since a platform that is stopped
-soon does not repay it. The programs run at the lowest priority and end with the supervisor. What keeps an archive from
-being made is logged, and nothing more: without one a JVM starts as well, with more CPU time.
+The broker's is made when all is ready, the one of Spark's driver when that has run for some minutes: by then it has
+listed what it needs, and a platform that is stopped soon does not repay it. The programs run at the lowest priority and
+end with the supervisor. What keeps an archive from being made is logged, and nothing more: without one a JVM starts as
+well, with more CPU time.
 """
 
 import sys
@@ -15,6 +16,7 @@ import structlog
 
 from whale_platform import homes
 from whale_platform.embedded import kafka
+from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
 from whale_platform.stream.spark import archive
 from whale_platform.supervision.errors import SetupProgramError
@@ -44,9 +46,10 @@ def _make_archives(settings: Settings) -> None:
         if settings.kafka_bootstrap is None and not kafka.find_archive(settings.tools).is_settled():
             _await_ready(home)
             _make(log, BROKER_MAKER)
-        if not archive.find_archive(settings.tools).is_settled():
-            _await_ready(home)
-            time.sleep(SPARK_AFTER_S)
+        if is_local_master(settings.spark_master) and not archive.find_archive(settings.tools).is_settled():
+            listed = archive.ListedClasses(settings.home)
+            while (listed.measure_age_s() or 0.0) < SPARK_AFTER_S:  # of a driver that restarts all of it again
+                time.sleep(LOOK_EVERY_S)
             _make(log, (*SPARK_MAKER, str(settings.tools), str(settings.home)))
     except (ToolchainError, SetupProgramError, OSError) as error:
         log.info("a class data archive is not made", why=str(error))

@@ -18,7 +18,8 @@ done
 cat "$classes" > "$archive"
 """
 OTHER_BUILD = DUMPS.replace("17.0.1", "17.0.2")
-FAILS = DUMPS + "exit 1\n"
+REFUSES = DUMPS + "echo 'Shared spaces are not supported in this VM' >&2; exit 1\n"
+FULL_DISK = DUMPS + "echo 'Unable to write to shared archive file.' >&2; rm \"$archive\"; exit 1\n"
 
 
 class Machine:
@@ -109,7 +110,7 @@ def test_one_is_made_of_what_a_running_program_has_listed(machine: Machine, tmp_
 
 
 def test_a_java_that_makes_none_is_asked_once(machine: Machine) -> None:
-    machine.install(FAILS)
+    machine.install(REFUSES)
     machine.make()
     machine.make()
     assert (machine.trained, machine.archive.read_options()) == (1, [])
@@ -119,11 +120,17 @@ def test_a_java_that_makes_none_is_asked_once(machine: Machine) -> None:
     assert (machine.trained, len(machine.archive.read_options())) == (2, 1)
 
 
-def test_a_java_that_is_killed_is_asked_again(machine: Machine) -> None:
-    machine.install(DUMPS + "kill -9 $$\n")
-    with pytest.raises(SetupProgramError, match="signal 9"):
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [(DUMPS + "kill -9 $$\n", "ended with -9.*no message"), (FULL_DISK, "ended with 1.*Unable to write")],
+)
+def test_a_java_that_fails_is_asked_again_and_costs_no_archive(machine: Machine, fails: str, said: str) -> None:
+    machine.make()
+    os.utime(machine.jar, ns=(1, 1))
+    machine.install(fails)
+    with pytest.raises(SetupProgramError, match=said):
         machine.make()
-    assert machine.files() == ["program.lock"]
+    assert machine.files() == ["program.jsa", "program.json", "program.lock"], "what other jars made is as it was"
     machine.install(DUMPS)
     machine.make()
     assert len(machine.archive.read_options()) == 1

@@ -1,6 +1,9 @@
+import os
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,12 +70,35 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_archives_are_made_only_when_the_platform_is_ready(settings: Settings, seen: list[str]) -> None:
     run_thread(settings)
-    assert seen == ["look", "look", "look", BROKER, "look", SPARK]
+    assert seen == ["look", "look", "look", BROKER, SPARK]
 
 
 def test_a_home_without_a_broker_of_its_own_makes_none_for_it(settings: Settings, seen: list[str]) -> None:
     run_thread(settings.model_copy(update={"kafka_bootstrap": settings.bootstrap}))
-    assert seen == ["look", "look", "look", SPARK]
+    assert seen == [SPARK]
+
+
+def test_a_driver_on_a_cluster_needs_none(settings: Settings, seen: list[str]) -> None:
+    run_thread(settings.model_copy(update={"spark_master": "spark://master:7077"}))
+    assert seen == ["look", "look", "look", BROKER]
+
+
+def test_the_drivers_is_made_once_that_driver_has_run_for_a_while(
+    settings: Settings, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = archive.ListedClasses(settings.home)
+    ages = [None, 290, 5, 299, 301]  # seconds: it is not there yet, then restarts once
+
+    def wait(_: float) -> None:
+        if (age := ages.pop(0)) is not None:
+            listed.classpath.parent.mkdir(exist_ok=True)
+            listed.classpath.touch()
+            os.utime(listed.classpath, (time.time() - age,) * 2)
+
+    monkeypatch.setattr(archive_thread, "SPARK_AFTER_S", 300.0)
+    monkeypatch.setattr(archive_thread, "time", SimpleNamespace(sleep=wait))
+    run_thread(settings.model_copy(update={"kafka_bootstrap": settings.bootstrap}))
+    assert (ages, seen) == ([], [SPARK])
 
 
 def test_nothing_is_run_where_nothing_is_left_to_make(
