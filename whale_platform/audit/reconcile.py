@@ -281,7 +281,8 @@ def _add_gap(
             size -= explained
         elif explained > 0 and gap.state in (EXCHANGE_GAP, "open", "unrepaired"):
             setattr(line, gap.state, getattr(line, gap.state) + explained)
-            line.reasons += [gap.detail] if gap.state == "unrepaired" else []
+            if gap.state == "unrepaired" and gap.detail not in line.reasons:
+                line.reasons.append(gap.detail)
             unused[gap.first_id] -= explained
             size -= explained
     if any(hour.lake.alone.count_within(end, end) for hour in hours for end in (first - 1, last + 1)):
