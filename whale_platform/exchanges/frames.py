@@ -19,8 +19,13 @@ MAX_INTEGER = (1 << 63) - 1
 MAX_TEXT = 64
 
 # At most 25 digits on each side of the point keep price times quantity exact within 100 digits.
+DECIMAL_PATTERN = r"[0-9]{1,25}(?:\.[0-9]{1,25})?"
 _ESCAPED = frozenset(' "\\')
-_NUMBER = re.compile(r"[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,2})?").fullmatch
+_NUMBER = re.compile(rf"{DECIMAL_PATTERN}(?:[eE][+-]?[0-9]{{1,2}})?").fullmatch
+# Parts of an adapter's pattern for its usual frame, which is read without a JSON parser: what they match is JSON that
+# the readers below take, and to the same values.
+NAME_PATTERN = rf"[!#-\[\]-~]{{1,{MAX_TEXT}}}"
+INTEGER_PATTERN = "(?:0|[1-9][0-9]{0,17})"
 
 
 def _no_constant(name: str) -> NoReturn:

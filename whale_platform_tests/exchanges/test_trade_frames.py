@@ -13,25 +13,13 @@ from whale_platform.exchanges.base import Event, Exchange
 from whale_platform.exchanges.binance import adapter as binance
 from whale_platform.exchanges.coinbase import adapter as coinbase
 from whale_platform.exchanges.errors import InvalidFrameError
-from whale_platform_tests.exchanges import test_binance
+from whale_platform_tests.exchanges import test_binance, test_coinbase
 from whale_platform_tests.support.captures import binance_frames, coinbase_frames
 
 SIDES: tuple[tuple[ModuleType, Exchange], ...] = (
     (binance, binance.Binance()),
     (coinbase, coinbase.Coinbase()),
 )
-COINBASE_FRAME = {
-    "type": "match",
-    "trade_id": 280232,
-    "maker_order_id": "2a0da34e-61f7-4c36-88e5-c9dd15927b16",
-    "taker_order_id": "3c82abaa-c01e-4608-be59-6a1e69742891",
-    "side": "sell",
-    "size": "985",
-    "price": "0.00001305",
-    "product_id": "SKL-BTC",
-    "sequence": 177100030,
-    "time": "2021-04-17T16:43:37.089723Z",
-}
 WITH_ORDERS = {
     **{name: test_binance.DATA[name] for name in ("e", "E", "s", "t", "p", "q")},
     "b": 88,
@@ -41,7 +29,7 @@ WITH_ORDERS = {
 SAMPLES = (
     {"stream": "btcusdt@trade", "data": test_binance.DATA},
     {"stream": "btcusdt@trade", "data": WITH_ORDERS},
-    COINBASE_FRAME,
+    test_coinbase.DATA,
 )
 VALUES = (
     st.integers()

@@ -6,12 +6,11 @@ one blank more, is left to the parser.
 
 import re
 
-_NAME = r"[!#-\[\]-~]{1,64}"
-_INTEGER = "(?:0|[1-9][0-9]{0,17})"
-_DECIMAL = r"[0-9]{1,25}(?:\.[0-9]{1,25})?"
+from whale_platform.exchanges.frames import DECIMAL_PATTERN, INTEGER_PATTERN, NAME_PATTERN
+
 match_trade_frame = re.compile(
-    rf'\{{"stream":"{_NAME}","data":\{{"e":"trade","E":{_INTEGER},"s":"({_NAME})","t":({_INTEGER}),'
-    rf'"p":"({_DECIMAL})","q":"({_DECIMAL})",(?:"b":{_INTEGER},"a":{_INTEGER},)?"T":({_INTEGER}),'
+    rf'\{{"stream":"{NAME_PATTERN}","data":\{{"e":"trade","E":{INTEGER_PATTERN},"s":"({NAME_PATTERN})","t":({INTEGER_PATTERN}),'
+    rf'"p":"({DECIMAL_PATTERN})","q":"({DECIMAL_PATTERN})",(?:"b":{INTEGER_PATTERN},"a":{INTEGER_PATTERN},)?"T":({INTEGER_PATTERN}),'
     r'"m":(true|false),"M":(?:true|false)\}\}'
 ).fullmatch
 """Groups: symbol, id, price, quantity, time, whether the buyer is the maker."""

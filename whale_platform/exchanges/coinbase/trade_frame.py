@@ -6,13 +6,12 @@ one blank more, is left to the parser.
 
 import re
 
-_NAME = r"[!#-\[\]-~]{1,64}"
-_INTEGER = "(?:0|[1-9][0-9]{0,17})"
-_DECIMAL = r"[0-9]{1,25}(?:\.[0-9]{1,25})?"
+from whale_platform.exchanges.frames import DECIMAL_PATTERN, INTEGER_PATTERN, NAME_PATTERN
+
 match_trade_frame = re.compile(
-    rf'\{{"type":"match","trade_id":({_INTEGER}),"maker_order_id":"{_NAME}","taker_order_id":"({_NAME})",'
-    rf'"side":"(buy|sell)","size":"({_DECIMAL})","price":"({_DECIMAL})","product_id":"({_NAME})",'
-    rf'"sequence":{_INTEGER},"time":"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})'
+    rf'\{{"type":"match","trade_id":({INTEGER_PATTERN}),"maker_order_id":"{NAME_PATTERN}","taker_order_id":"({NAME_PATTERN})",'
+    rf'"side":"(buy|sell)","size":"({DECIMAL_PATTERN})","price":"({DECIMAL_PATTERN})","product_id":"({NAME_PATTERN})",'
+    rf'"sequence":{INTEGER_PATTERN},"time":"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})'
     r'\.([0-9]{6})Z"\}'
 ).fullmatch
 """Groups: id, taker's order, maker's side, size, price, product, time to the second, microseconds."""
