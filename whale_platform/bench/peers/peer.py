@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -62,7 +63,7 @@ class Peer(Protocol):
         """Whether it runs as it will when it has caught up; asked some times a second."""
 
 
-class ProgramPeer:
+class ProgramPeer(ABC):
     """A peer that is one program and its children, with a virtual environment in its scratch folder."""
 
     name = ""
@@ -91,9 +92,9 @@ class ProgramPeer:
             if done.returncode:
                 raise PlatformError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
 
+    @abstractmethod
     def build_command(self, topic: str) -> tuple[list[str], dict[str, str]]:
         """What to run, and variables to add to the environment."""
-        raise NotImplementedError
 
     def start(self, topic: str) -> None:
         """Run the program in a process group of its own."""

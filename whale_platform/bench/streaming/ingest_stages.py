@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -42,19 +43,12 @@ class RecordedFrame(NamedTuple):
     data: bytes
 
 
-class EncoderFound(Exception):  # noqa: N818 ends a conversation that is of no further use
-    """What a connection's trades are encoded with."""
-
-    def __init__(self, encode: FillEncoder) -> None:
-        super().__init__()
-        self.encode = encode
-
-
 class FillRecorder:
     """Keeps what a play publishes; stands where the simulator has its clients."""
 
     def __init__(self) -> None:
         self.fills: list[Fill] = []
+        self.encode: FillEncoder | None = None  # of the connection that joined last
 
     def publish(self, fill: Fill) -> None:
         """Keep a trade."""
@@ -68,8 +62,9 @@ class FillRecorder:
         return False
 
     def join(self, _exchange: str, _connection: object, encode: FillEncoder) -> NoReturn:
-        """Raise EncoderFound."""
-        raise EncoderFound(encode)
+        """Keep what a connection's trades are encoded with. Raises ConnectionAbortedError: it is of no further use."""
+        self.encode = encode
+        raise ConnectionAbortedError
 
 
 def record_frames(settings: Settings, trades: int) -> list[RecordedFrame]:
@@ -124,11 +119,11 @@ def _find_encoder(name: str, exchange: Exchange, play: FloodPlay, recorder: Fill
     address = urlsplit(exchange.connect_url())
     side = load_simulated(name).serve(name, play, cast(SimulatorClients, recorder))
     nobody: Any = None
-    try:
+    with suppress(ConnectionAbortedError):
         asyncio.run(side.converse(nobody, address.path.removeprefix(f"/{name}"), address.query))
-    except EncoderFound as found:
-        return found.encode
-    raise AssertionError(f"{name} serves a connection without its clients")
+    assert recorder.encode is not None, f"{name} serves a connection without its clients"
+    encode, recorder.encode = recorder.encode, None
+    return encode
 
 
 def _read_frames(frames: Sequence[RecordedFrame]) -> list[bytes]:
