@@ -5,8 +5,8 @@ their count.
 That bounds what Postgres has to do by the number of keys, however many messages wait. A message that can't be read
 becomes a reject and moves its offset like any other.
 
-The stream writes a window once a trade and its identity and count first, so most messages of a backlog are known to
-be outdone before they are parsed, which takes twenty times as long; outdone ones are not looked at further.
+In real time the stream writes a window once a trade, its identity and count first, so most messages of a backlog are
+known to be outdone before they are parsed, which takes twenty times as long; outdone ones are not looked at further.
 """
 
 from collections.abc import Iterable
