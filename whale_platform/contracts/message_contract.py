@@ -1,9 +1,9 @@
 """How a message is described: its fields once, from which every schema is derived.
 
-Spark's and DuckDB's schemas, the JSON Schema, Dagster's column schemas and docs/reference/topics.md all come from here.
+DuckDB's schema, the JSON Schema, Dagster's column schemas and docs/reference/topics.md all come from here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -22,7 +22,6 @@ _JSON_SCHEMAS: dict[FieldKind, dict[str, Any]] = {
         "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
     },
 }
-_SPARK_TYPES: dict[FieldKind, str] = {"integer": "bigint", "time": "bigint", "boolean": "boolean"}
 _DUCKDB_TYPES: dict[FieldKind, str] = {"integer": "BIGINT", "time": "BIGINT", "boolean": "BOOLEAN"}
 
 
@@ -64,25 +63,11 @@ class MessageContract:
             "required": required,
         }
 
-    def spark_schema(self, leave_out: Iterable[str] = ()) -> str:
-        """Return the DDL with which Spark's `from_json` reads a message, without the fields of `leave_out`."""
-        return ", ".join(f"{name} {kind}" for name, kind in self.spark_types(leave_out).items())
-
-    def spark_types(self, leave_out: Iterable[str] = ()) -> dict[str, str]:
-        """Return Spark's type of each field, by name, without the fields of `leave_out`."""
-        return dict(self._list_typed_fields(_SPARK_TYPES, "string", leave_out))
-
     def duckdb_schema(self) -> str:
         """Return the type, a STRUCT, as which DuckDB's `read_json` reads a message."""
-        return (
-            f"STRUCT({', '.join(f'{name} {kind}' for name, kind in self._list_typed_fields(_DUCKDB_TYPES, 'VARCHAR'))})"
-        )
-
-    def _list_typed_fields(
-        self, kinds: Mapping[FieldKind, str], default_type: str, leave_out: Iterable[str] = ()
-    ) -> list[tuple[str, str]]:
-        fields = [MessageField("v", "integer"), *self.fields]
-        return [(one.name, kinds.get(one.kind, default_type)) for one in fields if one.name not in set(leave_out)]
+        fields = (MessageField("v", "integer"), *self.fields)
+        columns = (f"{one.name} {_DUCKDB_TYPES.get(one.kind, 'VARCHAR')}" for one in fields)
+        return f"STRUCT({', '.join(columns)})"
 
 
 def _describe_field(field: MessageField) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def decode_trade(value: bytes) -> Trade:
         received_time=_read_integer(row, "received_time"),
         source=cast(Source, _read_name(row, "source")),
         dense=row.get("dense") is not False,
-        taker_order_id=None if order is None else str(order),
+        taker_order_id=str(order) if type(order) in (str, int) else None,
     )
 
 

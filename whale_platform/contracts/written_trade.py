@@ -2,8 +2,8 @@
 
 Readers that meet millions of trades match the whole and take its parts as they stand; what does not match may still be
 a raw trade, and is decoded. What matches is one, with the values that decoding gives, so the pattern is narrower than
-the contract: ASCII, integers of up to 18 digits, numbers that fit decimal(18,8). Python and Java (Spark) read these
-patterns alike; who uses one adds the anchors. Nothing here fails.
+the contract: ASCII, integers of up to 18 digits, numbers that fit decimal(18,8). Who uses a pattern adds the anchors.
+`java/WrittenTrade.java` cuts the same messages for Spark; the tests compare the two. Nothing here fails.
 """
 
 NAME_PATTERN = r'[^\x00-\x20"\\\[\]{}\ufffd]+'  # of exchange, symbol, base, quote and source
@@ -26,4 +26,3 @@ WRITTEN_PATTERN = (
     rf'"received_time":({_INTEGER}),"source":"({_NAME})"(?:,"dense":false)?'
     rf'(?:,"taker_order_id":(?:null|"({_TEXT})"))?\}}'
 )
-NOT_DENSE = '"dense":false'  # is in what matches where the ids are not dense, and only there

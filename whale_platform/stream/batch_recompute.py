@@ -46,7 +46,7 @@ def recompute_whales(
 
     A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
     """
-    known = F.from_json(F.lit(json.dumps(encode_history(thresholds))), transforms.THRESHOLDS_TYPE)
+    known = transforms.parse_thresholds(F.lit(json.dumps(encode_history(thresholds))))
     rows = transforms.compute_alerts(_read_lake_trades(session, root, paths).where("fills = 1"), known, run_id)
     return (row.value.encode() for row in rows.toLocalIterator())
 

@@ -21,12 +21,14 @@ from whale_platform.supervision.processes import setup_programs
 from whale_platform.toolchain import java, truststore
 from whale_platform.toolchain.errors import ToolchainError
 
-JarSection = Literal["spark", "broker", "s3", "flink"]
-JAR_SECTIONS: tuple[JarSection, ...] = ("spark", "broker", "s3", "flink")
-USUAL_SECTIONS: tuple[JarSection, ...] = ("spark", "broker")  # what every machine needs; "s3" only with an object store
+JarSection = Literal["spark", "compiler", "broker", "s3", "flink"]
+JAR_SECTIONS: tuple[JarSection, ...] = ("spark", "compiler", "broker", "s3", "flink")
+# What every machine needs; "s3" only with an object store.
+USUAL_SECTIONS: tuple[JarSection, ...] = ("spark", "compiler", "broker")
 JAR_LIST = Path(__file__).with_name("jars.toml")
 _ABOUT = {
     "spark": "Spark's Kafka connector",
+    "compiler": "a Java compiler",
     "broker": "the Kafka broker",
     "s3": "Spark's way to an object store",
     "flink": "Flink's connectors, for a benchmark",
@@ -81,6 +83,11 @@ def find_spark_jars(tools: Path) -> list[Path]:
 def find_s3_jars(tools: Path) -> list[Path]:
     """The jars by which Spark reaches an object store. Raises ToolchainError where one is missing."""
     return _find_present_jars(tools, "s3")
+
+
+def find_compiler_jars(tools: Path) -> list[Path]:
+    """The jar of the Java compiler. Raises ToolchainError where it is missing."""
+    return _find_present_jars(tools, "compiler")
 
 
 def build_broker_classpath(tools: Path) -> str:

@@ -9,7 +9,7 @@ import errno
 import sys
 
 from whale_platform.settings import Settings
-from whale_platform.toolchain import jars, java, shuffle_bind, web_assets
+from whale_platform.toolchain import jars, java, java_classes, shuffle_bind, web_assets
 from whale_platform.toolchain.errors import ToolchainError
 
 
@@ -22,9 +22,11 @@ def main(argv: list[str]) -> int:
         _report(f"Java: {home}{' (bundled)' if home == tools / 'java' else ''}")
         shuffle_bind.ensure_patched_jar(tools)
         if argv == ["image"]:
-            jars.ensure_jars(tools, _report, ("spark", "s3"))
+            jars.ensure_jars(tools, _report, ("spark", "compiler", "s3"))
         else:
             jars.ensure_jars(tools, _report)
+        java_classes.ensure_compiled_jar(tools)
+        if argv != ["image"]:
             stamp = tools / "jars" / "stamp"
             stamp.with_suffix(".new").write_text(jars.sha256(jars.JAR_LIST) or "")
             stamp.with_suffix(".new").replace(stamp)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from whale_platform.settings import ROOT
-from whale_platform.toolchain import jars, java, node, setup, web_assets
+from whale_platform.toolchain import jars, java, java_classes, node, setup, web_assets
 from whale_platform.toolchain.errors import ToolchainError
 from whale_platform_tests.support.embedded_servers import fetch_or_skip, wait_until
 from whale_platform_tests.support.processes import ended
@@ -184,6 +184,7 @@ def test_the_set_up_ends_with_it_and_says_its_line(
     monkeypatch.setenv("WHALE_TOOLS", str(tmp_path / "tools"))
     monkeypatch.setattr(java, "find_java_home", lambda tools: tools / "java")
     monkeypatch.setattr(jars, "ensure_jars", lambda tools, _: (tools / "jars").mkdir(exist_ok=True))
+    monkeypatch.setattr(java_classes, "ensure_compiled_jar", lambda _: None)
     monkeypatch.setenv("FAKE_NPM", "1 npm error code ENOTFOUND")
     assert setup.main(["dev"]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("whale: could not install the browser's files")

@@ -22,7 +22,6 @@ from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.lake_query import parquet_footers
 from whale_platform.stream.query import transforms
-from whale_platform.stream.query.message_fields import LAKE_FIELDS
 
 WRITE_OPTIONS = {
     "compression": "zstd",
@@ -74,7 +73,7 @@ class LakeWriter:
 def select_lake_rows(kafka: DataFrame) -> DataFrame:
     """Kafka rows -> good trades in the lake's columns, with `date` and `hour`; the others become dead letters."""
     placed = transforms.add_offsets(kafka)
-    good = transforms.parse_trades(placed, transforms.OFFSET_COLUMNS, LAKE_FIELDS).where("good")
+    good = transforms.parse_trades(placed, transforms.OFFSET_COLUMNS).where("good")
     narrow = F.expr(f"{build_narrow_check('price_exact')} AND {build_narrow_check('quantity_exact')}")
     columns: dict[str, Column] = {name: F.col(name) for name in COLUMN_NAMES if name in good.columns} | {
         "fills": F.lit(1),

@@ -165,7 +165,7 @@ def _compute_alert_rows(settings: Settings, trades: DataFrame, thresholds: Colum
 def read_thresholds(session: SparkSession, file: ThresholdFile) -> Column:
     """The thresholds and what held before them as a scalar subquery: read again at each batch."""
     table = session.read.text(folders.spark_path(file.path), wholetext=True)
-    return table.select(F.from_json("value", transforms.THRESHOLDS_TYPE)).scalar()
+    return table.select(transforms.parse_thresholds(F.col("value"))).scalar()
 
 
 def read_source(session: SparkSession, settings: Settings, query: str, mode: Mode) -> DataStreamReader:

@@ -4,20 +4,18 @@ Each takes and returns a DataFrame and starts nothing. The layouts of messages a
 `parse_trades` can't read is not `good` and is routed to the dead letters by `compute_alerts`, never dropped unseen.
 
 Sums stay exact: prices, quantities and notionals are decimal(38,18), the widest Spark has, and the ingester
-quarantines what would not fit (domain/plausibility.py). Spark multiplies decimal(18,8) alone, which is exact: of wider
-numbers the message has the product. Wide decimals are what a trade costs most here, so what is only passed on stays the
-text it came as.
+quarantines what would not fit (domain/plausibility.py). Messages are read by a Java function (contracts/java), which
+multiplies what fits decimal(18,8): of wider numbers the message has the product. Wide decimals are what a trade costs
+most here, so what is only passed on stays the text it came as.
 """
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from whale_platform.broker.naming import add_prefix
-from whale_platform.contracts import dead_letter, raw_trade, stream_position, trade_window, whale_alert, written_trade
+from whale_platform.contracts import dead_letter, raw_trade, stream_position, trade_window, whale_alert
 from whale_platform.domain.names import (
     DEAD_LETTERS,
     SINGLE_TRADE,
@@ -27,17 +25,10 @@ from whale_platform.domain.names import (
 )
 from whale_platform.domain.trade import PEGGED
 from whale_platform.stream.query.message_columns import build_json, build_struct
-from whale_platform.stream.query.message_fields import read_fields
+from whale_platform.toolchain import java_classes
 
 DECIMAL = "decimal(38,18)"
-THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # threshold_file.ThresholdCopy
-NARROW = "decimal(18,8)"
-NUMBERS = ("price", "quantity")
-NAMES = ("exchange", "symbol", "base", "quote", "source")
-_NAMES_PATTERN = (
-    f"^{written_trade.NAME_PATTERN}(\x01{written_trade.NAME_PATTERN}){{{len(NAMES) - 1}}}$"  # each there, none odd
-)
-
+_THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # threshold_file.ThresholdCopy
 POSITION_EVERY = 20  # offsets
 
 OFFSET_COLUMNS = ("topic_partition", "topic_offset")
@@ -48,39 +39,18 @@ def add_offsets(kafka: DataFrame) -> DataFrame:
     return kafka.withColumns(dict(zip(OFFSET_COLUMNS, (F.col("partition"), F.col("offset")), strict=True)))
 
 
-def parse_trades(kafka: DataFrame, kept: Sequence[str] = (), more_fields: Sequence[str] = ()) -> DataFrame:
-    """Kafka rows (key, value, …) -> one row a message, with its raw `value` for dead letters.
+def parse_trades(kafka: DataFrame, kept: Sequence[str] = ()) -> DataFrame:
+    """Kafka rows (key, value, …) -> one row a message, with its raw `value` as text for dead letters.
 
-    `kept` and `more_fields`: see `read_fields`. Columns: the fields as they came but for `notional`, `price_exact`,
-    `quantity_exact`, `notional_exact`, `ts` (event time), `usd_via` and `good` (a raw trade, complete, with numbers to
-    compute with). Escapes are not part of the schema: without a backslash no name can hold a quote, and
-    `compute_windows` may write it out as it came. A message that is `written` passes every check by its pattern.
+    `kept` names columns to keep. Columns: the fields of a raw trade, `price_exact`, `quantity_exact`, `notional_exact`,
+    `ts` (event time), `usd_via` and `good` (a raw trade, complete, with numbers to compute with): see ReadTrade.java.
+    No name of a good trade has an escape, so `compute_windows` may write it out as it came.
+    They are made in a generator, which the optimizer leaves alone: as plain columns they were pushed into every filter
+    and parsed up to fifteen times.
     """
-    fields, written = read_fields(kafka, kept, more_fields), F.col("written")
-    narrow = {
-        f"{name}_narrow": F.when(
-            written | F.col(name).rlike(_anchor_pattern(written_trade.NARROW_PATTERN)), F.col(name).try_cast(NARROW)
-        )
-        for name in NUMBERS
-    }
-    product = F.col("price_narrow") * F.col("quantity_narrow")
-    exact = {
-        **{
-            f"{name}_exact": F.coalesce(F.col(f"{name}_narrow").cast(DECIMAL), _parse_decimal(name)) for name in NUMBERS
-        },
-        "notional_exact": F.coalesce(product.cast(DECIMAL), _parse_decimal("notional")),
-    }
-    checks = (
-        F.concat_ws("\x01", *NAMES).rlike(_NAMES_PATTERN),
-        *[F.col(name).isNotNull() for name in ("trade_id", "event_time", "received_time", *exact)],
-        *[_is_text(name) for name in NUMBERS],
-        F.col("side").isin("buy", "sell"),
-        ~F.col("value").contains("\\"),
-        F.col("value").endswith("}") & ~F.col("value").contains("}{"),  # the parser does not look behind the object
-    )
-    good = written | F.coalesce(reduce(and_, checks, F.col("v").isin(*raw_trade.VERSIONS)), F.lit(False))
-    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote")), "good": good}
-    return fields.withColumns(narrow).withColumns(exact).withColumns(derived).drop(*narrow, "notional", "written")
+    fields = F.inline(F.array(F.call_function(java_classes.READ_TRADE, F.col("value").cast("binary"))))
+    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote"))}
+    return kafka.select(F.col("value").cast("string").alias("value"), *kept, fields).withColumns(derived)
 
 
 def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
@@ -143,23 +113,26 @@ def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: 
 def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
     """Trades -> Kafka rows (topic, key, value): trades at or over the threshold, and dead letters for what won't parse.
 
-    `thresholds`: a column of type THRESHOLDS_TYPE, oldest first; of what held at a trade's time
-    (`{"exchange:symbol": USD}` with `*` for any) the most specific entry counts. A trade whose dollar
-    notional is unknown is no whale. Where the trades
-    have OFFSET_COLUMNS an alert names them. With `positions`, for which the trades need them, each
-    POSITION_EVERY-th offset yields a row of its own to `stream_positions`: how far the query has read.
+    `thresholds`: see `parse_thresholds`; of what held at a trade's time (`{"exchange:symbol": USD}` with `*` for any)
+    the most specific entry counts. A trade whose dollar notional is unknown is no whale. Where the trades have
+    OFFSET_COLUMNS an alert names them. With `positions`, for which the trades need them, each POSITION_EVERY-th offset
+    yields a row of its own to `stream_positions`: how far the query has read.
     """
-    history, event_time = F.col("thresholds"), F.col("event_time")  # a column, since no lambda may hold a subquery
+    history, event_time = F.col("history"), F.col("event_time")  # a column, since no lambda may hold a subquery
     newest = F.try_element_at(history, F.lit(-1))
     earlier = F.try_element_at(F.filter(history, lambda one: one["since"] <= event_time), F.lit(-1))
     held = F.when(event_time >= newest["since"], newest["limits"]).otherwise(earlier["limits"])
     threshold = F.coalesce(*[F.element_at(held, name) for name in _threshold_names()])
+    broken, due = ~F.col("good"), F.lit(False)
+    if positions:
+        due = F.col("topic_offset") % POSITION_EVERY == 0
+    possible = broken | due | (F.col("notional_exact") >= thresholds["least"])  # few are: the others end here
     rows = (
-        trades.withColumn("thresholds", thresholds)
+        trades.where(possible)
+        .withColumn("history", thresholds["history"])
         .withColumn("threshold_usd", threshold)
         .withColumn("notional_usd", F.when(F.col("usd_via").isNotNull(), F.col("notional_exact")))
     )
-    broken = ~F.col("good")
     place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(trades.columns) else ()
     alert = build_struct(
         whale_alert.CONTRACT,
@@ -180,7 +153,6 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     if not positions:
         return rows.where(found).select(*row)
     partition, offset = map(F.col, OFFSET_COLUMNS)
-    due = offset % POSITION_EVERY == 0
     reached = F.struct(
         F.lit(add_prefix(STREAM_POSITIONS)).alias("topic"),
         partition.cast("string").alias("key"),
@@ -192,6 +164,13 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     return rows.where(found | due).select(F.inline(both))
 
 
+def parse_thresholds(copy: Column) -> Column:
+    """The text of a ThresholdCopy -> a struct of its `history`, oldest first, and the `least` USD that is in it."""
+    history = F.from_json(copy, _THRESHOLDS_TYPE)
+    least = F.array_min(F.flatten(F.transform(history, lambda one: F.map_values(one["limits"]))))
+    return F.struct(history.alias("history"), least.alias("least"))
+
+
 def usd_via_column(quote: Column) -> Column:
     """`domain.trade.usd_via` of a column of quote currencies."""
     return F.when(quote == "USD", quote).when(quote.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), quote))
@@ -199,20 +178,6 @@ def usd_via_column(quote: Column) -> Column:
 
 def _build_key() -> Column:
     return F.concat(F.col("exchange"), F.lit(":"), F.col("symbol"))
-
-
-def _is_text(name: str) -> Column:
-    """Whether the message has that field as a text: a number has passed a float when it is parsed."""
-    return F.col("value").contains(f'"{name}":"') | F.col("value").rlike(f'"{name}"\\s*:\\s*"')
-
-
-def _anchor_pattern(pattern: str) -> str:
-    return f"^{pattern}$"
-
-
-def _parse_decimal(name: str) -> Column:
-    """A decimal of the message; null where it is none that every reader takes."""
-    return F.when(F.col(name).rlike(_anchor_pattern(written_trade.DECIMAL_PATTERN)), F.col(name).try_cast(DECIMAL))
 
 
 def _explain_refusal() -> Column:

@@ -18,7 +18,7 @@ import psutil
 from whale_platform.stream.spark import jvm_options
 from whale_platform.supervision.errors import SetupProgramError
 from whale_platform.supervision.processes import priority
-from whale_platform.toolchain import jars, java, shuffle_bind
+from whale_platform.toolchain import jars, java, java_classes, shuffle_bind
 from whale_platform.toolchain.class_archive import ClassArchive
 from whale_platform.toolchain.errors import ToolchainError
 
@@ -56,12 +56,13 @@ def find_archive(tools: Path) -> ClassArchive:
 
 
 def find_driver_jars(tools: Path) -> list[Path]:
-    """What precedes Spark's own jars: the patched shuffle, the file system that does not fork, Kafka's connector.
+    """What precedes Spark's own jars: the patched shuffle, the file system that does not fork, Kafka's connector, ours.
 
     Raises ToolchainError where a jar is missing or not the pinned one.
     """
     jar_paths = sorted(jars.find_spark_jars(tools), key=lambda path: not path.name.startswith("hadoop-bare-naked"))
-    return [shuffle_bind.ensure_patched_jar(tools).absolute(), *(path.absolute() for path in jar_paths)]
+    connector = [path.absolute() for path in jar_paths]
+    return [shuffle_bind.ensure_patched_jar(tools).absolute(), *connector, java_classes.ensure_compiled_jar(tools)]
 
 
 def main(tools: Path, home: Path) -> int:

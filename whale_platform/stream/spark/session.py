@@ -18,7 +18,7 @@ from pyspark.sql.streaming import StreamingQuery
 from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
 from whale_platform.stream.spark import archive, cluster, jvm_options
-from whale_platform.toolchain import jars, java, shuffle_bind
+from whale_platform.toolchain import jars, java, java_classes, shuffle_bind
 
 ENDS_WITHIN_S = 10.0  # its sockets close before it is gone
 
@@ -60,6 +60,7 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
         # What stands here is in the class data archive; executors elsewhere get the connector by spark.jars.
         "spark.driver.extraClassPath": os.pathsep.join(map(str, [shuffle, bare, *(connector if local else [])])),
         # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
+        f"spark.sql.catalog.{java_classes.CATALOG}": java_classes.CATALOG_CLASS,
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
             "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"

@@ -6,12 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from whale_platform.contracts import raw_trade
+from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.trade import Trade
 from whale_platform.stream.lake_query.writer import select_lake_rows
-from whale_platform.stream.query import message_fields, transforms
+from whale_platform.stream.query import transforms
 from whale_platform_tests.contracts.corpus import EXPECTED, RAW_TRADES, WRITTEN, change_bytes
 
 pytestmark = pytest.mark.server
@@ -48,7 +50,7 @@ def test_the_stream_takes_those_trades_and_makes_letters_of_the_others(spark: Sp
         )
         assert (row.event_time, row.received_time) == (trade.event_time, trade.received_time)
         assert row.usd_via == trade.usd_via
-    limits = F.from_json(F.lit(json.dumps([{"since": 0, "limits": {"*:*": "0.000001"}}])), transforms.THRESHOLDS_TYPE)
+    limits = transforms.parse_thresholds(F.lit(json.dumps([{"since": 0, "limits": {"*:*": "0.000001"}}])))
     out = [(row.topic, json.loads(row.value)) for row in transforms.compute_alerts(trades, limits, "run-1").collect()]
     alerts = {body["offset"]: Decimal(body["notional_usd"]) for topic, body in out if topic == "whale_alerts"}
     assert alerts == {
@@ -62,20 +64,55 @@ def test_the_stream_takes_those_trades_and_makes_letters_of_the_others(spark: Sp
     assert sum(json.loads(row.value)["trade_count"] for row in windows) == len(EXPECTED)
 
 
-def test_a_message_that_is_cut_has_the_fields_that_are_parsed(spark: SparkSession) -> None:
+def test_a_message_has_the_same_fields_whether_it_is_cut_or_parsed(spark: SparkSession) -> None:
     """A blank before the object changes nothing but that the message is parsed."""
     values = sorted({*(value for written in WRITTEN for value in (written, *change_bytes(written)))})
-    frames = [
-        spark.createDataFrame([(bytearray(before + value),) for value in values], "value binary")
-        for before in (b"", b" ")
-    ]
-    written = message_fields.read_fields(frames[0]).where("written").count()
-    assert written > 2_000 and message_fields.read_fields(frames[1]).where("written").count() == 0
     cut, parsed = (
-        [tuple(row) for row in transforms.parse_trades(one, (), message_fields.LAKE_FIELDS).drop("value").collect()]
-        for one in frames
+        [
+            tuple(row)
+            for row in transforms.parse_trades(
+                spark.createDataFrame([(bytearray(before + value),) for value in values], "value binary")
+            )
+            .drop("value")
+            .collect()
+        ]
+        for before in (b"", b" ")
     )
+    assert sum(row.count(None) <= 2 for row in cut) > 2_000
     assert [(value, *rows) for value, *rows in zip(values, cut, parsed, strict=True) if rows[0] != rows[1]] == []
+
+
+def test_the_fields_are_those_that_python_decodes(spark: SparkSession) -> None:
+    values = [*(value for written in WRITTEN for value in change_bytes(written)), *(case.value for case in RAW_TRADES)]
+    frame = spark.createDataFrame([(bytearray(value),) for value in values], "value binary")
+    rows = transforms.parse_trades(frame).collect()
+
+    def decode(value: bytes) -> Trade | None:
+        try:
+            return raw_trade.decode_trade(value)
+        except MessageFormatError:
+            return None
+
+    def read(row: Row) -> Trade | None:
+        if not row.good:
+            return None
+        return Trade(
+            *(row.exchange, row.symbol, row.base, row.quote, row.trade_id, row.price_exact, row.quantity_exact),
+            *(row.side, row.event_time, row.received_time, row.source, row.dense, row.taker_order_id),
+        )
+
+    pairs = [(value, decode(value), read(row)) for value, row in zip(values, rows, strict=True)]
+    assert [one for one in pairs if one[1] != one[2]] == []
+    assert [
+        (value, trade.notional, row.notional_exact)
+        for (value, trade, _), row in zip(pairs, rows, strict=True)
+        if trade is not None and trade.notional != row.notional_exact
+    ] == []
+
+
+def test_a_record_without_a_value_is_no_trade(spark: SparkSession) -> None:
+    (row,) = transforms.parse_trades(spark.createDataFrame([(None,)], "value binary")).collect()
+    assert row.good is False and row.value is None and row.exchange is None
 
 
 def test_the_lake_query_writes_those_trades(spark: SparkSession, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> No
 def thresholds(spark: SparkSession, folder: Path, table: dict[str, str]) -> Any:
     file = folder / "thresholds.json"
     file.write_text(json.dumps([{"since": 0, "limits": table}]))
-    return spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.THRESHOLDS_TYPE)).scalar()
+    return spark.read.text(str(file), wholetext=True).select(transforms.parse_thresholds(F.col("value"))).scalar()
 
 
 def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: SparkSession, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp
 
     file = tmp_path / "thresholds.json"
     file.write_text(json.dumps(held))
-    known = spark.read.text(str(file), wholetext=True).select(F.from_json("value", transforms.THRESHOLDS_TYPE)).scalar()
+    known = spark.read.text(str(file), wholetext=True).select(transforms.parse_thresholds(F.col("value"))).scalar()
     values = [(1, number, raw_trade.encode_trade(one)) for number, one in enumerate(trades)]
     kafka = spark.createDataFrame(values, "partition int, offset bigint, value binary")
     rows = transforms.compute_alerts(
@@ -246,7 +246,7 @@ def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession
     again = {_plain(value) for value in batch_recompute.recompute_windows(spark, root, paths, "run")}
     assert again == {_plain(value.encode()) for value in streamed}
     usd = build_threshold_periods([], Decimal("1000"))
-    thresholds = F.from_json(F.lit(json.dumps(encode_history(usd))), transforms.THRESHOLDS_TYPE)
+    thresholds = transforms.parse_thresholds(F.lit(json.dumps(encode_history(usd))))
     alerts = {row.value for row in transforms.compute_alerts(kafka, thresholds, "run").collect()}
     assert len(alerts) > 100
     assert {_plain(value) for value in batch_recompute.recompute_whales(spark, root, paths, usd, "run")} == {
