@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.decimal_text import format_decimal
@@ -64,7 +65,7 @@ def measure_messages(settings: Settings, trades: Sequence[Trade], rounds: int) -
         java = next(one for one in psutil.Process().children(recursive=True) if "java" in one.name())
         for number in range(rounds + WARM_ROUNDS):
             for version, frame in frames.items():
-                for name, build in (("spark_parse", _parse), ("spark_windows", _compute_windows)):
+                for name, build in STAGES:
                     took = _time_spark(java, build(frame), len(trades) * COPIES)
                     if number >= WARM_ROUNDS:
                         times[version].setdefault(name, []).append(took)
@@ -99,6 +100,15 @@ def _parse(frame: DataFrame) -> DataFrame:
 def _compute_windows(frame: DataFrame) -> DataFrame:
     trades = transforms.parse_trades(transforms.add_offsets(frame), kept=transforms.OFFSET_COLUMNS)
     return transforms.compute_windows(trades, "10 minutes", "bench")
+
+
+def _compute_alerts(frame: DataFrame) -> DataFrame:
+    trades = transforms.parse_trades(transforms.add_offsets(frame), kept=transforms.OFFSET_COLUMNS)
+    thresholds = transforms.parse_thresholds(F.lit('[{"since":0,"limits":{"*:*":"50000"}}]'))
+    return transforms.compute_alerts(trades, thresholds, "bench")
+
+
+STAGES = (("spark_parse", _parse), ("spark_windows", _compute_windows), ("spark_whales", _compute_alerts))
 
 
 def _time_spark(java: psutil.Process, frame: DataFrame, count: int) -> float:
