@@ -71,10 +71,19 @@ def truth(
 
 
 @app.command()
-def backlog(trades: int = 1_000_000, rounds: Annotated[int, typer.Option(min=1)] = 3, home: HomeOption = None) -> None:
-    """A backlog of raw trades -> finished windows, in rounds."""
-    with run_platform(home, 1) as (platform, _):
-        print_result("backlog", backlog_case.measure_backlog(platform, trades, rounds))
+def backlog(
+    trades: Annotated[int, typer.Option(min=1)] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    hours: Annotated[float, typer.Option(min=0.01, help="Event time that the trades are spread over.")] = 0.02,
+    home: HomeOption = None,
+) -> None:
+    """A backlog of raw trades -> finished windows, in rounds, and whether each window is right."""
+    if rounds > 1 and hours > backlog_case.MAX_HOURS_OF_ROUNDS:
+        raise typer.BadParameter(
+            f"a second round of over {backlog_case.MAX_HOURS_OF_ROUNDS} hours would be late: add --rounds 1"
+        )
+    with run_platform(home, backlog_case.NO_RATE) as (platform, _):
+        print_result("backlog", backlog_case.measure_backlog(platform, trades, rounds, hours))
 
 
 @app.command()

@@ -1,11 +1,15 @@
 """How fast a backlog becomes finished windows: the stream is stopped, a million trades are produced, and it is started.
 
-It is stopped as a person stops it, so that whoever keeps it alive knows. The trades are spread over symbols and a
-minute or two. Each round meets a cold JVM, as every real backlog does; the rate counts from the first window on. Done
-is when every trade is in a window in Postgres. CPU seconds tell whose work it is.
+It is stopped as a person stops it, so that whoever keeps it alive knows. The trades are spread over symbols of unequal
+shares, so over unequal partitions, and over a time of their own. Each round meets a cold JVM, as every real backlog
+does; the rate counts from the first window on. Done is when every trade is in a window in Postgres; then count and
+volume of each window are compared. CPU seconds tell whose work it is.
 """
 
+import itertools
 import time
+from bisect import bisect
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,15 +25,19 @@ from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.supervision.control import desired_state
 
 SYMBOLS = 20
+NO_RATE = 0.001  # trades a second beside them: one would move the watermark to now
+MAX_HOURS_OF_ROUNDS = 0.1  # less than the watermark waits
+GOLDEN = 0.6180339887498949  # spreads numbers evenly whatever their count
+Totals = dict[tuple[str, int], tuple[int, Decimal]]  # {(symbol, minute since the epoch): (trades, volume)}
 
 
-def measure_backlog(platform: Platform, trades: int, rounds: int) -> dict[str, Any]:
-    """Drain times of `trades` backlogged trades, to the first window and to all of them in Postgres, by round."""
-    results = [_drain(platform, f"bench_{number}", trades) for number in range(1, rounds + 1)]
+def measure_backlog(platform: Platform, trades: int, rounds: int, hours: float) -> dict[str, Any]:
+    """Drain times of `trades` of the last `hours`, to the first window and to all of them in Postgres, by round."""
+    results = [_drain(platform, f"bench_{number}", trades, hours) for number in range(1, rounds + 1)]
     return {"trades": trades, "rounds": results, "trades_per_s": results[-1]["trades_per_s"]}
 
 
-def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
+def _drain(platform: Platform, exchange: str, trades: int, hours: float) -> dict[str, Any]:
     now = platform.status()
     bootstrap, home = KafkaCluster(now["urls"]["kafka"]), Path(now["home"])
     reader = TopicReader(bootstrap, "bench")
@@ -46,7 +54,7 @@ def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
     before = windows()
     begin = time.monotonic()
     try:
-        _produce(bootstrap, exchange, trades)
+        expected = _produce(bootstrap, exchange, trades, hours)
     finally:
         produced = time.monotonic()
         desired_state.write_desired_state(home, "stream", True, "the benchmark")
@@ -60,8 +68,13 @@ def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
     wait_for("Postgres", lambda: counted() >= trades, 300, 0.2, moves=lambda: (windows(), counted()))
     drained = time.monotonic()
     spent = {name: round(cpu - spent.get(name, 0), 1) for name, cpu in read_cpu_seconds(platform).items()}
+    offsets = [reader.bounds(RAW_TRADES, part)[1] for part in reader.list_partitions(RAW_TRADES)]
     reader.close()
+    found = _read_totals(platform, exchange)
     return {
+        "partition_ends": offsets,
+        "windows": len(expected),
+        "windows_wrong": sum(found.get(key) != totals for key, totals in (expected | found).items()),
         "produce_s": round(produced - begin, 2),
         "to_first_window_s": round(first - produced, 2),
         "to_postgres_s": round(drained - produced, 2),
@@ -70,13 +83,32 @@ def _drain(platform: Platform, exchange: str, trades: int) -> dict[str, Any]:
     }
 
 
-def _produce(bootstrap: KafkaCluster, exchange: str, trades: int) -> None:
+def _produce(bootstrap: KafkaCluster, exchange: str, trades: int, hours: float) -> Totals:
     producer = TradeProducer(bootstrap, "bench", linger_ms=20)
-    now = int(time.time() * 1e6)
-    price, quantity = Decimal("61837.63"), Decimal("0.02")
+    now, step = int(time.time() * 1e6), hours * 3600e6 / trades
+    shares = list(itertools.accumulate(1 / number for number in range(1, SYMBOLS + 1)))
+    ids: dict[str, int] = defaultdict(int)
+    counts: dict[tuple[str, int], int] = defaultdict(int)
+    cents: dict[tuple[str, int], int] = defaultdict(int)
     for number in range(trades):
-        symbol = f"S{number % SYMBOLS}-USD"
-        moment = now - (trades - number) * 60
-        trade = Trade(exchange, symbol, "S", "USD", number // SYMBOLS, price, quantity, "buy", moment, moment)
+        symbol = f"S{bisect(shares, number * GOLDEN % 1 * shares[-1])}-USD"
+        ids[symbol] += 1
+        moment, hundredths = now - int((trades - number) * step), 1 + number % 7
+        trade = Trade(
+            *(exchange, symbol, "S", "USD", ids[symbol], Decimal("61837.63"), Decimal(hundredths) / 100, "buy"),
+            *(moment, moment),
+        )
         producer.send(RAW_TRADES, raw_trade.encode_key(exchange, symbol), raw_trade.encode_trade(trade))
+        window = (symbol, moment // 60_000_000)
+        counts[window] += 1
+        cents[window] += hundredths
     producer.close(60)
+    return {window: (count, Decimal(cents[window]) / 100) for window, count in counts.items()}
+
+
+def _read_totals(platform: Platform, exchange: str) -> Totals:
+    rows = platform.sql(
+        "select symbol, extract(epoch from window_start)::bigint / 60, trade_count, volume from trade_windows "
+        f"where exchange = '{exchange}'"
+    )
+    return {(symbol, int(minute)): (int(count), Decimal(volume)) for symbol, minute, count, volume in rows}

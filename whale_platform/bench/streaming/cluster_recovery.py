@@ -19,6 +19,7 @@ from whale_platform.bench.streaming import backlog
 from whale_platform.kafka_cluster import KafkaCluster
 
 SETTINGS = {"WHALE_DAGSTER": "false", "WHALE_STREAM_REDUCERS": "2", "WHALE_SPARK_EXECUTOR_MEMORY": "768m"}
+BACKLOG_HOURS = 0.02
 CORES = 8  # task slots of a worker: one alone is enough for two partitions and two reducers
 SETTLE_S = 30.0  # of the rate before anything is killed
 SIMULATOR_RATE = 50  # trades/s of the simulator meanwhile
@@ -41,7 +42,7 @@ def measure_recovery(
         platform.start("--source", "simulator", "--rate", str(SIMULATOR_RATE))
         found: dict[str, Any] = {"executors": executors}
         tell(f"draining {trades:,} trades")
-        found["backlog"] = backlog.measure_backlog(platform, trades, 2)["rounds"]
+        found["backlog"] = backlog.measure_backlog(platform, trades, 2, BACKLOG_HOURS)["rounds"]
         flood = TradeFlood(KafkaCluster(platform.status()["urls"]["kafka"]), rate)
         flood.start()
         tell(f"sending {rate:g} trades/s")
