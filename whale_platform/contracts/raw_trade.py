@@ -69,7 +69,14 @@ CONTRACT = MessageContract(
 )
 SHORT = 9  # characters: a number that is no longer is narrow
 MAX_INTEGER = 2**63
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 _name, _digits, _narrow = (re.compile(one).fullmatch for one in (NAME_PATTERN, DECIMAL_PATTERN, NARROW_PATTERN))
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 _quoted = partial(json.dumps, ensure_ascii=False)
 _plain = re.compile(r"[ !#-\[\]-~]*").fullmatch  # between quotes it is JSON as it stands
 _written = re.compile(WRITTEN_PATTERN.encode()).fullmatch
@@ -147,7 +154,7 @@ def decode_trade(value: bytes) -> Trade:
         raise MessageFormatError("side is neither buy nor sell")
     price, quantity = _read_decimal(row, "price"), _read_decimal(row, "quantity")
     if not (_is_narrow(row["price"]) and _is_narrow(row["quantity"])):
-        _read_decimal(row, "notional")  # Spark can't multiply these, and needs it
+        _read_decimal(row, "notional")  # the product may not fit Spark's widest decimal
     order = row.get("taker_order_id")
     return Trade(
         exchange=_read_name(row, "exchange"),
@@ -168,7 +175,7 @@ def decode_trade(value: bytes) -> Trade:
 
 def _load(value: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(value.decode())
+        row = _decoder.decode(value.decode())
     except (ValueError, RecursionError):
         raise MessageFormatError("not JSON") from None
     if type(row) is not dict:

@@ -32,6 +32,12 @@ def test_the_jar_is_made_once_and_again_of_other_sources(
     assert java_classes.ensure_compiled_jar(tools) == jar and jar.stat().st_mtime_ns == made
     assert sorted(path.name for path in jar.parent.iterdir()) == ["lock", jar.name]
 
+    for damaged in (b"", jar.read_bytes()[:500]):
+        jar.write_bytes(damaged)
+        (jar.parent / "compile-of-one-that-was-killed").mkdir()
+        assert java_classes.ensure_compiled_jar(tools) == jar and jar.stat().st_size > 500
+        assert sorted(path.name for path in jar.parent.iterdir()) == ["lock", jar.name]
+
     sources = tmp_path / "java"
     shutil.copytree(java_classes.SOURCES, sources)
     monkeypatch.setattr(java_classes, "SOURCES", sources)
@@ -44,6 +50,12 @@ def test_the_jar_is_made_once_and_again_of_other_sources(
     with pytest.raises(ToolchainError, match=r"do not compile .*\.java"):
         java_classes.ensure_compiled_jar(tools)
     assert not list(jar.parent.glob("compile-*"))
+
+
+def test_a_compiler_that_ends_is_not_called_the_sources_fault(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(java_classes, "_JVM_OPTIONS", ("-XX:NoSuchOption",))
+    with pytest.raises(ToolchainError, match=r"the Java compiler ended with code 1: .*NoSuchOption"):
+        java_classes.ensure_compiled_jar(tools)
 
 
 def test_without_the_compiler_it_says_what_to_do(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def _estimate_rate(settings: "Settings", running: dict[str, Any] | None) -> floa
 
 
 def _check_java(settings: "Settings") -> Iterator[MachineFinding]:
-    from whale_platform.toolchain import jars, java, shuffle_bind
+    from whale_platform.toolchain import jars, java, java_classes, shuffle_bind
     from whale_platform.toolchain.errors import ToolchainError
 
     try:
@@ -47,6 +47,7 @@ def _check_java(settings: "Settings") -> Iterator[MachineFinding]:
             jars.find_s3_jars(settings.tools)
         jars.build_broker_classpath(settings.tools)
         shuffle_bind.ensure_patched_jar(settings.tools)
+        java_classes.ensure_compiled_jar(settings.tools)
         yield MachineFinding("ok", "jars", "all there")
     except ToolchainError as error:
         yield MachineFinding("bad", "jars", *_split(str(error)))

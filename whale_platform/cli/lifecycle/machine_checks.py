@@ -51,7 +51,7 @@ def prepare_home(settings: "Settings", write_line: Callable[[str], None]) -> Non
     """
     from whale_platform.embedded import ports
     from whale_platform.supervision.processes import orphans
-    from whale_platform.toolchain import jars, java, shuffle_bind
+    from whale_platform.toolchain import jars, java, java_classes, shuffle_bind
     from whale_platform.topology.specs import list_ports as ports_of
 
     for finding in (check_disk(settings.home), check_memory()):
@@ -62,6 +62,7 @@ def prepare_home(settings: "Settings", write_line: Callable[[str], None]) -> Non
     if settings.object_store is not None:
         jars.ensure_jars(settings.tools, write_line, ("s3",))
     shuffle_bind.ensure_patched_jar(settings.tools)
+    java_classes.ensure_compiled_jar(settings.tools)
     if settings.kafka_bootstrap is None:
         jars.build_broker_classpath(settings.tools)
     orphans.end_orphans(settings.home, write_line)

@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -19,8 +19,18 @@ import java.util.regex.Pattern;
  * counts, a name may be a whole number, a price may not, and no text has an escape.
  */
 final class JsonTrade {
+  // Python reads integers of so many digits. Jackson shares a table of names among all parsers, unless told otherwise:
+  // names made to collide would break it for every later message.
+  private static final int MAX_DIGITS = 4300;
   private static final JsonFactory JSON =
-      JsonFactory.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build(); // as Python does
+      JsonFactory.builder()
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNumberLength(MAX_DIGITS)
+                  .maxNameLength(Integer.MAX_VALUE)
+                  .build())
+          .build();
   private static final Pattern NAME = Pattern.compile("[^\\x00-\\x20\"\\\\\\[\\]{}\\ufffd]+");
   private static final Pattern DECIMAL = Pattern.compile("(?=[0.]*[1-9])[0-9]{1,20}(?:[.][0-9]{1,18})?");
   private static final Pattern NARROW = Pattern.compile("(?=[0.]*[1-9])[0-9]{1,10}(?:[.][0-9]{1,8})?");
@@ -31,22 +41,22 @@ final class JsonTrade {
 
   private JsonTrade() {}
 
-  /** The fields of ReadTrade but for GOOD: those that could be read, with NOTIONAL_EXACT where all are right. */
+  /** The fields of ReadTrade but for GOOD: those that could be read, with NOTIONAL_EXACT where all are good. */
   static Object[] parse(byte[] message) {
     Object[] row = new Object[ReadTrade.FIELDS];
     JsonTrade fields = new JsonTrade();
     try {
       String text = UTF_8.newDecoder().decode(ByteBuffer.wrap(message)).toString();
       if (fields.read(text)) {
-        fields.fill(row, isOneObject(text));
+        fields.fill(row, hasOneObject(text));
       }
-    } catch (IOException malformed) { // neither UTF-8 nor JSON: it has no fields
+    } catch (IOException | RuntimeException malformed) { // no UTF-8 or no JSON: it is not good
       return row;
     }
     return row;
   }
 
-  private static boolean isOneObject(String text) {
+  private static boolean hasOneObject(String text) {
     return text.indexOf('\\') < 0 && text.endsWith("}") && !text.contains("}{");
   }
 
@@ -74,53 +84,53 @@ final class JsonTrade {
     }
   }
 
-  private void fill(Object[] row, boolean complete) {
-    boolean right = complete;
-    Long version = (Long) (row[ReadTrade.V] = integer("v"));
-    right &= version != null && (version == 1 || version == 2);
-    right &= name(row, ReadTrade.EXCHANGE, "exchange");
-    right &= name(row, ReadTrade.SYMBOL, "symbol");
-    right &= name(row, ReadTrade.BASE, "base");
-    right &= name(row, ReadTrade.QUOTE, "quote");
-    right &= name(row, ReadTrade.SOURCE, "source");
-    right &= (row[ReadTrade.TRADE_ID] = integer("trade_id")) != null;
-    right &= (row[ReadTrade.EVENT_TIME] = integer("event_time")) != null;
-    right &= (row[ReadTrade.RECEIVED_TIME] = integer("received_time")) != null;
+  private void fill(Object[] row, boolean plain) {
+    boolean good = plain;
+    Long version = (Long) (row[ReadTrade.V] = readInteger("v"));
+    good &= version != null && (version == 1 || version == 2);
+    good &= readName(row, ReadTrade.EXCHANGE, "exchange");
+    good &= readName(row, ReadTrade.SYMBOL, "symbol");
+    good &= readName(row, ReadTrade.BASE, "base");
+    good &= readName(row, ReadTrade.QUOTE, "quote");
+    good &= readName(row, ReadTrade.SOURCE, "source");
+    good &= (row[ReadTrade.TRADE_ID] = readInteger("trade_id")) != null;
+    good &= (row[ReadTrade.EVENT_TIME] = readInteger("event_time")) != null;
+    good &= (row[ReadTrade.RECEIVED_TIME] = readInteger("received_time")) != null;
     String side = texts.get("side");
-    row[ReadTrade.SIDE] = ReadTrade.text(side);
-    right &= "buy".equals(side) || "sell".equals(side);
+    row[ReadTrade.SIDE] = ReadTrade.encodeText(side);
+    good &= "buy".equals(side) || "sell".equals(side);
     row[ReadTrade.DENSE] = dense;
-    row[ReadTrade.TAKER_ORDER_ID] = ReadTrade.text(textOrNumber("taker_order_id"));
-    row[ReadTrade.PRICE] = ReadTrade.text(texts.get("price"));
-    row[ReadTrade.QUANTITY] = ReadTrade.text(texts.get("quantity"));
-    BigDecimal price = decimal("price");
-    BigDecimal quantity = decimal("quantity");
-    if (right && price != null && quantity != null) {
+    row[ReadTrade.TAKER_ORDER_ID] = ReadTrade.encodeText(readTextOrNumber("taker_order_id"));
+    row[ReadTrade.PRICE] = ReadTrade.encodeText(texts.get("price"));
+    row[ReadTrade.QUANTITY] = ReadTrade.encodeText(texts.get("quantity"));
+    BigDecimal price = readDecimal("price");
+    BigDecimal quantity = readDecimal("quantity");
+    if (good && price != null && quantity != null) {
       boolean narrow = isNarrow("price") && isNarrow("quantity");
-      BigDecimal notional = narrow ? price.multiply(quantity) : decimal("notional"); // wider, it is trusted
-      row[ReadTrade.PRICE_EXACT] = ReadTrade.exact(price);
-      row[ReadTrade.QUANTITY_EXACT] = ReadTrade.exact(quantity);
-      row[ReadTrade.NOTIONAL_EXACT] = notional == null ? null : ReadTrade.exact(notional);
+      BigDecimal notional = narrow ? price.multiply(quantity) : readDecimal("notional"); // wider, it is trusted
+      row[ReadTrade.PRICE_EXACT] = ReadTrade.encodeNumber(price);
+      row[ReadTrade.QUANTITY_EXACT] = ReadTrade.encodeNumber(quantity);
+      row[ReadTrade.NOTIONAL_EXACT] = notional == null ? null : ReadTrade.encodeNumber(notional);
     }
   }
 
-  private Long integer(String field) {
+  private Long readInteger(String field) {
     BigInteger found = integers.get(field);
     return found == null || found.bitLength() > 63 ? null : found.longValue();
   }
 
-  private boolean name(Object[] row, int column, String field) {
-    String text = textOrNumber(field);
-    row[column] = ReadTrade.text(text);
+  private boolean readName(Object[] row, int column, String field) {
+    String text = readTextOrNumber(field);
+    row[column] = ReadTrade.encodeText(text);
     return text != null && NAME.matcher(text).matches();
   }
 
-  private String textOrNumber(String field) {
+  private String readTextOrNumber(String field) {
     BigInteger number = integers.get(field);
     return number == null ? texts.get(field) : number.toString();
   }
 
-  private BigDecimal decimal(String field) {
+  private BigDecimal readDecimal(String field) {
     String text = texts.get(field);
     return text != null && DECIMAL.matcher(text).matches() ? new BigDecimal(text) : null;
   }

@@ -79,11 +79,11 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
     return new GenericInternalRow(row);
   }
 
-  static Decimal exact(BigDecimal number) {
+  static Decimal encodeNumber(BigDecimal number) {
     return Decimal.apply(number.setScale(SCALE), EXACT.precision(), SCALE);
   }
 
-  static UTF8String text(String text) {
+  static UTF8String encodeText(String text) {
     return UTF8String.fromString(text);
   }
 

@@ -10,6 +10,7 @@ checkpoint was restarted, are judged by what held at their time.
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from whale_platform.domain.decimal_text import format_decimal
@@ -22,6 +23,7 @@ from whale_platform.stores.asset_tables.thresholds import read_threshold_history
 from whale_platform.stores.errors import PostgresError
 
 EVERY_S = 2.0
+MOST_USD = Decimal("99999999999999999999")  # as Spark's widest decimal holds; what is set higher is as good as never
 MAX_ENTRIES = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
 ThresholdCopy = list[
     dict[str, Any]
@@ -79,6 +81,9 @@ def encode_history(limits: Iterable[ThresholdPeriod]) -> ThresholdCopy:
     epoch, found = datetime(1970, 1, 1, tzinfo=UTC), []
     for number, one in enumerate(limits):
         since = (one.valid_from - epoch) // timedelta(microseconds=1) if number else 0
-        usd = {f"{exchange}:{symbol}": format_decimal(amount) for (exchange, symbol), amount in one.usd.items()}
+        usd = {
+            f"{exchange}:{symbol}": format_decimal(min(amount, MOST_USD))
+            for (exchange, symbol), amount in one.usd.items()
+        }
         found.append({"since": since, "limits": usd})
     return found

@@ -45,8 +45,8 @@ def parse_trades(kafka: DataFrame, kept: Sequence[str] = ()) -> DataFrame:
     `kept` names columns to keep. Columns: the fields of a raw trade, `price_exact`, `quantity_exact`, `notional_exact`,
     `ts` (event time), `usd_via` and `good` (a raw trade, complete, with numbers to compute with): see ReadTrade.java.
     No name of a good trade has an escape, so `compute_windows` may write it out as it came.
-    They are made in a generator, which the optimizer leaves alone: as plain columns they were pushed into every filter
-    and parsed up to fifteen times.
+    They are made in a generator, which the optimizer leaves alone: plain columns are pushed into every filter, and the
+    message is read once for each.
     """
     fields = F.inline(F.array(F.call_function(java_classes.READ_TRADE, F.col("value").cast("binary"))))
     derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote"))}
@@ -167,7 +167,8 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
 def parse_thresholds(copy: Column) -> Column:
     """The text of a ThresholdCopy -> a struct of its `history`, oldest first, and the `least` USD that is in it."""
     history = F.from_json(copy, _THRESHOLDS_TYPE)
-    least = F.array_min(F.flatten(F.transform(history, lambda one: F.map_values(one["limits"]))))
+    periods = F.filter(F.transform(history, lambda one: F.map_values(one["limits"])), F.isnotnull)
+    least = F.array_min(F.flatten(periods))  # which is null where one of them is
     return F.struct(history.alias("history"), least.alias("least"))
 
 

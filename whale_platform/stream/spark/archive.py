@@ -58,7 +58,8 @@ def find_archive(tools: Path) -> ClassArchive:
 def find_driver_jars(tools: Path) -> list[Path]:
     """What precedes Spark's own jars: the patched shuffle, the file system that does not fork, Kafka's connector, ours.
 
-    Raises ToolchainError where a jar is missing or not the pinned one.
+    Those that the platform makes are made where they are missing. Raises ToolchainError where a jar is missing or not
+    the pinned one, OSError where the disk is full.
     """
     jar_paths = sorted(jars.find_spark_jars(tools), key=lambda path: not path.name.startswith("hadoop-bare-naked"))
     connector = [path.absolute() for path in jar_paths]

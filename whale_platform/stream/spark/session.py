@@ -59,8 +59,9 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
         # What stands here is in the class data archive; executors elsewhere get the connector by spark.jars.
         "spark.driver.extraClassPath": os.pathsep.join(map(str, [shuffle, bare, *(connector if local else [])])),
-        # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
+        # Where Spark finds `read_trade`.
         f"spark.sql.catalog.{java_classes.CATALOG}": java_classes.CATALOG_CLASS,
+        # Without libhadoop every checkpoint file costs a forked chmod; this file system does not fork.
         "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
         "spark.sql.streaming.checkpointFileManagerClass": (
             "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"

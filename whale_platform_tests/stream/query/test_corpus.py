@@ -1,5 +1,6 @@
 """Spark on the corpus that every other reader of raw trades is tested on (contracts/test_raw_trade_readers.py)."""
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -108,6 +109,23 @@ def test_the_fields_are_those_that_python_decodes(spark: SparkSession) -> None:
         for (value, trade, _), row in zip(pairs, rows, strict=True)
         if trade is not None and trade.notional != row.notional_exact
     ] == []
+
+
+def test_no_message_harms_the_ones_behind_it(spark: SparkSession) -> None:
+    """Field names of equal hashes, then new ones: they broke Jackson's table of names, which all parsers share."""
+    colliding = ["".join(parts) for parts in itertools.islice(itertools.product(("AB", "B!"), repeat=10), 300)]
+    fields = json.loads(WRITTEN[0])
+    poison = [json.dumps(dict.fromkeys(some, 1) | fields).encode() for some in (colliding[:150], colliding)]
+    later = [json.dumps({f"new{number}": 1} | fields).encode() for number in range(500)]
+    deep = b"[" * 5_000 + b"]" * 5_000
+    odd = [WRITTEN[0][:-1] + b',"x":' + value + b"}" for value in (b"NaN", b"-INF", b"+Infinity", b"1" * 4_000, deep)]
+    values = [*poison, *later, *odd]
+    rows = transforms.parse_trades(
+        spark.createDataFrame([(bytearray(value),) for value in values], "value binary").coalesce(1)
+    ).collect()
+    assert [row.good for row in rows] == [*(True for _ in (*poison, *later)), False, False, False, True, False]
+    for value, row in zip(values, rows, strict=True):
+        assert (raw_trade.read_fill(value) is not None) == row.good, value[:100]
 
 
 def test_a_record_without_a_value_is_no_trade(spark: SparkSession) -> None:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from whale_platform.domain.whale import ALWAYS, ThresholdChange
+from whale_platform.domain.whale import ALWAYS, ThresholdChange, ThresholdPeriod
 from whale_platform.settings import Settings
 from whale_platform.stores.errors import SchemaMismatchError, StoreUnavailableError
 from whale_platform.stream.query import threshold_file
@@ -81,3 +81,11 @@ def test_the_copy_of_an_earlier_version_is_taken_over(file: ThresholdFile) -> No
     file.path.write_text('{"*:*": "50000", "*:BTC": "9"}')
     ThresholdFile(file._settings, structlog.get_logger())
     assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "50000", "*:BTC": "9"}}]
+
+
+def test_a_threshold_that_spark_can_not_hold_is_written_as_its_highest() -> None:
+    """One like that made the limits of its whole period unreadable, and nothing of it was a whale."""
+    period = ThresholdPeriod(ALWAYS, {("kraken", "X"): Decimal("1e30"), ("*", "*"): Decimal("0.5")})
+    assert threshold_file.encode_history([period]) == [
+        {"since": 0, "limits": {"kraken:X": "99999999999999999999", "*:*": "0.5"}}
+    ]

@@ -156,6 +156,7 @@ def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp
     trades = [one for one in some_trades(2_000) if one.notional_usd is not None]
     times = sorted({one.event_time for one in trades})
     held: list[dict[str, Any]] = [
+        {"since": -5, "limits": {"*:*": "100000000000000000000"}},  # does not fit, which harms no other period
         {"since": 0, "limits": {"*:*": "60000"}},
         {"since": times[len(times) // 3], "limits": {"*:*": "99999999", "binance:ETHUSDT": "20000"}},
         {"since": times[2 * len(times) // 3], "limits": {"*:*": "20000"}},
