@@ -33,6 +33,7 @@ class RenderedResponse:
         self._entries = tuple(entries)
         self.body = self.select(lambda _: True)
         self._compressed: bytes | None = None
+        self.taken_compressed = False
 
     def select(self, wanted: Callable[[Market], bool]) -> bytes:
         """The same body with the wanted symbols alone."""
@@ -41,10 +42,16 @@ class RenderedResponse:
         return head[:-2] + b",".join(text for market, text in self._entries if wanted(market)) + head[-2:]
 
     def compress(self) -> bytes:
-        """The body as gzip, made for the first client that takes it."""
+        """The body as gzip, made for the first client that takes it, unless `prepare_compressed` has."""
+        self.taken_compressed = True
         if self._compressed is None:
-            self._compressed = gzip.compress(self.body, GZIP_LEVEL)
+            self.prepare_compressed()
+        assert self._compressed is not None
         return self._compressed
+
+    def prepare_compressed(self) -> None:
+        """Make the gzip now: with hundreds of symbols it takes milliseconds that the event loop does not have."""
+        self._compressed = gzip.compress(self.body, GZIP_LEVEL)
 
 
 class LatestCache:
@@ -166,9 +173,12 @@ class LatestCache:
                 self._revision, self._changed, self._stale, self._quiet = self._revision + 1, False, stale, quiet
             etag = f'W/"{_BOOT}-{self._revision}"'
             reason = self._explain_staleness(entries, now)
-        self.response = RenderedResponse(
+        response = RenderedResponse(
             now, reason, etag, ((one.market, one.render(now, broken.get(one.market))) for one in entries)
         )
+        if self.response is not None and self.response.taken_compressed:
+            response.prepare_compressed()
+        self.response = response
 
     def _explain_old_markets(self, entries: list[SymbolEntry], now: float) -> dict[Market, str]:
         """Why the feed of each market without a recent trade is broken; empty where it is quiet."""

@@ -36,7 +36,8 @@ SETTLE_S = 10.0  # Postgres writes out what was filled in
 def measure_api(
     platform: Platform, dsn: str, rate: float, seconds: float, days: int, tell: Callable[[str], None]
 ) -> Any:
-    """Latencies in ms: of `/latest` at `rate` requests/s, now and with `days` days of 20 symbols; of other pages.
+    """Latencies in ms: of `/latest` at `rate` requests/s, plain, as gzip and with `days` days of 20 symbols; of other
+    pages.
 
     cache_reads_per_s: how often changed rows were read from Postgres for it meanwhile, two statements each.
     """
@@ -45,6 +46,8 @@ def measure_api(
     before = _read_cache_reads(platform)
     latest = _measure_requests(port, rate, seconds)
     found = {"latest": latest | {"cache_reads_per_s": round((_read_cache_reads(platform) - before) / seconds, 1)}}
+    tell("the same, compressed")
+    found["latest_gzip"] = _measure_requests(port, rate, seconds, "gzip")
     if days:
         tell(f"filling the tables with {days} days")
         now = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -58,8 +61,9 @@ def measure_api(
     }
 
 
-def _measure_requests(port: int, rate: float, seconds: float) -> dict[str, Any]:
-    words = ["-m", "whale_platform.bench.serving.steady_requests", str(port), "/latest", str(rate), str(seconds)]
+def _measure_requests(port: int, rate: float, seconds: float, encoding: str = "identity") -> dict[str, Any]:
+    program = "whale_platform.bench.serving.steady_requests"
+    words = ["-m", program, str(port), "/latest", str(rate), str(seconds), encoding]
     done = subprocess.run([sys.executable, "-P", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
