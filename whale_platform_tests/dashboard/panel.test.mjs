@@ -22,14 +22,14 @@ const search = (root) => root.querySelector('[data-part="search"]');
 // then to be read of it.
 const KINDS = {
   markets: {
-    parts: ["search", "exchange", "body", "count", "empty"],
+    parts: ["search", "exchange", "scroll", "above", "body", "below", "count", "empty"],
     make: (root, markets) => new MarketsPanel(root, markets, () => {}),
     happen: (_, root) => {
       search(root).value = "eth";
       search(root).dispatch("input");
     },
     draw: (panel) => panel.onVisible(),
-    read: (root) => [textOf(root, "count"), root.querySelectorAll("tr").length],
+    read: (root) => [textOf(root, "count"), root.querySelectorAll("[data-market]").length],
     before: ["2 of 2", 2],
     after: ["1 of 2", 1],
   },

@@ -7,9 +7,11 @@ import { partsOf } from "../lib/panel.js";
 import { changeOf, spanOf } from "../data/market-catalogue.js";
 import { isMarket, onView, view } from "../data/url-state.js";
 
-/** @import { MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { Market, MarketCatalogue } from "../data/market-catalogue.js" */
 /** @import { TradeSample } from "../data/messages.d.ts" */
 /** @import { Panel } from "../lib/panel.js" */
+
+const SILENT_MS = 30_000;
 
 /** @implements {Panel} */
 export class QuotePanel {
@@ -77,10 +79,19 @@ export class QuotePanel {
     parts.change.dataset.span = span;
     const [volume, exact] = day ? [amount(day.notional, market), wholeAmount(day.notional, market)] : ["", ""];
     setText(parts.volume, day ? `${volume} ${span}` : "", exact);
+    setText(parts.age, this.#silence(market), market?.reason ?? "");
+    const silent = this.#heard > 0 && performance.now() - this.#heard > SILENT_MS;
+    parts.age.classList.toggle("old", silent || Boolean(market?.quiet));
+    parts.age.classList.toggle("stale", Boolean(market?.stale));
+  }
+
+  /** How long no trade was heard, and whether that is a fault. @param {Market | undefined} market */
+  #silence(market) {
     const seconds = (performance.now() - this.#heard) / 1000;
-    const silence = seconds < 2 ? "live" : `last trade ${age(seconds)} ago`;
-    setText(parts.age, this.#heard ? silence : "no trade heard yet");
-    parts.age.classList.toggle("old", this.#heard > 0 && seconds > 30);
+    const last = this.#heard && `last trade ${age(seconds)} ago`;
+    if (market?.stale) return `no feed${last && `, ${last}`}`;
+    if (market?.quiet) return `quiet${last && `, ${last}`}`;
+    return last ? (seconds < 2 ? "live" : last) : "no trade heard yet";
   }
 
   /** Not with the frames: a tab in the background has none, but its title is seen. */
