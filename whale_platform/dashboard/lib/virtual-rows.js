@@ -130,8 +130,9 @@ export class VirtualRows {
     if (kept >= to) put(kept);
     this.#rows = rows;
     reorderChildren(body, [...rows.values()].map((row) => row.node));
-    if (focused && body.contains(focused)) focused.focus({ preventScroll: true }); // lost where its row was moved
-    this.#stretch(above, this.#items.length - above - rows.size);
+    this.#stretch(above, this.#items.length - above - rows.size); // before `focus`, which has the browser lay out
+    const lost = focused && document.activeElement !== focused; // where its row was moved
+    if (lost && body.contains(focused)) focused.focus({ preventScroll: true });
     return moved;
   }
 

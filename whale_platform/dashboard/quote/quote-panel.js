@@ -88,10 +88,10 @@ export class QuotePanel {
   /** How long no trade was heard, and whether that is a fault. @param {Market | undefined} market */
   #silence(market) {
     const seconds = (performance.now() - this.#heard) / 1000;
-    const last = this.#heard && `last trade ${age(seconds)} ago`;
-    if (market?.stale) return `no feed${last && `, ${last}`}`;
-    if (market?.quiet) return `quiet${last && `, ${last}`}`;
-    return last ? (seconds < 2 ? "live" : last) : "no trade heard yet";
+    const last = this.#heard ? `last trade ${age(seconds)} ago` : "";
+    const state = market?.stale ? "no feed" : market?.quiet ? "quiet" : "";
+    if (state) return [state, last].filter(Boolean).join(", ");
+    return last && seconds < 2 ? "live" : last || "no trade heard yet";
   }
 
   /** Not with the frames: a tab in the background has none, but its title is seen. */
