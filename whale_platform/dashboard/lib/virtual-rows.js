@@ -55,7 +55,7 @@ export class VirtualRows {
     this.#items = items;
     this.#places.body.closest("table")?.setAttribute("aria-rowcount", String(items.length + HEAD));
     this.#draw();
-    if (!this.#height && this.#measure()) this.#draw();
+    if (this.#measure()) this.#draw();
   }
 
   /** The row after (1) or before (-1) a row of the page. @param {Element | null} node @param {1 | -1} step */
@@ -78,11 +78,12 @@ export class VirtualRows {
     if (this.#draw()) this.#onMove();
   }
 
-  /** @returns {boolean} Whether a row has a height. */
+  /** @returns {boolean} Whether rows have another height than before: they grow with the window. */
   #measure() {
     const [row] = this.#rows.values();
-    this.#height = row?.node.getBoundingClientRect().height || this.#height;
-    return this.#height > 0;
+    const before = this.#height;
+    this.#height = row?.node.getBoundingClientRect().height || before;
+    return this.#height !== before;
   }
 
   /** @param {number} index */
