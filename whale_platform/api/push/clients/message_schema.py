@@ -45,7 +45,14 @@ _WINDOW = _build_object(
     **_CURRENCIES,
 )
 _TICKERS = _build_object(
-    exchange=_TEXT, minute=_TIME, closes={"type": "object", "minProperties": 1, "additionalProperties": _MONEY}
+    exchange=_TEXT,
+    minute=_TIME | {"description": "Its begin."},
+    closes={
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": _MONEY,
+        "description": "The newest close by symbol.",
+    },
 )
 _TRADE = _build_object(
     **_NAMES,
