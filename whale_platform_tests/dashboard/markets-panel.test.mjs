@@ -179,6 +179,17 @@ test("the line grows by tickers, which a response of the same minute does not un
   assert.equal(markets.find({ exchange: "sim", symbol: "X0001" }).price, "1.00", "but where tickers were missed");
 });
 
+test("a market that is not known is loaded, by the load under way where there is one", async () => {
+  const loads = () => asked.filter((url) => url.pathname === "/symbols").length;
+  const other = new MarketCatalogue();
+  const first = other.load();
+  other.addTickers(tickers({ X0001: "5.00" }));
+  await first;
+  assert.equal(loads(), 2, "that of the page, and this one");
+  other.addTickers(tickers({ NEW: "5.00" }));
+  assert.equal(loads(), 3);
+});
+
 test("a quiet market and one without a feed are told apart, until a ticker comes", async () => {
   state = (number) => [{}, { quiet: true }, { stale: true, reason: "sim is away" }][number] ?? {};
   await markets.load();

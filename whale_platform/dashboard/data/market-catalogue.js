@@ -60,6 +60,7 @@ export class MarketCatalogue {
   /** @type {(() => void)[]} */
   #listeners = [];
   #loaded = 0;
+  #loading = 0; // loads under way
   #refresh = throttle(() => this.load(), 5_000);
   error = ""; // why the last load failed
   newestMinute = 0; // of all markets, epoch seconds; 0 where none is known
@@ -106,6 +107,7 @@ export class MarketCatalogue {
 
   /** Fetch everything; a failure is in `error`. */
   async load() {
+    this.#loading += 1;
     try {
       const [symbols, latest] = await Promise.all([
         get("/symbols"),
@@ -118,6 +120,7 @@ export class MarketCatalogue {
     } catch (error) {
       this.error = /** @type {Error} */ (error).message;
     }
+    this.#loading -= 1;
     for (const listener of this.#listeners) listener();
   }
 
@@ -174,7 +177,7 @@ export class MarketCatalogue {
       this.newestMinute = Math.max(this.newestMinute, minute);
       for (const [symbol, close] of Object.entries(closes)) {
         const market = this.find({ exchange, symbol });
-        if (!market) this.#refresh();
+        if (!market) this.#loadUnknown();
         else if (minute >= (market.minute ?? 0)) {
           this.#addClose(market, minute, close);
           changed.push(market);
@@ -182,6 +185,11 @@ export class MarketCatalogue {
       }
     }
     return changed;
+  }
+
+  /** A market has come that is not known; a load under way brings it. */
+  #loadUnknown() {
+    if (!this.#loading) this.#refresh();
   }
 
   /** @param {Market} market @param {number} minute @param {string} close */
