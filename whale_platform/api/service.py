@@ -22,6 +22,7 @@ from whale_platform.api import app as apps
 from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.api.errors import KeyFileError
 from whale_platform.api.latest_cache.updater import CacheUpdater
+from whale_platform.api.monitoring.feed_report import read_exchange_feeds
 from whale_platform.api.monitoring.health import describe_silent_services
 from whale_platform.api.server.bounded_protocol import bind_protocol
 from whale_platform.api.server.connection_registry import ConnectionRegistry, reserve_sockets
@@ -84,7 +85,14 @@ def main(context: ServiceContext) -> int:
         context.record_progress("feeder", FEEDER_S)
         return describe_silent_services(settings)
 
-    feeder = CacheUpdater(dependencies.latest, feeding, partial(dsn, direct=True), report_trouble, read_service_trouble)
+    feeder = CacheUpdater(
+        dependencies.latest,
+        feeding,
+        partial(dsn, direct=True),
+        report_trouble,
+        read_service_trouble,
+        partial(read_exchange_feeds, settings),
+    )
     threading.Thread(target=feeder.run, args=(context.stop,), name="feeder", daemon=True).start()
     server = _build_server(dependencies, lambda: context.record_progress("event loop"))
     gc.collect()

@@ -48,21 +48,21 @@ const KINDS = {
 
 /** @param {Message} message */
 function handleMessage(message) {
-  if (message.type === "windows") {
-    markets.addWindows(message.windows);
-    panels.tell("onWindows", message.windows);
-  } else if (message.type === "trades") panels.tell("onTrades", message.trades);
+  if (message.type === "tickers") panels.tell("onPrices", markets.addTickers(message.tickers));
+  else if (message.type === "windows") panels.tell("onWindows", message.windows);
+  else if (message.type === "trades") panels.tell("onTrades", message.trades);
   else if (message.type === "whale") panels.tell("onWhale", message.whale);
   else if (message.type === "status") panels.tell("onStatus", message);
   else if (message.type === "gap") {
-    if (message.topic === "windows") markets.load();
+    if (message.topic === "tickers") markets.reload();
     panels.tell("onGap", message);
   }
 }
 
 function handleUp() {
   panels.tell("onConnect", Boolean(stream.cursor));
-  if (missed || !markets.find(view)) markets.load();
+  if (missed) markets.reload();
+  else if (!markets.find(view)) markets.load();
   if (missed) panels.tell("onReconnect");
   connected = true;
   missed = false;
@@ -74,9 +74,10 @@ function handleDown(since, retryIn) {
   panels.tell("onDisconnect", connected ? since : 0, retryIn);
 }
 
-/** Have trades of the market in sight sent. */
+/** Have windows and trades of the market in sight sent: the list of all markets needs no more than tickers. */
 function follow() {
-  if (view.symbol) stream.subscribe("trades", ["trades"], { symbols: [view.symbol], exchanges: [view.exchange] });
+  const shown = { symbols: [view.symbol], exchanges: [view.exchange] };
+  if (view.symbol) stream.subscribe("shown", ["windows", "trades"], shown);
 }
 
 /** Choose the first market, where the address names none: the busiest. */
@@ -96,7 +97,7 @@ panels.start(document, KINDS);
 markets.onLoad(choose);
 markets.start();
 onView((changed) => (changed.has("symbol") || changed.has("exchange")) && follow());
-stream.subscribe("windows", ["windows"]);
+stream.subscribe("tickers", ["tickers"]);
 stream.subscribe("whales", ["whales"]);
 stream.subscribe("status", ["status"]);
 follow();

@@ -29,6 +29,9 @@ def test_sparklines_end_with_the_newest_minute(client: TestClient) -> None:
     times = found.items[0].times
     assert times == sorted(times) and times[-1] - times[0] == 59 * 60 and times[0] % 60 == 0
     assert client.get("/sparklines?minutes=1441").status_code == 422
+    one = client.get("/sparklines", params={"symbol": ["ETH-USD"], "exchange": ["binance", "coinbase"]}).json()
+    assert [row["symbol"] for row in one["items"]] == ["ETH-USD"]
+    assert client.get("/sparklines?symbol=NONE").status_code == 422
 
 
 def test_whales_are_summed_up_by_hour_and_size(sink: Sink, make: Make) -> None:

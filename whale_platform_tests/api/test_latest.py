@@ -15,11 +15,15 @@ from starlette.testclient import TestClient
 
 from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.api.latest_cache.exchange_feeds import UNREACHED_S, ExchangeFeed
 from whale_platform.api.latest_cache.updater import CacheUpdater, ChangeSet
 from whale_platform.api.models import latest as latest_models
+from whale_platform.api.monitoring.feed_report import read_exchange_feeds
+from whale_platform.api.monitoring.health import HealthMonitor
 from whale_platform.settings import Settings
 from whale_platform.stores.migrate import migrate
 from whale_platform.stores.postgres.pool import ConnectionPool
+from whale_platform.supervision.runtime import heartbeat
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale, window
 from whale_platform_tests.api.conftest import Make, client_of
 from whale_platform_tests.support.fake_services import wait_for_result
@@ -116,10 +120,10 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
     sink.write(window(old), window(this_minute(), symbol="ETHUSDT", updated_at=datetime.now(UTC)))
     parts = make()
     btc = entry(parts.latest, "BTCUSDT")
-    assert btc["stale"] and btc["reason"] == "no trade of it has reached Postgres for 3 h"
-    assert not entry(parts.latest, "ETHUSDT")["stale"]
+    assert btc["quiet"] and not btc["stale"] and btc["reason"] is None, "another market of its exchange trades"
+    assert not entry(parts.latest, "ETHUSDT")["quiet"]
     assert parts.latest.response is not None
-    assert not json.loads(parts.latest.response.body)["stale"], "one quiet symbol is not a stale cache"
+    assert not json.loads(parts.latest.response.body)["stale"]
     etag = parts.latest.response.etag
     parts.latest.render(time.time() + 5)
     assert parts.latest.response.etag == etag, "age alone is no news"
@@ -127,9 +131,57 @@ def test_what_is_old_says_so(sink: Sink, make: Make) -> None:
     later = parts.latest.response
     assert later.etag != etag
     assert json.loads(parts.latest.response.body)["reason"] == "no trade of any symbol has reached Postgres for 10 min"
+    btc = entry(parts.latest, "BTCUSDT")
+    assert btc["stale"] and not btc["quiet"]
+    assert btc["reason"] == "no trade of it has reached Postgres for 3 h: none of binance has for 10 min"
+    assert HealthMonitor(parts.settings, parts.pool, parts.latest, lambda: time.time() + 600).check()["latest"][
+        "state"
+    ] == ("silent")
     parts.latest.set_trouble("services", "sink is silent")
     parts.latest.render()
     assert json.loads(parts.latest.response.body)["reason"].startswith("sink is silent (since ")
+
+
+def test_a_market_without_trades_is_quiet_while_its_exchange_is_connected(sink: Sink, make: Make) -> None:
+    sink.write(window(this_minute() - timedelta(hours=3)), window(this_minute() - timedelta(hours=2), symbol="ETHUSDT"))
+    parts = make()
+    latest, now = parts.latest, time.time()
+
+    def judge(later_s: float, **feed: Any) -> dict[str, Any]:
+        latest.update_feeds({"binance": ExchangeFeed(**feed)}, now + later_s)
+        latest.render(now + later_s)
+        assert latest.response is not None
+        found = entry(latest, "BTCUSDT")
+        assert (found["reason"] is not None) == found["stale"] != found["quiet"]
+        return found | {"whole": latest.response.reason, "etag": latest.response.etag}
+
+    quiet = judge(0, state="connected")
+    assert quiet["quiet"] and quiet["whole"] is None, "nobody trades, and the feed works"
+    assert HealthMonitor(parts.settings, parts.pool, latest).check()["latest"]["state"] == "ready"
+    away = judge(1, state="away", detail="connection refused")
+    assert away["reason"].endswith("3 h: binance is away: connection refused") and away["whole"]
+    assert away["etag"] != quiet["etag"]
+    refused = judge(3, state="connected", refused={"BTCUSDT": "it is delisted"})
+    assert refused["reason"].endswith("binance refuses it: it is delisted") and refused["whole"] is None
+    assert judge(4, state="connected", trades_per_s=0.5)["quiet"], "they may reach Postgres in a moment"
+    stuck = judge(4 + UNREACHED_S + 1, state="connected", trades_per_s=0.5)
+    assert stuck["reason"].endswith("trades of binance arrive, but do not reach Postgres")
+    assert judge(5 + UNREACHED_S + 1, state="connected")["quiet"]
+    unknown = judge(6 + UNREACHED_S + 1, state="connecting")
+    assert unknown["reason"].endswith("none of binance has for 2 h")
+
+
+def test_the_feeds_are_those_of_the_ingesters_heartbeat(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": tmp_path})
+    assert read_exchange_feeds(settings) == {}
+    beat = heartbeat.Heartbeat("ingester", state="ready")
+    exchange = {"exchange": "binance", "state": "connected", "detail": "", "trades_per_s": 7.5, "symbols": 2}
+    beat.numbers = {"exchanges": [exchange], "refused": {"binance:A": "unknown", "coinbase:B": "unknown"}}
+    heartbeat.write_heartbeat(tmp_path, beat)
+    assert read_exchange_feeds(settings) == {"binance": ExchangeFeed("connected", "", 7.5, {"A": "unknown"})}
+    path = heartbeat.heartbeat_path(tmp_path, "ingester")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"at": time.time() - 60}))
+    assert read_exchange_feeds(settings) == {}, "a silent ingester knows nothing"
 
 
 def test_postgres_away_and_back(own_postgres: PostgresServer, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `/latest` costs does not grow with the symbols but with what has changed: counted, not timed."""
 
+import gzip
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -81,6 +82,28 @@ def test_batches_that_name_nothing_do_not_read_all_each(sink: Sink, make: Make) 
     updater.read_all_s = 0.0
     updater._read(ChangeSet())
     assert len(parts.latest.list_newest_windows()) == 2, "and not forgotten until then"
+
+
+def test_a_body_is_compressed_by_the_updater_once_clients_take_it_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bytes:
+        raise AssertionError("in the event loop")
+
+    monkeypatch.setattr("whale_platform.api.latest_cache.entries.format_number", str)
+    cache = LatestCache()
+    cache.replace([state(number, 1) for number in range(3)], ())
+    cache.render()
+    assert cache.response is not None
+    cache.response.compress()
+    cache.render()
+    with monkeypatch.context() as patched:
+        patched.setattr(gzip, "compress", refuse)
+        assert gzip.decompress(cache.response.compress()) == cache.response.body
+    cache.render()
+    cache.render()
+    monkeypatch.setattr(gzip, "compress", refuse)
+    cache.render()
+    with pytest.raises(AssertionError):
+        cache.response.compress()
 
 
 def batch_of(rows: list[WindowRow]) -> SinkBatch:

@@ -2,6 +2,7 @@
 // never go off, and a steady clock that stands still.
 
 const frames = [];
+const HEIGHTS = { tr: 10, thead: 5 };
 
 /** Draw: run what waits for the next frame. */
 export function frame() {
@@ -45,6 +46,14 @@ class FakeElement {
 
   removeAttribute(name) {
     this.attributes.delete(name);
+  }
+
+  get tabIndex() {
+    return Number(this.getAttribute("tabindex") ?? 0);
+  }
+
+  set tabIndex(index) {
+    this.setAttribute("tabindex", index);
   }
 
   get className() {
@@ -92,6 +101,7 @@ class FakeElement {
   }
 
   remove() {
+    if (this.contains(document.activeElement)) document.activeElement = null;
     const parent = this.parentElement;
     if (parent) parent.children = parent.children.filter((node) => node !== this);
     this.parentElement = null;
@@ -122,7 +132,11 @@ class FakeElement {
   }
 
   querySelector(selector) {
-    return this.querySelectorAll(selector)[0] ?? null;
+    for (const node of this.children) {
+      const found = node.matches(selector) ? node : node.querySelector(selector);
+      if (found) return found;
+    }
+    return null;
   }
 
   closest(selector) {
@@ -137,6 +151,20 @@ class FakeElement {
   dispatch(name, event = {}) {
     const whole = { target: this, preventDefault: () => {}, ...event };
     for (const listener of this.listeners.get(name) ?? []) listener(whole);
+  }
+
+  contains(node) {
+    return node === this || this.children.some((child) => child.contains(node));
+  }
+
+  focus() {
+    document.activeElement = this;
+  }
+
+  scrollIntoView() {}
+
+  getBoundingClientRect() {
+    return { height: HEIGHTS[this.tag] ?? 100 };
   }
 
   checkVisibility() {

@@ -40,17 +40,48 @@ afterEach(() => clearTimeout(stream.timer));
 test("after a loss it subscribes with where it was", () => {
   stream.subscribe("whales", ["whales"]);
   stream.subscribe("windows", ["windows"]);
+  stream.subscribe("tickers", ["tickers"]);
   stream.connect();
   sockets[0].take({ type: "hello", epoch: "e1", seq: 0 });
   sockets[0].take({ type: "whale", cursor: "c7", seq: 3 });
   sockets[0].take({ type: "windows", seq: 4, windows: [] });
+  sockets[0].take({ type: "trades", seq: 5, trades: [] });
   sockets[0].onclose();
   stream.connect();
   sockets[1].take({ type: "hello", epoch: "e1", seq: 9 });
-  assert.deepEqual(sockets[0].sent, [{ topics: ["whales"] }, { topics: ["windows"] }]);
+  const tickers = { topics: ["tickers"] };
+  assert.deepEqual(sockets[0].sent, [{ topics: ["whales"] }, { topics: ["windows"] }, tickers]);
   const windows = { topics: ["windows"], since: { epoch: "e1", seq: 4 } };
-  assert.deepEqual(sockets[1].sent, [{ topics: ["whales"], cursor: "c7" }, windows]);
-  assert.deepEqual(said.map(([name]) => name), ["up", "message", "message", "down", "up"]);
+  assert.deepEqual(sockets[1].sent, [{ topics: ["whales"], cursor: "c7" }, windows, tickers]);
+  assert.deepEqual(said.map(([name]) => name), ["up", "message", "message", "message", "down", "up"]);
+});
+
+test("each topic is resumed from its own last message, a heartbeat being one of all", () => {
+  stream.subscribe("tickers", ["tickers"]);
+  stream.subscribe("shown", ["windows", "trades"]);
+  stream.connect();
+  sockets[0].take({ type: "hello", epoch: "e1", seq: 0 });
+  sockets[0].take({ type: "heartbeat", seq: 3 });
+  sockets[0].take({ type: "tickers", seq: 9, tickers: [] });
+  sockets[0].onclose();
+  stream.connect();
+  sockets[1].take({ type: "hello", epoch: "e2", seq: 1 });
+  const since = sockets[1].sent.map((wanted) => wanted.since);
+  assert.deepEqual(since, [{ epoch: "e1", seq: 9 }, { epoch: "e1", seq: 3 }]);
+  sockets[1].take({ type: "tickers", seq: 2, tickers: [] });
+  sockets[1].onclose();
+  stream.connect();
+  sockets[2].take({ type: "hello", epoch: "e2", seq: 5 });
+  assert.deepEqual(sockets[2].sent[0].since, { epoch: "e2", seq: 2 }, "the numbers of another server are others");
+});
+
+test("another market's subscription does not begin where the one before it was", () => {
+  stream.subscribe("shown", ["windows", "trades"], { symbols: ["A"] });
+  stream.connect();
+  sockets[0].take({ type: "hello", epoch: "e1", seq: 0 });
+  sockets[0].take({ type: "windows", seq: 4, windows: [] });
+  stream.subscribe("shown", ["windows", "trades"], { symbols: ["B"] });
+  assert.deepEqual(sockets[0].sent.at(-1), { topics: ["windows", "trades"], symbols: ["B"] });
 });
 
 test("a silent socket is lost since its last message", () => {

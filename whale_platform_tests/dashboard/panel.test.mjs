@@ -22,14 +22,14 @@ const search = (root) => root.querySelector('[data-part="search"]');
 // then to be read of it.
 const KINDS = {
   markets: {
-    parts: ["search", "exchange", "body", "count", "empty"],
+    parts: ["search", "exchange", "scroll", "above", "body", "below", "count", "empty"],
     make: (root, markets) => new MarketsPanel(root, markets, () => {}),
     happen: (_, root) => {
       search(root).value = "eth";
       search(root).dispatch("input");
     },
     draw: (panel) => panel.onVisible(),
-    read: (root) => [textOf(root, "count"), root.querySelectorAll("tr").length],
+    read: (root) => [textOf(root, "count"), root.querySelectorAll("[data-market]").length],
     before: ["2 of 2", 2],
     after: ["1 of 2", 1],
   },
@@ -92,6 +92,24 @@ for (const [kind, { parts, make, happen, draw, read, before, after }] of Object.
     assert.deepEqual(roots.map(read), [before, after]);
   });
 }
+
+test("the head says why no trade is heard of the market in sight", async () => {
+  const rows = [{}, { quiet: true }, { stale: true, reason: "sim is away" }];
+  for (const [index, text] of ["no trade heard yet", "quiet", "no feed"].entries()) {
+    const root = makeRoot("quote", KINDS.quote.parts);
+    const markets = new MarketCatalogue();
+    const latest = { ...market, price: "1", window: { start: iso(NOW), open: "1", high: "1", low: "1" }, day: null };
+    serve((url) => (url.pathname === "/symbols" ? { items: SYMBOLS } : { symbols: [{ ...latest, ...rows[index] }] }));
+    const panel = new QuotePanel(root, markets);
+    panel.start();
+    await markets.load();
+    frame();
+    assert.equal(textOf(root, "age"), text);
+    panel.onTrades([{ ...market, price: "1", event_time: iso(NOW) }]);
+    frame();
+    assert.equal(textOf(root, "age"), index ? `${text}, last trade 0 s ago` : "live");
+  }
+});
 
 test("every element with a panel's name becomes a panel of its own, kind by kind", () => {
   const page = makeNode("body", {}, makeRoot("b", []), makeRoot("a", ["one"]), makeRoot("b", []));

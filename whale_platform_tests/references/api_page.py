@@ -1,5 +1,6 @@
 """api.md: the paths of the OpenAPI document with their parameters and answers, and the objects they answer with."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 
 from whale_platform.api import app
 from whale_platform.api.endpoints.dependencies import AppDependencies
+from whale_platform.api.push.clients import message_schema
 from whale_platform.settings import Settings
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform_tests.references.markdown import code, kind_of, page, table
 
-MORE = """`/openapi.json` is the same for programs. `/stream`, a WebSocket, is not part of it:
-`whale_platform/api/push/clients/message_schema.py` has its messages as JSON Schema."""
+MORE = """`/openapi.json` is the same for programs. `/stream`, a WebSocket, is not part of it: what it sends stands as
+[JSON Schema](schemas/stream.json), what it takes in [the guide](../guides/api.md#live-push)."""
 OFTEN = "Most paths also answer, beside what stands at each:"
 ANSWER = ("status", "answer", "meaning")
 Answer = tuple[str, str, str]
@@ -34,6 +36,11 @@ def render() -> str:
     return page(
         "API", whole["info"]["description"], MORE, OFTEN, table(ANSWER, sorted(often)), *paths, "## Objects", *shapes
     )
+
+
+def render_stream_schema() -> str:
+    """Return the JSON Schema of what `/stream` sends."""
+    return json.dumps(message_schema.SCHEMA, indent=1, ensure_ascii=False) + "\n"
 
 
 def document() -> dict[str, Any]:

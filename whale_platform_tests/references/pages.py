@@ -14,6 +14,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_page.render,
     "settings.md": settings_page.render,
     "topics.md": topics_page.render,
+    "schemas/stream.json": api_page.render_stream_schema,
     **{f"schemas/{topic}.json": partial(topics_page.render_schema, topic) for topic in CONTRACTS},
 }
 TABLES = "tables.md"

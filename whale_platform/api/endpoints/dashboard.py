@@ -25,7 +25,7 @@ from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.api.models import dashboard as dashboard_models
 from whale_platform.stores.queries import dashboard
 from whale_platform.stores.queries.dashboard import SIZES_USD, WhaleBreakdown
-from whale_platform.stores.queries.listings import WHALES
+from whale_platform.stores.queries.listings import WHALES, WINDOWS, ColumnCondition
 from whale_platform.version import parse_run_id
 
 router = APIRouter()
@@ -36,12 +36,17 @@ DAY, MAX_PERIOD = timedelta(days=1), timedelta(days=31)
     "/sparklines", responses=describe_responses(dashboard_models.Sparklines), summary="Closes of the last minutes"
 )
 async def sparklines(request: Request, dependencies: AppDeps, params: Annotated[SparklineParams, Query()]) -> Response:
-    """Of every symbol, up to the newest minute of all."""
+    """Of every symbol that fits, up to the newest minute of all."""
     since = _find_end(dependencies.latest) - timedelta(minutes=params.minutes)
+    conditions = [*params.build_market_conditions(), ColumnCondition(WINDOWS.time, ">=", since)]
 
     def work() -> Response:
+        known_markets.check_markets(
+            params, dependencies.latest, known_markets.make_market_reader(dependencies.pool, WINDOWS)
+        )
         names = ("exchange", "symbol", "times", "closes")
-        items = [dict(zip(names, row, strict=True)) for row in dashboard.read_closes(dependencies.pool, since)]
+        rows = dashboard.read_closes(dependencies.pool, conditions)
+        items = [dict(zip(names, row, strict=True)) for row in rows]
         return responses.build_response(
             responses.encode_json({"items": items}), ResponsePreferences.from_headers(request.headers)
         )

@@ -45,6 +45,11 @@ class MarketFilter(NoParams):
         """Whether both are wanted."""
         return (not self.exchange or exchange in self.exchange) and (not self.symbol or symbol in self.symbol)
 
+    def build_market_conditions(self) -> list[ColumnCondition]:
+        """Those on exchange and symbol; none where all are wanted."""
+        wanted = (("exchange", self.exchange), ("symbol", self.symbol))
+        return [ColumnCondition(column, "in", names) for column, names in wanted if names]
+
 
 class TimeRangeFilter(MarketFilter):
     """Rows of a time."""
@@ -65,12 +70,10 @@ class TimeRangeFilter(MarketFilter):
     def build_conditions(self, listing: Listing) -> list[ColumnCondition]:
         """Of this question on that listing."""
         found = [
-            ColumnCondition("exchange", "in", self.exchange or None),
-            ColumnCondition("symbol", "in", self.symbol or None),
             ColumnCondition(listing.time, ">=", self.start),
             ColumnCondition(listing.time, "<", self.end),
         ]
-        return [one for one in found if one.value is not None]
+        return [*self.build_market_conditions(), *(one for one in found if one.value is not None)]
 
 
 class ListingParams(TimeRangeFilter):
@@ -121,7 +124,7 @@ class GapListingParams(ListingParams):
         return found if self.state is None else [*found, ColumnCondition("state", "=", self.state)]
 
 
-class SparklineParams(NoParams):
+class SparklineParams(MarketFilter):
     """The parameters of `/sparklines`."""
 
     minutes: Annotated[int, WholeNumber] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])

@@ -3,7 +3,8 @@
 Whoever has news puts it (the feeder from Postgres, a live hub from Kafka); a state that is older than the one there is
 left out, so two feeders do no harm. `render` is called by a feeder, at most every `RENDER_EVERY_S`; who answers
 requests only takes `response`, bytes that nobody changes any more. The text of a symbol is kept until it changes, so
-that a thousand symbols cost what has changed of them. The ETag moves with what is said, not with its age in seconds.
+that a thousand symbols cost what has changed of them. A market without a recent trade is stale where its feed is
+broken, and quiet where it works. The ETag moves with what is said, not with its age in seconds.
 """
 
 import gzip
@@ -14,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from whale_platform.api.http.responses import GZIP_LEVEL, encode_json, format_time
-from whale_platform.api.latest_cache.entries import SymbolEntry, build_entry, format_age
+from whale_platform.api.latest_cache.entries import SymbolEntry, build_entry
+from whale_platform.api.latest_cache.exchange_feeds import STALE_S, ExchangeFeed, ExchangeFeeds, format_age
 from whale_platform.domain.market import Market
 from whale_platform.stores.queries.latest_states import WhaleState, WindowState
 from whale_platform.stores.queries.period_totals import PeriodTotals
 
 RENDER_EVERY_S = 0.05
-STALE_S = 120.0  # the quietest pairs trade every minute or so
 _BOOT = secrets.token_hex(4)
 
 
@@ -32,6 +33,7 @@ class RenderedResponse:
         self._entries = tuple(entries)
         self.body = self.select(lambda _: True)
         self._compressed: bytes | None = None
+        self.taken_compressed = False
 
     def select(self, wanted: Callable[[Market], bool]) -> bytes:
         """The same body with the wanted symbols alone."""
@@ -40,10 +42,16 @@ class RenderedResponse:
         return head[:-2] + b",".join(text for market, text in self._entries if wanted(market)) + head[-2:]
 
     def compress(self) -> bytes:
-        """The body as gzip, made for the first client that takes it."""
+        """The body as gzip, made for the first client that takes it, unless `prepare_compressed` has."""
+        self.taken_compressed = True
         if self._compressed is None:
-            self._compressed = gzip.compress(self.body, GZIP_LEVEL)
+            self.prepare_compressed()
+        assert self._compressed is not None
         return self._compressed
+
+    def prepare_compressed(self) -> None:
+        """Make the gzip now: with hundreds of symbols it takes milliseconds that the event loop does not have."""
+        self._compressed = gzip.compress(self.body, GZIP_LEVEL)
 
 
 class LatestCache:
@@ -59,7 +67,9 @@ class LatestCache:
         self._loaded = False
         self._taken_back = 0
         self._revision, self._changed = 0, True
+        self._feeds = ExchangeFeeds()
         self._stale: frozenset[Market] = frozenset()
+        self._quiet: frozenset[Market] = frozenset()
         self._entries: dict[Market, SymbolEntry] = {}
 
     def update(self, windows: Iterable[WindowState] = (), whales: Iterable[WhaleState] = ()) -> None:
@@ -116,6 +126,11 @@ class LatestCache:
                 if reason:
                     self._troubles[reporter] = (reason, since)
 
+    def update_feeds(self, feeds: Mapping[str, ExchangeFeed], now: float | None = None) -> None:
+        """The exchanges' feeds by exchange, as the ingester reports them; due once a second."""
+        with self._lock:
+            self._feeds.update(feeds, time.time() if now is None else now)
+
     def list_newest_windows(self) -> list[WindowState]:
         """The newest window of each, in order."""
         with self._lock:
@@ -151,14 +166,31 @@ class LatestCache:
                 return
             markets = sorted(self._windows)
             entries = [self._find_entry(market) for market in markets]
-            stale = frozenset(one.market for one in entries if one.measure_age_s(now) > STALE_S)
-            if self._changed or stale != self._stale:
-                self._revision, self._changed, self._stale = self._revision + 1, False, stale
+            broken = self._explain_old_markets(entries, now)
+            stale = frozenset(market for market, reason in broken.items() if reason)
+            quiet = frozenset(broken) - stale
+            if self._changed or (stale, quiet) != (self._stale, self._quiet):
+                self._revision, self._changed, self._stale, self._quiet = self._revision + 1, False, stale, quiet
             etag = f'W/"{_BOOT}-{self._revision}"'
             reason = self._explain_staleness(entries, now)
-        self.response = RenderedResponse(
-            now, reason, etag, ((one.market, one.render(now, one.market in stale)) for one in entries)
+        response = RenderedResponse(
+            now, reason, etag, ((one.market, one.render(now, broken.get(one.market))) for one in entries)
         )
+        if self.response is not None and self.response.taken_compressed:
+            response.prepare_compressed()
+        self.response = response
+
+    def _explain_old_markets(self, entries: list[SymbolEntry], now: float) -> dict[Market, str]:
+        """Why the feed of each market without a recent trade is broken; empty where it is quiet."""
+        newest: dict[str, float] = {}
+        for entry in entries:
+            exchange = entry.market.exchange
+            newest[exchange] = max(newest.get(exchange, 0.0), entry.updated)
+        return {
+            one.market: self._feeds.explain_broken(one.market, newest[one.market.exchange], now)
+            for one in entries
+            if one.measure_age_s(now) > STALE_S
+        }
 
     def _forget_entry(self, market: Market) -> None:
         self._changed = True

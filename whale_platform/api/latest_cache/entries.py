@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.api.http.responses import encode_json, format_number, format_time
+from whale_platform.api.latest_cache.exchange_feeds import format_age
 from whale_platform.domain.market import Market
 from whale_platform.stores.queries.latest_states import WhaleState, WindowState
 from whale_platform.stores.queries.period_totals import PeriodTotals
@@ -24,12 +25,12 @@ class SymbolEntry:
         """Seconds since its newest state was emitted."""
         return max(0.0, now - self.updated)
 
-    def render(self, now: float, stale: bool) -> bytes:
-        """Return its JSON as of `now`."""
+    def render(self, now: float, broken: str | None) -> bytes:
+        """Return its JSON as of `now`. broken: why its feed is broken, empty where it is quiet, None where neither."""
         age = self.measure_age_s(now)
-        reason = f'"no trade of it has reached Postgres for {format_age(age)}"' if stale else "null"
-        ages = f',"age_s":{round(age, 3)},"stale":{"true" if stale else "false"},"reason":{reason}}}'
-        return self.text[:-1] + ages.encode()
+        reason = f"no trade of it has reached Postgres for {format_age(age)}: {broken}" if broken else None
+        fields = {"age_s": round(age, 3), "stale": bool(broken), "quiet": broken == "", "reason": reason}
+        return self.text[:-1] + b"," + encode_json(fields)[1:]
 
 
 def build_entry(
@@ -79,10 +80,3 @@ def _build_last_whale(whale: WhaleState) -> dict[str, Any]:
         "notional_usd": format_number(whale.notional_usd),
         "event_time": format_time(whale.event_time),
     }
-
-
-def format_age(seconds: float) -> str:
-    """In words, rounded so that it changes once a minute at most."""
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min"
-    return f"{int(seconds // 3600)} h" if seconds < 172_800 else f"{int(seconds // 86_400)} days"

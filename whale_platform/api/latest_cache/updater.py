@@ -11,12 +11,13 @@ said to be.
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import structlog
 
 from whale_platform.api.latest_cache.cache import RENDER_EVERY_S, LatestCache
+from whale_platform.api.latest_cache.exchange_feeds import ExchangeFeed
 from whale_platform.domain.market import Market
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.errors import NotifyUnavailableError, PostgresError
@@ -92,11 +93,13 @@ class CacheUpdater:
         dsn: Callable[[], str],
         on_trouble: Callable[[str], None],
         read_service_trouble: Callable[[], str] = lambda: "",
+        read_feeds: Callable[[], Mapping[str, ExchangeFeed]] = dict,
     ) -> None:
-        """`read_service_trouble`: why what comes is old (a service is silent), called once a second; empty where it is
-        not."""
+        """`read_service_trouble`: why what comes is old (a service is silent), empty where it is not; `read_feeds`: the
+        exchanges' feeds. Both are called once a second."""
         self._cache, self._pool, self._dsn = cache, pool, dsn
         self._on_trouble, self._read_service_trouble = on_trouble, read_service_trouble
+        self._read_feeds = read_feeds
         self._symbols: list[Market] = []
         self._spans_at = self._all_at = self._looked_at = self._rendered_at = 0.0
         self._unnamed = False  # whether something has changed that no notice named
@@ -133,6 +136,7 @@ class CacheUpdater:
             self.connects += 1
             self._cache.set_trouble("postgres", "")
             self._on_trouble("")
+            self._cache.update_feeds(self._read_feeds())
             self._render()
             while not stop.is_set():
                 self._step(listener)
@@ -155,6 +159,7 @@ class CacheUpdater:
         if now - self._looked_at >= 1.0:
             self._looked_at = now
             self._cache.set_trouble("services", self._read_service_trouble())
+            self._cache.update_feeds(self._read_feeds())
             self._cache.set_trouble(
                 "replica", replica_lag.describe_replica_lag(self._pool) if isinstance(listener, PollingListener) else ""
             )

@@ -60,16 +60,27 @@ class Latest(Named, Currencies):
     last_event_time: Time = Field(description="Of the newest trade in it, the exchange's time.")
     updated_at: Time = Field(description="When the stream reported it.")
     age_s: float = Field(description="Seconds from updated_at to as_of.", examples=[0.4])
-    stale: bool
+    stale: bool = Field(
+        description="No trade of it has come for two minutes, and its feed is broken: its exchange is not connected or "
+        "refuses it, or trades do not reach Postgres. Where nothing is known of the connection: no trade of any market "
+        "of the exchange has come for two minutes."
+    )
+    quiet: bool = Field(
+        description="No trade of it has come for two minutes though its exchange's feed works: nobody trades it. Never "
+        "with `stale`."
+    )
     reason: str | None = Field(description="Why it is stale.")
 
 
 class Board(BaseModel):
-    """All of them. `stale`: nothing of it is to be trusted as new."""
+    """All of them."""
 
     as_of: Time = Field(description="When this answer was made; at most a second ago.")
-    stale: bool
-    reason: str | None
+    stale: bool = Field(
+        description="Nothing of it is to be trusted as new: a service or Postgres does not work, or all symbols are "
+        "stale."
+    )
+    reason: str | None = Field(description="Why it is stale.")
     symbols: list[Latest]
 
 

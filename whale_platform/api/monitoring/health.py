@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from whale_platform.api.http.responses import format_time
-from whale_platform.api.latest_cache.cache import STALE_S, LatestCache
+from whale_platform.api.latest_cache.cache import LatestCache
+from whale_platform.api.latest_cache.exchange_feeds import STALE_S
 from whale_platform.broker import connection_errors, topics
 from whale_platform.files import disk_usage
 from whale_platform.lake.delta import newest as lake
@@ -36,6 +37,11 @@ def read_services(settings: Settings, now: float) -> dict[str, dict[str, Any]]:
     if "simulator" in kept or "simulator" in state_files.list_working_parts(settings.home):
         names.insert(0, "simulator")
     return {name: _check_service(settings, name, now) for name in names}
+
+
+def is_heard(part: dict[str, Any]) -> bool:
+    """Whether what a service reports of others can be believed."""
+    return part["state"] in ("ready", "degraded", "starting")
 
 
 def describe_silent_services(settings: Settings) -> str:
@@ -122,7 +128,8 @@ class HealthMonitor:
         age = self._cache.age_s(now)
         if age is None:
             return _build_part("none", "no trade has reached Postgres yet")
-        state = "silent" if age > STALE_S else "ready"
+        response = self._cache.response  # where each market is only quiet, age alone is no fault
+        state = "silent" if age > STALE_S and response is not None and response.reason else "ready"
         return _build_part(state, f"the newest state is {age:.0f} s old" if state == "silent" else "", round(age, 1))
 
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from whale_platform.api.latest_cache.cache import LatestCache
-from whale_platform.api.monitoring.health import read_services
+from whale_platform.api.monitoring.health import is_heard, read_services
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 
@@ -28,7 +28,7 @@ class LiveStatus:
         found = read_services(self._settings, now)
         last = heartbeat.read_heartbeat(self._settings.home, "ingester")
         numbers = last.numbers if last is not None else {}
-        heard = found["ingester"]["state"] in ("ready", "degraded", "starting")
+        heard = is_heard(found["ingester"])
         exchanges = numbers.get("exchanges", [])
         if not heard:
             exchanges = [one | {"state": "silent", "trades_per_s": 0.0} for one in exchanges]

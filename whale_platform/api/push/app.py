@@ -111,11 +111,12 @@ class PushApp:
     async def _sweep(self) -> None:
         while True:
             try:
+                self.hub.publish_tickers()
                 status = await asyncio.to_thread(self._read_status)
                 self.source.set_slow(any(_is_stream_behind(one) for one in status.get("services", ())))
                 self.hub.publish_status(**status)
             except Exception:  # the sweeping must go on, or nobody is dropped any more
-                self.log.exception("status")
+                self.log.exception("tickers and status")
             if count := self._pop_taken_back():
                 self.hub.publish_gap("whales", f"{count} whales were taken back: /whales/taken-back lists them")
             self.hub.drop_stale_clients(self._limits.send_s, self._is_authorised)

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,6 +18,7 @@ import psutil
 from whale_platform.bench.harness import table_history
 from whale_platform.bench.harness.platform import Platform
 from whale_platform.settings import ROOT
+from whale_platform.supervision.runtime import heartbeat
 
 API_PAGES = (
     "/windows?limit=1000",
@@ -34,10 +36,18 @@ SETTLE_S = 10.0  # Postgres writes out what was filled in
 def measure_api(
     platform: Platform, dsn: str, rate: float, seconds: float, days: int, tell: Callable[[str], None]
 ) -> Any:
-    """Latencies in ms: of `/latest` at `rate` requests/s, now and with `days` days of 20 symbols; of other pages."""
+    """Latencies in ms: of `/latest` at `rate` requests/s, plain, as gzip and with `days` days of 20 symbols; of other
+    pages.
+
+    cache_reads_per_s: how often changed rows were read from Postgres for it meanwhile, two statements each.
+    """
     port = int(platform.env["WHALE_API_PORT"])
     tell(f"asking /latest at {rate:g}/s for {seconds:g} s")
-    found = {"latest": _measure_requests(port, rate, seconds)}
+    before = _read_cache_reads(platform)
+    latest = _measure_requests(port, rate, seconds)
+    found = {"latest": latest | {"cache_reads_per_s": round((_read_cache_reads(platform) - before) / seconds, 1)}}
+    tell("the same, compressed")
+    found["latest_gzip"] = _measure_requests(port, rate, seconds, "gzip")
     if days:
         tell(f"filling the tables with {days} days")
         now = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -51,11 +61,17 @@ def measure_api(
     }
 
 
-def _measure_requests(port: int, rate: float, seconds: float) -> dict[str, Any]:
-    words = ["-m", "whale_platform.bench.serving.steady_requests", str(port), "/latest", str(rate), str(seconds)]
+def _measure_requests(port: int, rate: float, seconds: float, encoding: str = "identity") -> dict[str, Any]:
+    program = "whale_platform.bench.serving.steady_requests"
+    words = ["-m", program, str(port), "/latest", str(rate), str(seconds), encoding]
     done = subprocess.run([sys.executable, "-P", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def _read_cache_reads(platform: Platform) -> int:
+    beat = heartbeat.read_heartbeat(Path(platform.status()["home"]), "api")
+    return 0 if beat is None else int(beat.numbers["reads"])
 
 
 def _measure_page_ms(port: int, path: str) -> float:

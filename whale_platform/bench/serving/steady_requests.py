@@ -1,4 +1,4 @@
-"""`python -m whale_platform.bench.serving.steady_requests PORT PATH RATE SECONDS`: sends requests at a steady rate.
+"""`python -m whale_platform.bench.serving.steady_requests PORT PATH RATE SECONDS ENCODING`: sends requests at a rate.
 
 Requests are due at fixed times over kept-open connections; a latency counts from when its request was due, so a server
 that pauses pays for all that would have been sent meanwhile (no coordinated omission), and so does this process where
@@ -18,14 +18,14 @@ from whale_platform.bench.harness.latency_summary import summarise_latencies
 CONNECTIONS = 20
 
 
-async def send_requests(port: int, path: str, rate: float, seconds: float) -> dict[str, Any]:
+async def send_requests(port: int, path: str, rate: float, seconds: float, encoding: str) -> dict[str, Any]:
     """{asked_per_s, failed, bytes: of a body, ms: latencies from due, from_sent_ms: the same from sent}."""
     took: list[float] = []
     served: list[float] = []
     bodies: list[int] = []
     failed = 0
     begin = time.perf_counter() + 0.2
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: {encoding}\r\n\r\n".encode()
 
     async def connection(number: int) -> None:
         nonlocal failed
@@ -53,5 +53,5 @@ async def send_requests(port: int, path: str, rate: float, seconds: float) -> di
 
 
 if __name__ == "__main__":
-    port, path, rate, seconds = sys.argv[1:]
-    print(json.dumps(uvloop.run(send_requests(int(port), path, float(rate), float(seconds)))))
+    port, path, rate, seconds, encoding = sys.argv[1:]
+    print(json.dumps(uvloop.run(send_requests(int(port), path, float(rate), float(seconds), encoding))))

@@ -23,18 +23,22 @@ export function onKeyRefused(listener) {
   otherKey = listener;
 }
 
+/** @typedef {string | number | null | undefined} Param */
+
 /**
- * GET `path`.
+ * GET `path`. What the browser still has is asked for by its ETag.
  *
  * @param {string} path
- * @param {Record<string, string | number | null | undefined>} [params] Empty ones are left out.
+ * @param {Record<string, Param | Param[]>} [params] Empty ones are left out, lists are given value by value.
  * @param {AbortSignal} [signal]
  * @returns {Promise<any>} Throws ApiError, or AbortError by `signal`.
  */
 export async function get(path, params = {}, signal) {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(params)) {
-    if (value !== "" && value !== null && value !== undefined) query.set(name, String(value));
+  for (const [name, values] of Object.entries(params)) {
+    for (const value of [values].flat()) {
+      if (value !== "" && value !== null && value !== undefined) query.append(name, String(value));
+    }
   }
   const address = query.size ? `${path}?${query}` : path;
   for (;;) {
@@ -54,7 +58,7 @@ async function ask(address, key, signal) {
     return await fetch(address, {
       headers: key ? { "X-API-Key": key, Accept: "application/json" } : { Accept: "application/json" },
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
-      cache: "no-store",
+      cache: "no-cache",
     });
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -1,7 +1,7 @@
 // The socket to /stream: subscribes, and comes back after every loss with where it was (`cursor` for whales, `since`
-// for windows), so that the server sends what was missed. Waits 0.5 s to 15 s between attempts, with jitter, so that
-// many pages do not come back in one instant. A socket that is silent for 40 s (the server's heartbeat is 15 s) counts
-// as lost, from its last message on.
+// for windows and tickers), so that the server sends what was missed. Waits 0.5 s to 15 s between attempts, with
+// jitter, so that many pages do not come back in one instant. A socket that is silent for 40 s (the server's heartbeat
+// is 15 s) counts as lost, from its last message on.
 
 import { apiKey } from "./api-key.js";
 import { get } from "./api.js";
@@ -17,6 +17,7 @@ import { get } from "./api.js";
  * @typedef {{ topics: string[], symbols?: string[], exchanges?: string[] }} Subscription
  */
 
+const RESUMED = ["windows", "tickers"]; // by `since`; a subscription without it begins with what the server has
 const SILENT_MS = 40_000;
 const SLOWEST_MS = 15_000;
 
@@ -24,9 +25,9 @@ export class LiveStream {
   #handlers;
   /** @type {Map<string, Subscription>} */
   #wanted = new Map();
-  #epoch = "";
-  #next = ""; // the epoch of this connection
-  #seq = 0;
+  #epoch = ""; // of this connection
+  /** @type {Map<string, { epoch: string, seq: number }>} Up to where everything of a topic has come. */
+  #since = new Map();
   #tries = 0;
   #up = false;
   #lostAt = Date.now();
@@ -59,6 +60,7 @@ export class LiveStream {
   subscribe(name, topics, filter = {}) {
     const wanted = { topics, ...filter };
     this.#wanted.set(name, wanted);
+    for (const topic of topics) this.#since.delete(topic);
     if (this.#up) this.#send(wanted);
   }
 
@@ -96,7 +98,8 @@ export class LiveStream {
     /** @type {Subscription & { cursor?: string, since?: object }} */
     const said = { ...wanted };
     if (said.topics.includes("whales") && this.cursor) said.cursor = this.cursor;
-    if (said.topics.includes("windows") && this.#epoch) said.since = { epoch: this.#epoch, seq: this.#seq };
+    const since = said.topics.map((topic) => this.#since.get(topic)).find(Boolean);
+    if (since) said.since = since;
     this.#socket?.send(JSON.stringify({ subscribe: said }));
   }
 
@@ -106,15 +109,12 @@ export class LiveStream {
     if (message.type === "hello") {
       this.#up = true;
       for (const wanted of this.#wanted.values()) this.#send(wanted);
-      this.#next = message.epoch;
+      this.#epoch = message.epoch;
       this.#handlers.up();
       return;
     }
-    if (message.type === "windows" || message.type === "trades" || message.type === "heartbeat") {
-      // Only now: what was missed has come before these, or will be asked for again.
-      this.#seq = this.#epoch === this.#next ? Math.max(this.#seq, message.seq) : message.seq;
-      this.#epoch = this.#next;
-    }
+    if (message.type === "heartbeat") RESUMED.forEach((topic) => this.#note(topic, message));
+    else if (RESUMED.includes(message.type)) this.#note(message.type, message);
     if (message.type === "subscribed") this.#tries = 0;
     if (message.type === "error" && this.cursor && /cursor/.test(message.message)) {
       this.cursor = "";
@@ -123,6 +123,18 @@ export class LiveStream {
     }
     this.#handlers.message(message);
     if ("cursor" in message && message.cursor) this.cursor = message.cursor;
+  }
+
+  /**
+   * Everything of a topic up to this message has come: what was missed comes before it, or is asked for again.
+   *
+   * @param {string} topic
+   * @param {any} message
+   */
+  #note(topic, { seq }) {
+    const held = this.#since.get(topic);
+    const before = held?.epoch === this.#epoch ? held.seq : 0;
+    this.#since.set(topic, { epoch: this.#epoch, seq: Math.max(before, seq) });
   }
 
   /** Give up a socket that is silent. */

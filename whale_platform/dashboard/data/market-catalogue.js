@@ -1,12 +1,13 @@
 // What is known of every market: threshold, currencies, decimals, last price, its day, the closes of its last hour.
-// Prices come from live windows; the rest is fetched again every minute, and when a market shows up that is not known.
+// Prices come from live tickers; the rest is fetched again every minute, and when a market shows up that is not known.
+// The closes are fetched once for each market that comes into sight (market-lines.js) and grow by tickers from then on.
 
 import { clock, decimals, inDollars } from "../lib/format.js";
 import { throttle } from "../lib/dom.js";
 import { get } from "./api.js";
 import { marketOf } from "./url-state.js";
 
-/** @import { Currencies, Day, LatestRow, Named, Sparkline, SymbolRow, TradeWindow } from "./messages.d.ts" */
+/** @import { Currencies, Day, LatestRow, Named, Sparkline, SymbolRow, Tickers } from "./messages.d.ts" */
 
 /**
  * @typedef {object} MarketState
@@ -15,6 +16,10 @@ import { marketOf } from "./url-state.js";
  * @property {number | null} open The price that its day's change counts from.
  * @property {string} [price]
  * @property {number} [minute] Of the price.
+ * @property {boolean} [pushed] Whether the price came by the stream: then a response of its minute may be older.
+ * @property {boolean} [stale] Whether its feed is broken.
+ * @property {boolean} [quiet] Whether nobody trades it while its feed works.
+ * @property {string | null} [reason] Why it is stale.
  * @property {Day | null} [day]
  * @property {string | null} [note] Why no trade of it can be found to be a whale.
  * @property {string | null} [threshold] USD.
@@ -55,6 +60,7 @@ export class MarketCatalogue {
   /** @type {(() => void)[]} */
   #listeners = [];
   #loaded = 0;
+  #loading = 0; // loads under way
   #refresh = throttle(() => this.load(), 5_000);
   error = ""; // why the last load failed
   newestMinute = 0; // of all markets, epoch seconds; 0 where none is known
@@ -101,21 +107,27 @@ export class MarketCatalogue {
 
   /** Fetch everything; a failure is in `error`. */
   async load() {
+    this.#loading += 1;
     try {
-      const [symbols, latest, lines] = await Promise.all([
+      const [symbols, latest] = await Promise.all([
         get("/symbols"),
         get("/latest").catch(() => ({ symbols: [] })),
-        get("/sparklines", { minutes: HOUR / 60 }).catch(() => ({ items: [] })),
       ]);
       this.#loaded = performance.now();
       for (const row of symbols.items) this.#addSymbol(row);
-      for (const row of lines.items) this.#addLine(row);
       for (const row of latest.symbols) this.#addLatest(row);
       this.error = "";
     } catch (error) {
       this.error = /** @type {Error} */ (error).message;
     }
+    this.#loading -= 1;
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Fetch everything, and believe it over what was pushed: tickers were missed. */
+  reload() {
+    for (const market of this.#markets.values()) market.pushed = false;
+    return this.load();
   }
 
   /** @param {Named} row */
@@ -133,49 +145,63 @@ export class MarketCatalogue {
     Object.assign(this.#held({ exchange, symbol }), { base, quote, usd_via, note, threshold: threshold_usd });
   }
 
-  /** @param {Sparkline} row */
-  #addLine(row) {
-    const market = this.#held(row);
-    row.times.forEach((time, index) => market.line.set(time, Number(row.closes[index])));
-    this.newestMinute = Math.max(this.newestMinute, ...row.times);
-    market.digits = Math.max(market.digits, decimals(row.closes));
-  }
-
   /** @param {LatestRow} row */
   #addLatest(row) {
     const market = this.#held(row);
-    market.minute = Math.max(market.minute ?? 0, Math.floor(Date.parse(row.window.start) / 1000));
-    setPrice(market, row.price);
+    const { start, open, high, low } = row.window;
+    const minute = Math.floor(Date.parse(start) / 1000);
+    this.newestMinute = Math.max(this.newestMinute, minute);
+    const newer = minute > (market.minute ?? 0) || !market.pushed;
+    if (newer) Object.assign(market, { minute, pushed: false, price: row.price });
+    market.digits = Math.max(market.digits, decimals([row.price, open, high, low]));
     market.day = row.day;
     market.open = row.day?.change ? Number(row.price) / (1 + Number(row.day.change)) : null;
+    Object.assign(market, { stale: row.stale, quiet: row.quiet, reason: row.reason });
   }
 
-  /** Take live windows. @param {TradeWindow[]} windows */
-  addWindows(windows) {
-    for (const row of windows) {
-      const market = this.find(row);
-      const minute = Math.floor(Date.parse(row.window_start) / 1000);
+  /** Take the closes of its last hour. @param {Sparkline} row */
+  addLine(row) {
+    const market = this.#held(row);
+    row.times.forEach((time, index) => {
+      if (!market.pushed || time !== market.minute) market.line.set(time, Number(row.closes[index]));
+    });
+    market.digits = Math.max(market.digits, decimals(row.closes));
+  }
+
+  /** Take live tickers. @param {Tickers[]} tickers @returns {Market[]} Whose price or minute is another now. */
+  addTickers(tickers) {
+    /** @type {Market[]} */
+    const changed = [];
+    for (const { exchange, minute: begin, closes } of tickers) {
+      const minute = Math.floor(Date.parse(begin) / 1000);
       this.newestMinute = Math.max(this.newestMinute, minute);
-      if (!market) {
-        this.#refresh();
-        continue;
+      for (const [symbol, close] of Object.entries(closes)) {
+        const market = this.find({ exchange, symbol });
+        if (!market) this.#loadUnknown();
+        else if (minute >= (market.minute ?? 0)) {
+          this.#addClose(market, minute, close);
+          changed.push(market);
+        }
       }
-      if (minute < (market.minute ?? 0)) continue;
-      if (minute !== market.minute) this.#trim(market.line);
-      market.minute = minute;
-      market.line.set(minute, Number(row.close));
-      setPrice(market, row.close);
     }
+    return changed;
+  }
+
+  /** A market has come that is not known; a load under way brings it. */
+  #loadUnknown() {
+    if (!this.#loading) this.#refresh();
+  }
+
+  /** @param {Market} market @param {number} minute @param {string} close */
+  #addClose(market, minute, close) {
+    if (minute !== market.minute) this.#trim(market.line);
+    market.line.set(minute, Number(close));
+    market.digits = Math.max(market.digits, decimals([close]));
+    Object.assign(market, { minute, price: close, pushed: true, stale: false, quiet: false, reason: null });
   }
 
   /** @param {Map<number, number>} line */
   #trim(line) {
     for (const time of line.keys()) if (time <= this.newestMinute - HOUR) line.delete(time);
   }
-}
-
-/** @param {Market} market @param {string} text */
-function setPrice(market, text) {
-  market.price = text;
-  market.digits = Math.max(market.digits, decimals([text]));
 }

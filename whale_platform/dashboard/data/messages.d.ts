@@ -46,6 +46,13 @@ export interface TradeSample extends Named {
   event_time: string;
 }
 
+/** The closes of an exchange's markets in one minute, by symbol. */
+export interface Tickers {
+  exchange: string;
+  minute: string;
+  closes: Record<string, string>;
+}
+
 export interface Whale extends Named, Currencies {
   kind: string;
   trade_id: number;
@@ -80,8 +87,11 @@ export interface Day {
 
 export interface LatestRow extends Named {
   price: string;
-  window: { start: string };
+  window: { start: string; open: string; high: string; low: string };
   day: Day | null;
+  stale: boolean;
+  quiet: boolean;
+  reason: string | null;
 }
 
 export interface Sparkline extends Named {
@@ -197,6 +207,7 @@ export type Message =
   | ({ type: "hello"; epoch: string } & Sequenced)
   | ({ type: "subscribed"; cursor?: string } & Sequenced)
   | ({ type: "windows"; windows: TradeWindow[] } & Sequenced)
+  | ({ type: "tickers"; tickers: Tickers[] } & Sequenced)
   | ({ type: "trades"; trades: TradeSample[] } & Sequenced)
   | ({ type: "whale"; whale: Whale; cursor: string } & Sequenced)
   | ({ type: "heartbeat"; cursor?: string } & Sequenced)

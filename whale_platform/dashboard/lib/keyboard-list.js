@@ -4,17 +4,24 @@
 const DOWN = new Set(["ArrowDown", "j"]);
 const UP = new Set(["ArrowUp", "k"]);
 
-/** @typedef {{ first: () => void, settle: () => void }} KeyboardList */
+/**
+ * @typedef {{ first: () => void, settle: () => void }} KeyboardList
+ *
+ * @typedef {object} Order Where a row's neighbours are, some of which may not be in the page yet.
+ * @property {(row: Element | null, step: 1 | -1) => Element | null} beside
+ * @property {(index: 0 | -1) => Element | null} at The first or the last.
+ */
 
 /**
  * Make the rows of `body`, which hold one `button.row` each, a list of that kind.
  *
  * @param {HTMLElement} body
  * @param {(row: HTMLElement) => void} open A row was chosen.
+ * @param {Order} [order] Where not all rows are in the page.
  * @returns {KeyboardList} `first` puts the focus on the first row; `settle` is due after rows have come or gone, as one
  *   of them must be in the tab order.
  */
-export function keyboardList(body, open) {
+export function keyboardList(body, open, order = childrenOf(body)) {
   /** @param {Element | null} row @returns {HTMLButtonElement | null} */
   const button = (row) => row?.querySelector("button.row") ?? null;
   /** @param {Element | null} row */
@@ -31,10 +38,10 @@ export function keyboardList(body, open) {
   body.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const row = rowOf(event);
-    if (DOWN.has(event.key)) enter(row?.nextElementSibling ?? null);
-    else if (UP.has(event.key)) enter(row?.previousElementSibling ?? null);
-    else if (event.key === "Home") enter(body.firstElementChild);
-    else if (event.key === "End") enter(body.lastElementChild);
+    if (DOWN.has(event.key)) enter(order.beside(row, 1));
+    else if (UP.has(event.key)) enter(order.beside(row, -1));
+    else if (event.key === "Home") enter(order.at(0));
+    else if (event.key === "End") enter(order.at(-1));
     else return;
     event.preventDefault();
   });
@@ -43,10 +50,18 @@ export function keyboardList(body, open) {
     if (row && button(row)) open(row);
   });
   return {
-    first: () => enter(body.firstElementChild),
+    first: () => enter(order.at(0)),
     settle: () => {
       const first = button(body.firstElementChild);
       if (first && !body.querySelector('button.row[tabindex="0"]')) first.tabIndex = 0;
     },
+  };
+}
+
+/** @param {HTMLElement} body @returns {Order} */
+function childrenOf(body) {
+  return {
+    beside: (row, step) => (step > 0 ? row?.nextElementSibling : row?.previousElementSibling) ?? null,
+    at: (index) => (index ? body.lastElementChild : body.firstElementChild),
   };
 }

@@ -9,11 +9,13 @@
 // line in the table of main.js. What it needs beside its root and the events (the markets, say) its constructor takes.
 
 /**
+ * @import { Market } from "../data/market-catalogue.js"
  * @import { Gap, StatusMessage, TradeSample, TradeWindow, Whale } from "../data/messages.d.ts"
  *
  * @typedef {object} Panel
  * @property {() => void} start Draw what is there, load what is not, listen to the reader. Called once.
- * @property {(windows: TradeWindow[]) => void} [onWindows] Live one-minute windows, of any market.
+ * @property {(windows: TradeWindow[]) => void} [onWindows] Live one-minute windows, of the market in sight.
+ * @property {(markets: Market[]) => void} [onPrices] These markets have another price, or one of another minute.
  * @property {(trades: TradeSample[]) => void} [onTrades] Live samples of trades, of the market in sight.
  * @property {(whale: Whale) => void} [onWhale] A live whale, of any market.
  * @property {(status: StatusMessage) => void} [onStatus] The state of the platform, once a second.

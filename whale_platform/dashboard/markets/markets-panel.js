@@ -1,17 +1,19 @@
 // The list of markets: last price, change over 24 hours, the last hour as a line; found by typing, narrowed by
-// exchange.
+// exchange. It is put in order when the markets are loaded, once a minute; a ticker changes the rows of its markets
+// alone, where they are in the page.
 
-import { element, isVisible, oncePerFrame, reorderChildren, setText, throttle } from "../lib/dom.js";
-import { amount, change, price, wholeAmount } from "../lib/format.js";
+import { element, isVisible, oncePerFrame, setText, throttle } from "../lib/dom.js";
 import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
-import { byNotional, changeOf, spanOf } from "../data/market-catalogue.js";
-import { isMarket, marketOf, onView, setView } from "../data/url-state.js";
+import { VirtualRows } from "../lib/virtual-rows.js";
+import { byNotional } from "../data/market-catalogue.js";
+import { MarketLines } from "../data/market-lines.js";
+import { onView, setView } from "../data/url-state.js";
 import { exchangeChoices } from "../data/whale-filter.js";
-import { sparkline, sparklinePoints } from "./sparkline.js";
+import { MarketRow } from "./market-row.js";
 
 /** @import { Market, MarketCatalogue } from "../data/market-catalogue.js" */
-/** @import { Named } from "../data/messages.d.ts" */
+/** @import { Gap, Named } from "../data/messages.d.ts" */
 /** @import { Panel } from "../lib/panel.js" */
 
 const NONE = "No trade yet. Markets appear here with their first trade, a few seconds after the sources answer.";
@@ -22,10 +24,14 @@ export class MarketsPanel {
   #parts;
   #markets;
   #onChosen;
+  /** @type {VirtualRows<Market, MarketRow>} */
   #list;
-  /** @type {Map<Market, ReturnType<typeof makeRow>>} */
-  #rows = new Map();
+  #keys;
+  #lines;
+  /** @type {Set<Market>} Rows whose price is to be drawn. */
+  #changed = new Set();
   #draw = oncePerFrame(() => this.#render());
+  #drawPrices = oncePerFrame(() => this.#renderPrices());
   #drawLines = throttle(() => this.#renderLines(), 5_000);
 
   /**
@@ -35,13 +41,13 @@ export class MarketsPanel {
    */
   constructor(root, markets, onChosen) {
     this.#root = root;
-    this.#parts = partsOf(root);
     this.#markets = markets;
     this.#onChosen = onChosen;
-    this.#list = keyboardList(this.#parts.body, (row) => {
-      const [exchange, symbol] = (row.dataset.market ?? "").split(/:(.*)/s);
-      this.#open({ exchange, symbol });
-    });
+    const { scroll, body, above, below } = (this.#parts = partsOf(root));
+    const places = { scroll, body, above, below };
+    this.#list = new VirtualRows(places, (market) => this.#makeRow(market), () => this.#moved());
+    this.#lines = new MarketLines(markets, () => this.#renderLines());
+    this.#keys = keyboardList(body, (row) => this.#open(namedBy(row)), this.#list);
   }
 
   start() {
@@ -57,8 +63,20 @@ export class MarketsPanel {
     this.#showExchanges();
   }
 
-  onWindows() {
-    this.#draw();
+  /** @param {Market[]} markets */
+  onPrices(markets) {
+    for (const market of markets) if (this.#list.rows.has(market)) this.#changed.add(market);
+    if (this.#changed.size) this.#drawPrices();
+    this.#drawLines();
+  }
+
+  /** @param {Gap} gap */
+  onGap(gap) {
+    if (gap.topic === "tickers") this.#lines.reset();
+  }
+
+  onReconnect() {
+    this.#lines.reset();
   }
 
   onVisible() {
@@ -75,7 +93,7 @@ export class MarketsPanel {
   #searchKey(event) {
     const { search } = this.#parts;
     const [first] = this.#found();
-    if (event.key === "ArrowDown") this.#list.first();
+    if (event.key === "ArrowDown") this.#keys.first();
     else if (event.key === "Enter" && first) this.#open(first);
     else if (event.key === "Escape" && search.value) search.value = "";
     else return;
@@ -113,56 +131,46 @@ export class MarketsPanel {
 
   #render() {
     if (!isVisible(this.#root)) return;
-    const { body, count, empty } = this.#parts;
+    const { count, empty } = this.#parts;
     const all = this.#markets.list().length;
     const found = this.#found();
-    reorderChildren(body, found.map((market) => this.#renderRow(market)));
+    this.#list.show(found);
+    for (const row of this.#list.rows.values()) row.show();
+    this.#changed.clear();
     setText(count, all ? `${found.length} of ${all}` : "");
     if (all) setText(empty, found.length ? "" : "No market fits.");
-    this.#list.settle();
+    this.#moved();
     this.#drawLines();
   }
 
-  /** @param {Market} market */
-  #renderRow(market) {
-    let row = this.#rows.get(market);
-    if (!row) this.#rows.set(market, (row = makeRow(market, this.#markets.newestMinute)));
-    const moved = changeOf(market, market.price);
-    setText(row.price, price(market.price, market.digits));
-    setText(row.change, change(moved));
-    row.node.className = (moved ?? 0) < 0 ? "fell" : "rose";
-    if (isMarket(market)) row.button.setAttribute("aria-current", "true");
-    else row.button.removeAttribute("aria-current");
-    if (market.day) row.node.title = dayOf(market, market.day.notional, spanOf(market.day));
-    return row.node;
+  #renderPrices() {
+    if (!isVisible(this.#root)) return;
+    for (const market of this.#changed) this.#list.rows.get(market)?.showPrice();
+    this.#changed.clear();
   }
 
   #renderLines() {
-    for (const [market, { line }] of this.#rows) {
-      line.setAttribute("points", sparklinePoints(market.line, this.#markets.newestMinute));
-    }
+    if (!isVisible(this.#root)) return;
+    for (const row of this.#list.rows.values()) row.showLine(this.#markets.newestMinute);
+  }
+
+  /** Other rows are in the page. */
+  #moved() {
+    this.#keys.settle();
+    this.#lines.show([...this.#list.rows.keys()]);
+  }
+
+  /** @param {Market} market */
+  #makeRow(market) {
+    const row = new MarketRow(market);
+    row.show();
+    row.showLine(this.#markets.newestMinute);
+    return row;
   }
 }
 
-/** @param {Market} market @param {string} notional @param {string} span */
-function dayOf(market, notional, span) {
-  const note = market.note ? `; ${market.note}` : "";
-  return `${span}: ${amount(notional, market)} (${wholeAmount(notional, market)})${note}`;
-}
-
-/** @param {Market} market @param {number} newest The newest minute of all markets. */
-function makeRow(market, newest) {
-  const name = element("b", { text: market.symbol });
-  const button = element("button", { class: "row", type: "button", tabindex: -1 }, name);
-  const { node: svg, line } = sparkline();
-  line.setAttribute("points", sparklinePoints(market.line, newest));
-  const cells = { price: element("span", { class: "last" }), change: element("span") };
-  const node = element(
-    "tr",
-    { "data-market": marketOf(market) },
-    element("td", {}, button, element("small", { text: market.exchange })),
-    element("td", { class: "spark" }, svg),
-    element("td", { class: "num" }, cells.price, cells.change),
-  );
-  return { node, button, line, ...cells };
+/** The market of a row. @param {HTMLElement} row @returns {Named} */
+function namedBy(row) {
+  const [exchange, symbol] = (row.dataset.market ?? "").split(/:(.*)/s);
+  return { exchange, symbol };
 }

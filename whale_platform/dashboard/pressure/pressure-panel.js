@@ -51,6 +51,10 @@ export class PressurePanel {
     this.#draw();
   }
 
+  onPrices() {
+    this.#draw(); // the newest minute of all markets may be another
+  }
+
   /** @param {Gap} gap */
   onGap(gap) {
     if (gap.topic === "windows") this.#reload();

@@ -88,7 +88,7 @@ export class PricePanel {
 
   /** @param {Gap} gap */
   onGap(gap) {
-    if (gap.topic !== "trades") this.#series?.catchUp();
+    if (gap.topic === "windows" || gap.topic === "whales") this.#series?.catchUp();
   }
 
   onReconnect() {

@@ -26,11 +26,11 @@ from whale_platform.stores.queries.listings import (
 SIZES_USD = tuple(step * 10**power for power in range(4, 8) for step in (1, 2, 5))  # 10,000 to 50 million
 TOP_COUNT = 10
 AROUND, MINUTE = timedelta(minutes=15), timedelta(minutes=1)
-_CLOSES = """
+_CLOSES = sql.SQL("""
 SELECT exchange, symbol, array_agg(extract(epoch FROM window_start)::bigint ORDER BY window_start),
     array_agg(trim_scale(close)::text ORDER BY window_start)
-FROM trade_windows WHERE window_start >= %s GROUP BY exchange, symbol ORDER BY exchange, symbol
-"""
+FROM trade_windows {} GROUP BY exchange, symbol ORDER BY exchange, symbol
+""")
 _PRICES = """
 SELECT trim_scale(before)::text, trim_scale(after_1)::text, trim_scale(after_5)::text, trim_scale(after_15)::text
 FROM whale_prices WHERE (exchange, symbol, trade_id) = (%s, %s, %s)
@@ -58,9 +58,12 @@ class WhaleBreakdown:
     top: list[tuple[Any, ...]]
 
 
-def read_closes(pool: ConnectionPool, since: datetime) -> list[tuple[str, str, list[int], list[str]]]:
-    """(exchange, symbol, [epoch seconds of the minutes], [closes]) of every symbol, oldest first."""
-    return [(row[0], row[1], row[2], row[3]) for row in pool.fetch_rows(_CLOSES, (since,))]
+def read_closes(
+    pool: ConnectionPool, conditions: Sequence[ColumnCondition]
+) -> list[tuple[str, str, list[int], list[str]]]:
+    """(exchange, symbol, [epoch seconds of the minutes], [closes]) of the symbols whose windows fit, oldest first."""
+    text, values = build_where(WINDOWS, conditions)
+    return [(row[0], row[1], row[2], row[3]) for row in pool.fetch_rows(_CLOSES.format(text), values)]
 
 
 def summarise_whales(pool: ConnectionPool, conditions: Sequence[ColumnCondition]) -> WhaleBreakdown:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +19,11 @@ from whale_platform.api.push.clients.client_messages import (
     parse_message,
 )
 from whale_platform.api.push.clients.websocket import is_origin_allowed
+from whale_platform.api.push.fanout import message_text
 from whale_platform.api.push.fanout.client_limits import ClientLimits, ConnectionLimiter, FrameBucket, StreamFilter
 from whale_platform.api.push.fanout.client_queue import MAX_NOTICES, MAX_TICKS, TOO_SLOW, ClientQueue
 from whale_platform.api.push.fanout.hub import PushHub
+from whale_platform.api.push.fanout.message_text import format_iso
 from whale_platform.api.push.fanout.trade_samples import sample_trades
 from whale_platform.api.push.sources.topic_tailer import TailCallbacks, TopicTailer
 from whale_platform.broker.reader import KafkaRecord
@@ -124,12 +127,39 @@ def test_who_comes_back_gets_the_windows_that_changed_or_is_told_what_to_fetch()
     hub.publish_tick([window(1), window(1, "ETHUSDT")], {})
     seq = hub.seq
     hub.publish_tick([window(2)], {})
-    (missed,) = map(json.loads, hub.render_missed_windows(StreamFilter(), hub.epoch, seq))
+    (missed,) = map(json.loads, hub.render_missed("windows", StreamFilter(), (hub.epoch, seq)))
     assert [(one["symbol"], one["trade_count"]) for one in missed["windows"]] == [("BTCUSDT", 2)]
-    gap, newest = map(json.loads, hub.render_missed_windows(StreamFilter(), "another", seq))
+    gap, newest = map(json.loads, hub.render_missed("windows", StreamFilter(), ("another", seq)))
     assert (gap["type"], gap["fetch"], len(newest["windows"])) == ("gap", "/windows", 2)
     hub.publish_gap("windows", "offsets have expired")
-    assert json.loads(hub.render_missed_windows(StreamFilter(), hub.epoch, seq)[0])["type"] == "gap"
+    assert json.loads(hub.render_missed("windows", StreamFilter(), (hub.epoch, seq))[0])["type"] == "gap"
+
+
+def test_who_subscribes_to_a_market_begins_with_its_last_two_windows() -> None:
+    hub = PushHub()
+    starts = [WINDOW.window_start + timedelta(minutes=minute) for minute in range(3)]
+    hub.publish_tick([window(1)._replace(window_start=start) for start in starts], {})
+    hub.publish_tick([window(1, "ETHUSDT")], {})
+    wanted = StreamFilter(symbols=frozenset({"BTCUSDT"}))
+    (newest,) = map(json.loads, hub.render_missed("windows", wanted, None))
+    assert [one["window_start"] for one in newest["windows"]] == [format_iso(start) for start in starts[1:]]
+    assert hub.render_missed("windows", StreamFilter(symbols=frozenset({"XRPUSDT"})), None) == []
+
+
+def test_a_window_is_written_only_for_those_who_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    render = message_text.render_window
+
+    def count(row: WindowRow) -> str:
+        written.append(row.symbol)
+        return render(row)
+
+    monkeypatch.setattr(message_text, "render_window", count)
+    hub = PushHub()
+    boxes = [box_of(hub, "windows", wanted=StreamFilter(symbols=frozenset({name}))) for name in ("A", "B", "B")]
+    hub.publish_tick([window(1, name) for name in "ABCDEFGH"], {})
+    assert all(said(box) for box in boxes)
+    assert sorted(written) == ["A", "B"]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["A", "B"]), st.integers(1, 10**8 - 1), st.booleans()), max_size=30))

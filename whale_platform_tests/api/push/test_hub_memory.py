@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from whale_platform.api.push.fanout import hub as module
+from whale_platform.api.push.fanout import recent_windows
 from whale_platform.api.push.fanout.client_limits import StreamFilter
 from whale_platform.api.push.fanout.client_queue import MAX_TICKS, ClientQueue
 from whale_platform.api.push.fanout.hub import NOT_AUTHORISED, PushHub
@@ -14,13 +14,13 @@ from whale_platform_tests.api.push.test_hub import box_of, said, window
 
 def missed(hub: PushHub, seq: int) -> tuple[bool, list[tuple[str, int]]]:
     """Whether a client that had all up to `seq` is told of a gap, and the windows it gets."""
-    found = [json.loads(text) for text in hub.render_missed_windows(StreamFilter(), hub.epoch, seq)]
+    found = [json.loads(text) for text in hub.render_missed("windows", StreamFilter(), (hub.epoch, seq))]
     windows = [one for message in found if message["type"] == "windows" for one in message["windows"]]
     return found[:1] != [] and found[0]["type"] == "gap", [(one["symbol"], one["trade_count"]) for one in windows]
 
 
 def test_only_so_many_windows_are_remembered_and_who_was_away_longer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT_WINDOWS", 2)
+    monkeypatch.setattr(recent_windows, "KEPT_WINDOWS", 2)
     hub = PushHub()
     for count, symbol in ((1, "A"), (1, "B"), (2, "A"), (1, "C")):  # numbers 1 to 4; B is the one forgotten
         hub.publish_tick([window(count, symbol)], {})

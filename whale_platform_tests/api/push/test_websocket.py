@@ -54,7 +54,7 @@ def test_subscriptions(live: LiveProcess, producer: TradeProducer, say: Say) -> 
     async def scene() -> None:
         async with open_socket(live) as socket:
             assert (await message(socket, "hello"))["version"] == 1
-            await subscribe(socket, topics=["whales", "windows", "trades", "status"])
+            await subscribe(socket, topics=["whales", "windows", "tickers", "trades", "status"])
             while (await message(socket, "status")).get("feed") != "ready":
                 pass
             await asyncio.sleep(1)
@@ -63,16 +63,22 @@ def test_subscriptions(live: LiveProcess, producer: TradeProducer, say: Say) -> 
             producer.send(RAW_TRADES, b"k", trade(1))
             producer.send(WHALE_ALERTS, b"k", b"not a whale")
             got = dict[str, Any]()
-            while {"whale", "windows", "trades"} - got.keys():
+            while {"whale", "windows", "tickers", "trades"} - got.keys():
                 said = json.loads(await asyncio.wait_for(socket.recv(), 300))
                 got[said["type"]] = said
             assert got["whale"]["whale"]["price"] == "61837.63"
-            assert got["windows"]["windows"][0]["trade_count"] == 3
+            (window,) = got["windows"]["windows"]
+            assert window["trade_count"] == 3
             assert got["trades"]["trades"][0]["volume"] == "4"
+            (ticker,) = got["tickers"]["tickers"]
+            assert list(ticker["closes"]) == ["BTCUSDT"] and ticker["closes"]["BTCUSDT"] == window["close"]
+            async with open_socket(live) as late:
+                await subscribe(late, topics=["tickers"])
+                assert (await message(late, "tickers"))["tickers"] == [ticker], "what is known comes at once"
             await socket.send('{"ping":5}')
             assert (await message(socket, "pong"))["ping"] == 5
             await socket.send('{"unsubscribe":{"topics":["whales","status"]}}')
-            assert (await message(socket, "subscribed"))["topics"] == ["trades", "windows"]
+            assert (await message(socket, "subscribed"))["topics"] == ["trades", "windows", "tickers"]
 
     asyncio.run(scene())
     assert live.stop() in (0, -15)  # uvicorn raises the signal again once it has shut down

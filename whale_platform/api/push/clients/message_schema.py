@@ -1,7 +1,9 @@
 """JSON Schema of what `/stream` sends. Money is decimal strings, times are ISO 8601 in UTC.
 
 `seq` grows while the server runs; `hello` names the run (`epoch`). A client that comes back says
-`since: {epoch, seq}` and the last whale's `cursor`, and gets what it missed, or a `gap`: fetch that by REST.
+`since: {epoch, seq}` and the last whale's `cursor`, and gets what it missed, or a `gap`: fetch that by REST. Without
+`since` a subscription of `windows` or `tickers` begins with the newest of each market.
+`tickers`: what changed in about a second, as `closes` by symbol for each exchange and minute (its begin).
 `status`: feed is Kafka's, stale is all the platform's with its reason; the rest is there from a second after the start.
 """
 
@@ -41,6 +43,16 @@ _WINDOW = _build_object(
     updated_at=_TIME,
     **_LINEAGE,
     **_CURRENCIES,
+)
+_TICKERS = _build_object(
+    exchange=_TEXT,
+    minute=_TIME | {"description": "Its begin."},
+    closes={
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": _MONEY,
+        "description": "The newest close by symbol.",
+    },
 )
 _TRADE = _build_object(
     **_NAMES,
@@ -98,6 +110,7 @@ SCHEMA: dict[str, Any] = {
         ),
         _build_message("subscribed", seq=_WHOLE, topics={"type": "array", "items": _TEXT}, cursor=_TEXT),
         _build_message("windows", seq=_WHOLE, windows={"type": "array", "items": _WINDOW}),
+        _build_message("tickers", seq=_WHOLE, tickers={"type": "array", "items": _TICKERS}),
         _build_message("trades", seq=_WHOLE, trades={"type": "array", "items": _TRADE}),
         _build_message("whale", seq=_WHOLE, cursor=_TEXT, whale=_WHALE),
         _STATUS,

@@ -24,7 +24,7 @@ from whale_platform.api.push.clients.client_messages import (
 )
 from whale_platform.api.push.clients.message_schema import VERSION
 from whale_platform.api.push.fanout import message_text
-from whale_platform.api.push.fanout.client_limits import TOPICS, ClientLimits, FrameBucket, StreamFilter
+from whale_platform.api.push.fanout.client_limits import STATE_TOPICS, TOPICS, ClientLimits, FrameBucket, StreamFilter
 from whale_platform.api.push.fanout.client_queue import ClientQueue
 from whale_platform.api.push.fanout.hub import PushHub
 from whale_platform.api.push.fanout.whale_subscription import HistoryReader, WhaleSubscription
@@ -184,9 +184,10 @@ class WebSocketSession:
     def _send_missed(self, message: SubscribeMessage) -> None:
         if "status" in message.topics:
             self._queue.add_notice(self._hub.render_status())
-        if "windows" in message.topics and message.since:
-            for text in self._hub.render_missed_windows(message.filter, *message.since):
-                self._queue.add_notice(text)
+        for topic in STATE_TOPICS:
+            if topic in message.topics:
+                for text in self._hub.render_missed(topic, message.filter, message.since):
+                    self._queue.add_notice(text)
 
 
 def _format_now() -> str:

@@ -10,7 +10,9 @@ from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.fanout.whale_log import PushedWhale
 from whale_platform.domain.names import is_symbol
 
-TOPICS = ("trades", "windows", "whales", "status")
+TICK_TOPICS = ("trades", "windows", "tickers")  # what is thinned for slow clients
+STATE_TOPICS = ("windows", "tickers")  # of which a subscription begins with the newest states, or those missed
+TOPICS = (*TICK_TOPICS, "whales", "status")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,28 @@
-"""Fan-out: routes windows, trades, whales and status to the clients' queues. Runs in the event loop, without locks and
-without waiting for a client.
+"""Fan-out: routes windows, trades, tickers, whales and status to the clients' queues. Runs in the event loop, without
+locks and without waiting for a client.
 
-Every message has a number (`seq`) that grows as long as this server runs (`epoch`). The newest state of the last
-`KEPT_WINDOWS` windows is kept with its number: a client that comes back within the same epoch gets exactly those that
-changed meanwhile, others get a `gap` that says what to fetch.
+Every message has a number (`seq`) that grows as long as this server runs (`epoch`). The newest states of recent windows
+and of all closes are kept with their numbers: a client that comes back within the same epoch gets exactly those that
+changed meanwhile, others get a `gap` that says what to fetch, and the newest states that are here.
 """
 
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from whale_platform.api.push.fanout import message_text
-from whale_platform.api.push.fanout.client_limits import StreamFilter
-from whale_platform.api.push.fanout.client_queue import TOO_SLOW, ClientQueue, PushTick, WindowKey
+from whale_platform.api.push.fanout.client_limits import STATE_TOPICS, StreamFilter
+from whale_platform.api.push.fanout.client_queue import TOO_SLOW, ClientQueue
+from whale_platform.api.push.fanout.newest_closes import NewestCloses
+from whale_platform.api.push.fanout.push_tick import PushTick
+from whale_platform.api.push.fanout.recent_windows import RecentWindows
 from whale_platform.api.push.fanout.trade_samples import TradeSample
 from whale_platform.api.push.fanout.whale_log import AlertRecord, WhaleLog
 from whale_platform.contracts.trade_window import WindowRow
 
-KEPT_WINDOWS = 2_000
 NOT_AUTHORISED = 1008
 STATE = ("feed", "detail", "stale", "reason")
-FETCH = {"windows": "/windows", "whales": "/whales", "trades": "/latest"}
+FETCH = {"windows": "/windows", "whales": "/whales", "trades": "/latest", "tickers": "/latest"}
 
 
 class PushHub:
@@ -34,8 +35,9 @@ class PushHub:
         self.dropped = 0
         self._thinned = 0
         self._queues: set[ClientQueue] = set()
-        self._windows: OrderedDict[WindowKey, tuple[int, int, str]] = OrderedDict()
-        self._floor = 0
+        self._windows = RecentWindows()
+        self._closes = NewestCloses()
+        self._states = dict[str, RecentWindows | NewestCloses](windows=self._windows, tickers=self._closes)
         self._status: dict[str, object] = {}
 
     def join(self, queue: ClientQueue) -> None:
@@ -62,17 +64,19 @@ class PushHub:
         """A tick. A window that has not grown is left out."""
         tick = PushTick(self._advance_seq(), trades=trades)
         for row in windows:
-            key = (row.exchange, row.symbol, row.window_start.isoformat())
-            held = self._windows.get(key)
-            if held is not None and held[1] >= row.trade_count:
-                continue
-            text = message_text.render_window(row)
-            self._windows[key] = (tick.seq, row.trade_count, text)
-            self._windows.move_to_end(key)
-            tick.windows[key] = text
-        while len(self._windows) > KEPT_WINDOWS:
-            self._floor = self._windows.popitem(last=False)[1][0]
-        if tick.windows or tick.trades:
+            if grown := self._windows.add(tick.seq, row):
+                key, tick.windows[key] = grown
+                self._closes.add(row)
+        self._send_tick(tick)
+
+    def publish_tickers(self) -> None:
+        """The closes that have changed since the last call, which is due once a second."""
+        if self._closes.changed:
+            seq = self._advance_seq()
+            self._send_tick(PushTick(seq, closes=self._closes.take_changed(seq)))
+
+    def _send_tick(self, tick: PushTick) -> None:
+        if tick.topics:
             for queue in list(self._queues):
                 queue.add_tick(tick)
 
@@ -109,12 +113,12 @@ class PushHub:
     def publish_gap(self, topic: str, reason: str) -> None:
         """Something of `topic` may have passed unseen."""
         self._advance_seq()
-        if topic == "windows":
-            self._floor = self.seq
-            self._windows.clear()
-        for queue in list(self._queues):
-            if topic in queue.topics:
-                queue.add_notice(self.render_gap(topic, reason))
+        for name in STATE_TOPICS if topic == "windows" else (topic,):  # both come from the topic of windows
+            if name in self._states:
+                self._states[name].forget(self.seq)
+            for queue in list(self._queues):
+                if name in queue.topics:
+                    queue.add_notice(self.render_gap(name, reason))
 
     def render_gap(self, topic: str, reason: str, since_ms: int = 0) -> str:
         """A `gap` message. since_ms: 0 where it is not known since when."""
@@ -123,18 +127,22 @@ class PushHub:
             {"type": "gap", "seq": self.seq, "topic": topic, "reason": reason, "since": since, "fetch": FETCH[topic]}
         )
 
-    def render_missed_windows(self, stream_filter: StreamFilter, epoch: str, seq: int) -> list[str]:
-        """Messages for a client that had everything up to `seq` of `epoch`."""
-        out = []
-        if epoch != self.epoch or not self._floor <= seq <= self.seq:
-            out.append(self.render_gap("windows", "too long ago, or another run of the server"))
-            seq = 0
-        texts = [
-            text
-            for key, (at, _, text) in self._windows.items()
-            if at > seq and stream_filter.matches_market(key[0], key[1])
-        ]
-        return [*out, message_text.render_batch("windows", self.seq, texts)] if texts else out
+    def render_missed(self, topic: str, stream_filter: StreamFilter, since: tuple[str, int] | None) -> list[str]:
+        """Messages that bring a new subscription of one of `STATE_TOPICS` up to date.
+
+        since: (epoch, seq) up to which the client had everything; None where it had nothing, and is sent the newest of
+        each market.
+        """
+        states, out = self._states[topic], list[str]()
+        if since is None:
+            texts = states.render_newest(stream_filter)
+        else:
+            epoch, seq = since
+            if epoch != self.epoch or not states.floor <= seq <= self.seq:
+                out.append(self.render_gap(topic, "too long ago, or another run of the server"))
+                seq = 0
+            texts = states.render_since(seq, stream_filter)
+        return [*out, message_text.render_batch(topic, self.seq, texts)] if texts else out
 
     def drop_stale_clients(self, send_s: float, is_authorised: Callable[[str], bool]) -> None:
         """Drop whoever has not taken a message for so long, or is not welcome any more by the name of its key."""

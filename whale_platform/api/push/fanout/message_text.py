@@ -43,7 +43,7 @@ def to_pushed_whale(row: WhaleRow) -> PushedWhale:
 
 
 def render_batch(kind: str, seq: int, texts: Iterable[str]) -> str:
-    """A message of type `windows` or `trades`."""
+    """A message of type `windows`, `trades` or `tickers`."""
     return f'{{"type":"{kind}","seq":{seq},"{kind}":[{",".join(texts)}]}}'
 
 

@@ -1,5 +1,6 @@
 """What an analyst does with the dashboard, in a real browser on the running platform."""
 
+import json
 import os
 import re
 import signal
@@ -20,6 +21,19 @@ window.fetch = async (url, ...rest) => {
 };
 """
 
+MANY = 500
+_ANSWER_MANY = """answers => {
+    const get = window.fetch;
+    window.fetch = async (url, ...rest) => {
+        const answer = answers[new URL(url, location).pathname];
+        return answer ? new Response(JSON.stringify(answer)) : get(url, ...rest);
+    };
+}"""
+_FOCUSED = """() => {
+    const scroll = document.querySelector("#markets .scroll").getBoundingClientRect();
+    const row = document.activeElement.closest("tr").getBoundingClientRect();
+    return [scroll.top, scroll.bottom, row.bottom];
+}"""
 ENDS = """
 select to_char(min(window_start), 'YYYY-MM-DD'), to_char(max(window_start), 'YYYY-MM-DD') from trade_windows
 where exchange = 'bench'
@@ -35,6 +49,23 @@ def keys(page: Page) -> list[str]:
 def pid(platform: Platform, service: str) -> int:
     """The service's process."""
     return int(platform.status()["services"][service]["pid"])
+
+
+def answers_of(names: list[str]) -> dict[str, object]:
+    """What the API answers where it has these markets of the exchange `many`, the first the busiest."""
+    window = {"start": "2026-11-21T10:00:00Z", "open": "1.5", "high": "1.5", "low": "1.5"}
+    state = {"exchange": "many", "price": "1.5", "window": window, "stale": False, "quiet": False, "reason": None}
+    day = {"since": "2026-11-20T00:00:00Z", "change": "0.01"}
+    return {
+        "/symbols": {"items": [{"exchange": "many", "symbol": name, "usd_via": "USD"} for name in names]},
+        "/latest": {
+            "symbols": [
+                state | {"symbol": name, "day": day | {"notional": str(len(names) - rank)}}
+                for rank, name in enumerate(names)
+            ]
+        },
+        "/sparklines": {"items": []},
+    }
 
 
 def choose(page: Page, symbol: str) -> None:
@@ -58,6 +89,33 @@ def test_a_symbol_is_picked_and_its_candle_moves(page: Page, said: list[str]) ->
     expect(page.locator("#chips")).to_contain_text("sim_coinbase")
     expect(page.locator("#chips")).to_contain_text("gaps 0 open")
     assert not said
+
+
+def test_hundreds_of_markets_are_walked_by_keys_with_few_rows_in_the_page(page: Page, said: list[str]) -> None:
+    names = [f"MANY{number:03d}" for number in range(MANY)]
+    page.add_init_script(f"({_ANSWER_MANY})({json.dumps(answers_of(names))})")
+    page.goto("/#market=many:MANY000")
+    expect(page.locator("#markets .panel-head .note")).to_have_text(f"{MANY} of {MANY}")
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    for _ in range(100):
+        page.keyboard.press("j")
+    expect(page.locator("#markets-body :focus b")).to_have_text("MANY100")
+    assert page.locator("#markets-body tr").count() < 60
+    top, bottom, under = page.evaluate(_FOCUSED)
+    assert bottom - 2 <= under <= bottom + 2, f"the row in focus is the last in sight: {top}, {bottom}, {under}"
+    page.mouse.move(100, 500)
+    page.mouse.wheel(0, 5_000)
+    expect(page.locator("#markets-body")).to_contain_text("MANY200")
+    expect(page.locator("#markets-body :focus b")).to_have_text("MANY100")
+    page.keyboard.press("k")
+    expect(page.locator("#markets-body :focus b")).to_have_text("MANY099")
+    page.keyboard.press("End")
+    expect(page.locator("#markets-body :focus b")).to_have_text(names[-1])
+    expect(page.locator("#markets-body tr").last).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#chart-title")).to_have_text(f"{names[-1]} price")
+    assert not [line for line in said if "422" not in line], "the API knows none of these markets"
 
 
 def test_whales_arrive_are_filtered_and_open_with_their_lineage(
