@@ -19,8 +19,8 @@ ROLLUPS_KEY, REPORTS_KEY = dg.AssetKey(["hourly_rollups"]), dg.AssetKey(["whale_
 DAILY_KEY = dg.AssetKey(["daily_market_report"])
 
 
-# The health sensor tells every five minutes of what has moved; whales and gaps may well be rare.
-FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
+# The health sensor reports each quarter hour what has moved; whales and gaps may well be rare.
+FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=65), warn_window=timedelta(minutes=35))
 FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
 
 
