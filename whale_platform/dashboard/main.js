@@ -19,6 +19,7 @@ import { startZone } from "./page/zone.js";
 import { PressurePanel } from "./pressure/pressure-panel.js";
 import { PricePanel } from "./price/price-panel.js";
 import { QuotePanel } from "./quote/quote-panel.js";
+import { ReportsPanel } from "./reports/reports-panel.js";
 import { StatusPanel } from "./status/status-panel.js";
 import { TapePanel } from "./tape/tape-panel.js";
 import { WhaleDialog } from "./whale/whale-dialog.js";
@@ -44,6 +45,7 @@ const KINDS = {
   pressure: (root) => new PressurePanel(root, markets),
   flow: (root) => new FlowPanel(root, markets),
   whale: (root) => new WhaleDialog(root, markets),
+  reports: (root) => new ReportsPanel(root),
 };
 
 /** @param {Message} message */

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from whale_platform.api import app as apps
-from whale_platform.api.endpoints import dashboard, listings
+from whale_platform.api.endpoints import daily_reports, dashboard, listings
 from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.files.atomic_files import write_json
 from whale_platform.supervision.runtime import heartbeat
@@ -36,10 +36,10 @@ def whole(sink: Sink, make: Make) -> AppDependencies:
     return make(api_rate=1e6)
 
 
-ROUTES = [*listings.router.routes, *dashboard.router.routes]
+ROUTES = [*listings.router.routes, *dashboard.router.routes, *daily_reports.router.routes]
 PATHS = [route.path_format for route in ROUTES if isinstance(route, APIRoute)]
 RIGHT, WRONG = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-WITHOUT_PARAMETERS = ("/health", "/metrics")  # nothing can be wrong with them
+WITHOUT_PARAMETERS = ("/health", "/metrics", "/reports/daily")  # nothing can be wrong with them
 
 
 @pytest.mark.parametrize(

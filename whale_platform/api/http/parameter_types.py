@@ -6,7 +6,7 @@ time. What is wrong raises ValueError with a sentence that says what to write.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
@@ -17,6 +17,7 @@ EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PLUS_LOST = re.compile(r"[0-9-]+[Tt][0-9:.]+ [0-9]{2}:?[0-9]{2}")
 
 
@@ -51,9 +52,19 @@ def _check_symbol(text: str) -> str:
     return text
 
 
+def _parse_day(value: Any) -> Any:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError("give a day of the calendar, such as 2026-11-21")
+
+
 WholeNumber = BeforeValidator(_build_form_check(r"[0-9]{1,19}", "give a whole number, in digits"))
 Amount = BeforeValidator(_build_form_check(r"[0-9]{1,24}(\.[0-9]{1,24})?", "give a number, in digits"))
 Moment = Annotated[AwareDatetime, BeforeValidator(_check_time_form), AfterValidator(_check_time_range)]
+Day = Annotated[date, BeforeValidator(_parse_day), Field(description="A day (UTC).", examples=["2026-11-21"])]
 Exchange = Annotated[
     str,
     Field(

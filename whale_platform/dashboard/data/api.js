@@ -33,7 +33,26 @@ export function onKeyRefused(listener) {
  * @param {AbortSignal} [signal]
  * @returns {Promise<any>} Throws ApiError, or AbortError by `signal`.
  */
-export async function get(path, params = {}, signal) {
+export async function get(path, params, signal) {
+  return (await getResponse(path, params, signal)).json();
+}
+
+/**
+ * GET `path` as a file.
+ *
+ * @param {string} path
+ * @returns {Promise<Blob>} Throws ApiError.
+ */
+export async function getFile(path) {
+  return (await getResponse(path)).blob();
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, string | number | null | undefined>} [params]
+ * @param {AbortSignal} [signal]
+ */
+async function getResponse(path, params = {}, signal) {
   const query = new URLSearchParams();
   for (const [name, values] of Object.entries(params)) {
     for (const value of [values].flat()) {
@@ -44,7 +63,7 @@ export async function get(path, params = {}, signal) {
   for (;;) {
     const key = apiKey();
     const answer = await ask(address, key, signal);
-    if (answer.ok) return answer.json();
+    if (answer.ok) return answer;
     if (answer.status === 401 && (await otherKey(key))) continue;
     const problem = await answer.json().catch(() => ({}));
     throw new ApiError(answer.status, problem.detail ?? `the server answered ${answer.status}`);

@@ -8,6 +8,12 @@ export interface Named {
   symbol: string;
 }
 
+/** A day (`2026-11-21`, UTC) that has a report, and where its page is. */
+export interface DailyReport {
+  day: string;
+  path: string;
+}
+
 /** Null where it is not known; `usd_via`: how an amount in `quote` becomes dollars, null where it has no dollar value. */
 export interface Currencies {
   base: string | null;

@@ -7,32 +7,21 @@ import dagster as dg
 
 from whale_platform.defs.lineage import column_schemas
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.embedded.dagster import is_platform_dagster
 from whale_platform.exchanges.registry import build_adapters
 from whale_platform.settings import Settings
-from whale_platform.stores.errors import PostgresUnusableError
 
 OWNERS = ["team:whale-platform"]
 RAW_KEY, THRESHOLDS_KEY = dg.AssetKey(["topic", RAW_TRADES]), dg.AssetKey(["table", "whale_thresholds"])
 LAKE_KEY, IMPORTED_KEY = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "imported_trades"])
 FROM_LAKE_KEY = dg.AssetKey(["lake", "windows_from_lake"])
 WINDOWS_KEY, ALERTS_KEY = dg.AssetKey(["table", TRADE_WINDOWS]), dg.AssetKey(["table", WHALE_ALERTS])
+ROLLUPS_KEY, REPORTS_KEY = dg.AssetKey(["hourly_rollups"]), dg.AssetKey(["whale_reports"])
+DAILY_KEY = dg.AssetKey(["daily_market_report"])
 
 
-# The health sensor tells every five minutes of what has moved; whales and gaps may well be rare.
-FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=20), warn_window=timedelta(minutes=11))
+# The health sensor reports each quarter hour what has moved; whales and gaps may well be rare.
+FLOW_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=65), warn_window=timedelta(minutes=35))
 FLOWS = (f"topic/{RAW_TRADES}", f"topic/{TRADE_WINDOWS}", f"table/{TRADE_WINDOWS}", "lake/trades")
-
-
-def _read_table_schema(settings: Settings, name: str) -> dg.TableSchema | None:
-    """As the database describes it; None where this is not the platform's own Dagster, or the database is
-    unavailable."""
-    if not is_platform_dagster():
-        return None
-    try:
-        return column_schemas.describe_table(settings.dsn("dagster"), name)
-    except (PostgresUnusableError, OSError):
-        return None
 
 
 def _build_spec(
@@ -118,7 +107,7 @@ def build_specs(settings: Settings) -> list[dg.AssetSpec]:
                 {"postgres", "table"},
                 description,
                 [f"topic/{name}", *(["lake/windows_from_lake"] if name != INGEST_GAPS else [])],
-                _read_table_schema(settings, name),
+                column_schemas.read_table_schema(settings, name),
             )
             for name, description in (
                 (TRADE_WINDOWS, "1-minute windows by exchange and symbol; a row grows until its minute is over."),

@@ -6,7 +6,10 @@ import dagster as dg
 
 from whale_platform.contracts.catalogue import CONTRACTS
 from whale_platform.contracts.message_contract import MessageField
+from whale_platform.embedded.dagster import is_platform_dagster
 from whale_platform.lake.delta import schema
+from whale_platform.settings import Settings
+from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.queries import columns
 
 _TYPES = {"integer": "integer", "time": "integer", "boolean": "boolean", "ranges": "array"}  # else string
@@ -32,6 +35,17 @@ def describe_table(dsn: str, table: str) -> dg.TableSchema:
         dg.TableColumn(one.name, one.kind, one.comment or None, dg.TableColumnConstraints(nullable=one.nullable))
         for one in columns.read_columns(dsn, table)
     )
+
+
+def read_table_schema(settings: Settings, table: str) -> dg.TableSchema | None:
+    """As the database describes it; None where this is not the platform's own Dagster, or the database is
+    unavailable."""
+    if not is_platform_dagster():
+        return None
+    try:
+        return describe_table(settings.dsn("dagster"), table)
+    except (PostgresUnusableError, OSError):
+        return None
 
 
 def _schema(columns: Iterable[dg.TableColumn]) -> dg.TableSchema:

@@ -1,11 +1,13 @@
-"""Reports the stream's work to Dagster: a materialisation of each topic and table that has moved, every few minutes.
+"""Reports the stream's work to Dagster: a materialisation of each topic and table that has moved, each quarter hour.
 
 Materialisations, not observations, because freshness policies look at nothing else. What did not move is not reported,
-so a stalled stream turns stale by itself. A broker or database that is unavailable skips the tick and says so. Columns
-are told by the assets' definitions; of what is reported here, `events.py` leaves one an hour after a day.
+so a stalled stream turns stale by itself. The sensor looks more often than it reports, so that what begins to move is
+seen early. A broker or database that is unavailable skips the tick with the reason. Columns stand in the assets'
+definitions; of what is reported here, `events.py` leaves one an hour after a day.
 """
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,34 +28,42 @@ from whale_platform.stores.errors import PostgresUnusableError
 from whale_platform.stores.quality import stream_quality
 from whale_platform.supervision.runtime import heartbeat
 
-EVERY_S = 300
+LOOK_EVERY_S, REPORT_EVERY_S = 300, 900
 TOPICS = (RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS, DEAD_LETTERS)
 TABLES = (TRADE_WINDOWS, WHALE_ALERTS, INGEST_GAPS)
-WRITERS = {RAW_TRADES: "ingester", TRADE_WINDOWS: "stream", WHALE_ALERTS: "stream"}
+# Whose heartbeat has numbers of a topic, and how the names of those begin.
+WRITERS = {RAW_TRADES: ("ingester", ""), TRADE_WINDOWS: ("stream", ""), WHALE_ALERTS: ("stream", "whales_")}
 
 
 @dg.sensor(
     name="stream_health",
-    minimum_interval_seconds=EVERY_S,
+    minimum_interval_seconds=LOOK_EVERY_S,
     default_status=sensor_status(),
     description="Reports topics, stream tables and the lake that have moved, with how far, how fast and how late.",
 )
 def stream_health(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult | dg.SkipReason:
-    """One materialisation for each that has moved since the last tick."""
-    settings = store.read()
+    """One materialisation for each that has moved since it was last reported."""
+    settings, now = store.read(), time.time()
     try:
         seen = {**observe_topics(settings), **observe_tables(store.dsn(), datetime.now(UTC)), **observe_lake(settings)}
     except (BrokerError, PostgresUnusableError, LakeError, dg.Failure) as error:
         return dg.SkipReason(f"can't look: {error}")
-    before = json.loads(context.cursor or "{}")
-    moved = {key: found for key, found in seen.items() if found["at"] != before.get(key)}
+    reported: dict[str, list[Any]] = json.loads(context.cursor or "{}")  # where each was, and when in epoch seconds
+    moved = {key: found for key, found in seen.items() if _is_due(reported.get(key), found["at"], now)}
     return dg.SensorResult(
         asset_events=[
             dg.AssetMaterialization(key.split("/"), metadata={name: v for name, v in found.items() if v is not None})
             for key, found in moved.items()
         ],
-        cursor=json.dumps({key: found["at"] for key, found in seen.items()}),
+        cursor=json.dumps(reported | {key: [found["at"], now] for key, found in moved.items()}),
     )
+
+
+def _is_due(reported: Any, at: Any, now: float) -> bool:
+    if not isinstance(reported, list):  # never, or by a version that kept no time
+        return True
+    passed_s = abs(now - reported[1])  # also where the clock was set back
+    return bool(at != reported[0] and passed_s > REPORT_EVERY_S - LOOK_EVERY_S / 2)  # ticks are not punctual
 
 
 def observe_topics(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -89,9 +99,11 @@ def observe_lake(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def read_writer_numbers(settings: Settings, topic: str) -> dict[str, float]:
-    """The numbers in the heartbeat of the service that writes `topic`, percentiles of latencies among them."""
-    found = heartbeat.read_heartbeat(settings.home, WRITERS[topic]) if topic in WRITERS else None
-    return flatten_numbers("", found.numbers) if found is not None else {}
+    """The numbers of `topic` in the heartbeat of the service that writes it, percentiles of latencies among them."""
+    service, prefix = WRITERS.get(topic, ("", ""))
+    found = heartbeat.read_heartbeat(settings.home, service) if service else None
+    numbers = flatten_numbers("", found.numbers) if found is not None else {}
+    return {name: value for name, value in numbers.items() if name.startswith(prefix)}
 
 
 def flatten_numbers(name: str, value: Any) -> dict[str, float]:

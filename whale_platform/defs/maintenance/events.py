@@ -1,10 +1,11 @@
 """Which events of Dagster's storage are old enough to be deleted, while what it knows of assets and partitions stays.
 
-Three kinds grow for ever although no run's deletion reaches them: what the health sensor reports outside of any run
-(kept whole for a day, one an hour for a week, then only the newest); materialisations that a later one of the same
-partition has replaced; and the logs and step events of old runs that made assets. Never deleted are the newest
-materialisation of anything, what was planned, checks, and when a run began and ended: Dagster reads states from those.
-Of old materialisations that stay, pictures and Markdown go (the rows they show are in Postgres), numbers stay.
+Four kinds grow for ever although no run's deletion reaches them: what the health sensor reports outside of any run
+(kept whole for a day, one an hour for a week, then only the newest); changes of an asset's freshness; materialisations
+that a later one of the same partition has replaced; and the logs and step events of old runs that made assets. Never
+deleted are the newest materialisation and freshness of anything, what was planned, and when a run began and ended:
+Dagster reads states from those; checks have a history of their own (`check_history.py`). Of old materialisations that
+stay, pictures and Markdown go (the rows they show are in Postgres), numbers stay.
 Dagster's storage has no call that deletes events by kind, so this uses its tables; other storages than SQL are left
 alone.
 """
@@ -22,17 +23,20 @@ from dagster._serdes import deserialize_value
 FINE, COARSE = timedelta(days=1), timedelta(hours=1)
 BATCH = 500
 MATERIALISED = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+FRESHNESS_CHANGED = dg.DagsterEventType.FRESHNESS_STATE_CHANGE.value
 STATE_EVENTS = [
     kind.value
     for kind in dg.DagsterEventType
     if kind.value.startswith(("ASSET_", "PIPELINE_", "RUN_"))  # run states are called PIPELINE_… in the storage
+    and kind is not dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
 ]
 _events = SqlEventLogStorageTable.c
 _READ_BY_PEOPLE = (dg.MarkdownMetadataValue, dg.TableSchemaMetadataValue)
+_STORED_NAMES = ("MarkdownMetadataEntryData", "TableSchemaMetadataEntryData")  # of the same, in an event's text
 
 
 class StoredEvent(NamedTuple):
-    """A materialisation as far as it matters here; `time` is UTC without a zone, as stored."""
+    """An event of an asset as far as it matters here; `time` is UTC without a zone, as stored."""
 
     id: int
     asset: str
@@ -60,13 +64,17 @@ def find_old_events(
         "materialisations that were replaced": find_replaced(
             _read_materialisations(instance, _events.partition.is_not(None)), before
         ),
+        "freshness that has changed since": find_replaced(
+            _read_asset_events(instance, _events.dagster_event_type == FRESHNESS_CHANGED), before
+        ),
         "logs of old runs": [row[0] for row in _read_events(instance, logs & of_runs & (_events.timestamp < before))],
     }
 
 
 def find_bulky_events(instance: dg.DagsterInstance, before: datetime) -> list[int]:
-    """Ids of old materialisations of partitions that still hold a picture."""
-    which = _events.partition.is_not(None) & _events.event.contains("data:image/")
+    """Ids of old materialisations of partitions that still hold what only people read."""
+    markdown, schema = (_events.event.contains(name) for name in _STORED_NAMES)
+    which = _events.partition.is_not(None) & (markdown | schema)
     return [event.id for event in _read_materialisations(instance, which) if event.time < before.replace(tzinfo=None)]
 
 
@@ -124,9 +132,11 @@ def delete_events(instance: dg.DagsterInstance, ids: list[int]) -> None:
 
 
 def _read_materialisations(instance: dg.DagsterInstance, condition: Any) -> list[StoredEvent]:
-    return [
-        StoredEvent(*row) for row in _read_events(instance, (_events.dagster_event_type == MATERIALISED) & condition)
-    ]
+    return _read_asset_events(instance, (_events.dagster_event_type == MATERIALISED) & condition)
+
+
+def _read_asset_events(instance: dg.DagsterInstance, condition: Any) -> list[StoredEvent]:
+    return [StoredEvent(*row) for row in _read_events(instance, condition)]
 
 
 def _read_events(instance: dg.DagsterInstance, condition: Any) -> Iterator[Any]:

@@ -1,8 +1,8 @@
 """Keeps Dagster's storage small: old runs of services and of upkeep are deleted, those of partitions never.
 
 Deleting a run deletes its events, and with them what Dagster knows of the partitions it made. So only the jobs named
-here are looked at, and of those no run that made one; what else is old goes by event (`events.py`), ticks by
-`retention` in dagster.yaml.
+here are looked at, and of those no run that made one; what else is old goes by event (`events.py`) or by evaluation of
+a check (`check_history.py`), ticks by `retention` in dagster.yaml.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from whale_platform.defs.lake.jobs import lake_compaction, lake_retention, lake_vacuum
 from whale_platform.defs.lineage.assets import build_specs
-from whale_platform.defs.maintenance import events
+from whale_platform.defs.maintenance import check_history, events
 from whale_platform.defs.quality.jobs import stream_checks
 from whale_platform.defs.recompute.jobs import late_trades
 from whale_platform.defs.services.jobs import CONTROL_JOBS, SHIFT_JOBS
@@ -82,8 +82,10 @@ def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig, 
     reported = [spec.key.to_string() for spec in build_specs(platform.read())]
     old = events.find_old_events(instance, now, before, {*spared, *going}, reported)
     bulky = events.find_bulky_events(instance, before)
+    checks = check_history.find_old_evaluations(instance, before)
     rows = [(f"runs of {name}", len(ids)) for name, ids in found.items() if ids]
     rows += [(f"events: {name}", len(ids)) for name, ids in old.items() if ids]
+    rows += [("evaluations of checks", len(checks))] if checks else []
     rows += [("reports and pictures in old events", len(bulky))] if bulky else []
     text = render_table(("what", "old"), rows) if rows else "Nothing is old enough to be deleted."
     context.log.info(text)
@@ -94,6 +96,7 @@ def delete_old_runs(context: dg.OpExecutionContext, config: HousekeepingConfig, 
                 context.log.info(f"{number} of {len(going)} runs deleted")
         for ids in old.values():
             events.delete_events(instance, ids)
+        check_history.delete_evaluations(instance, checks)
         events.strip_metadata(instance, bulky)
-    counts = {"runs": len(going), "events": sum(map(len, old.values())), "dry_run": config.dry_run}
-    context.add_output_metadata({"plan": dg.MetadataValue.md(text), **counts})
+    counts = {"runs": len(going), "events": sum(map(len, old.values())), "evaluations": len(checks)}
+    context.add_output_metadata({"plan": dg.MetadataValue.md(text), **counts, "dry_run": config.dry_run})

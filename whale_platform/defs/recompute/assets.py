@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from whale_platform.defs.lineage.assets import FROM_LAKE_KEY, LAKE_KEY, OWNERS
-from whale_platform.defs.reports.assets import hourly_rollups, whale_reports
+from whale_platform.defs.lineage.assets import FROM_LAKE_KEY, LAKE_KEY, OWNERS, REPORTS_KEY, ROLLUPS_KEY
 from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.partitions import HOURS, hours_of_run, partition_key
 from whale_platform.defs.shared.spark_resource import SparkResource
@@ -87,12 +86,12 @@ def describe_dependents(dsn: str, counts: "RecomputeCounts") -> Iterator[dg.Asse
     """
     for hour in counts.hours:
         span = HourRange(hour, hour + HOUR)
-        for asset, rows in (
-            (hourly_rollups, len(rollups.read_rollups(dsn, span))),
-            (whale_reports, len(report_table.read_reports(dsn, span))),
+        for key, rows in (
+            (ROLLUPS_KEY, len(rollups.read_rollups(dsn, span))),
+            (REPORTS_KEY, len(report_table.read_reports(dsn, span))),
         ):
             told: dict[str, str | int] = {
                 "dagster/partition_row_count": rows,
                 "made_by": FROM_LAKE_KEY.to_user_string(),
             }
-            yield dg.AssetMaterialization(asset.key, partition=partition_key(hour), metadata=told)
+            yield dg.AssetMaterialization(key, partition=partition_key(hour), metadata=told)

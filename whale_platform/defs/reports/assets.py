@@ -1,8 +1,14 @@
-"""The hourly assets, computed from the stream tables: any number of hours in one run and one transaction."""
+"""The hourly assets, computed from the stream tables: any number of hours in one run and one transaction.
+
+Each hour's materialisation has the numbers and the report of that hour alone; a picture of all hours of the run is with
+the last one. They are added to the materialisation and not returned, since Dagster stores what is returned twice.
+Columns stand in the definitions.
+"""
 
 import os
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -10,14 +16,18 @@ from whale_platform.defs.lineage import column_schemas
 from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, OWNERS, WINDOWS_KEY
 from whale_platform.defs.reports.column_lineage import REPORT_COLUMNS, ROLLUP_COLUMNS
 from whale_platform.defs.shared.code_versions import hash_modules
-from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of_run
+from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of_run, partition_key
 from whale_platform.defs.shared.store_resource import StoreResource
-from whale_platform.reports import charts, daily, hourly, whales
+from whale_platform.reports import charts, daily, daily_files, hourly, whales
+from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups as rollup_table
 from whale_platform.stores.asset_tables import whale_prices
 from whale_platform.stores.asset_tables import whale_reports as report_table
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
+from whale_platform.stores.asset_tables.rollups import HourlyRollup
+from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
-EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+Row = TypeVar("Row", HourlyRollup, WhaleReport)
 HOURLY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(minutes=75))
 DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 
@@ -31,9 +41,9 @@ DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36)
     kinds={"postgres", "sql"},
     owners=OWNERS,
     code_version=hash_modules(rollup_table, hourly),
-    metadata={"dagster/column_lineage": ROLLUP_COLUMNS},
+    metadata={"dagster/table_name": "hourly_rollups", "dagster/column_lineage": ROLLUP_COLUMNS},
 )
-def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> None:
     """OHLC, VWAP, volume, buyers' share, trade count and realised volatility by hour, exchange and symbol.
 
     Table `hourly_rollups`. Making an hour again gives the same numbers unless its windows have changed.
@@ -41,18 +51,8 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> d
     hours, dsn = hours_of_run(context), store.dsn()
     rollup_table.materialise_rollups(dsn, hours, store.provenance(context))
     rows = rollup_table.read_rollups(dsn, hours)
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(rows),
-            "dagster/table_name": "hourly_rollups",
-            "dagster/column_schema": column_schemas.describe_table(dsn, "hourly_rollups"),
-            "hours": hours.count,
-            "trades": sum(row.trade_count for row in rows),
-            "symbols": len({(row.exchange, row.symbol) for row in rows}),
-            "report": dg.MetadataValue.md(hourly.render_hourly(rows)),
-            **_draw_picture("notional by hour", "millions of dollars", hourly.build_notional_series(rows)),
-        }
-    )
+    _describe_hours(context, hours, rows, _describe_rollups)
+    _add_picture(context, hours, "notional by hour", "millions of dollars", hourly.build_notional_series(rows))
 
 
 @dg.asset(
@@ -64,9 +64,9 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> d
     kinds={"postgres", "sql"},
     owners=OWNERS,
     code_version=hash_modules(report_table, whale_prices, "whale_platform.repair.price_rows", whales),
-    metadata={"dagster/column_lineage": REPORT_COLUMNS},
+    metadata={"dagster/table_name": "whale_reports", "dagster/column_lineage": REPORT_COLUMNS},
 )
-def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> None:
     """Whales by hour, exchange and symbol: count, dollars, net flow, share, the largest with the prices around them.
 
     Table `whale_reports`, and `whale_prices` of all whales. What is after a whale comes up to 16 minutes later, once
@@ -83,19 +83,8 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg
         around = []
     report_table.materialise_reports(dsn, hours, store.provenance(context), around)
     rows = report_table.read_reports(dsn, hours)
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(rows),
-            "dagster/table_name": "whale_reports",
-            "dagster/column_schema": column_schemas.describe_table(dsn, "whale_reports"),
-            "hours": hours.count,
-            "whales": sum(row.whales for row in rows),
-            "notional_usd": float(sum(row.notional_usd for row in rows)),
-            "net_flow_usd": float(sum(row.net_flow_usd for row in rows)),
-            "report": dg.MetadataValue.md(whales.render_whales(rows)),
-            **_draw_picture("whale flow by hour", "million dollars", whales.build_flow_series(rows)),
-        }
-    )
+    _describe_hours(context, hours, rows, _describe_reports)
+    _add_picture(context, hours, "whale flow by hour", "million dollars", whales.build_flow_series(rows))
 
 
 @dg.asset(
@@ -107,47 +96,84 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> dg
     owners=OWNERS,
     code_version=hash_modules(daily, hourly, whales, charts),
 )
-def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource) -> None:
     """A day's market and whales as one HTML file and as Markdown, in `HOME/reports`; made from the hours' rows."""
     hours, dsn = hours_of_run(context), store.dsn()
     made = rollup_table.read_materialised_days(dsn, hours.end).get(hours.start)
     rows, reports = rollup_table.read_rollups(dsn, hours), report_table.read_reports(dsn, hours)
-    text = daily.render_daily(hours.start.date(), rows, reports)
-    page = _get_page_path(store.folder, context.partition_key)
+    day = hours.start.date()
+    text = daily.render_daily(day, rows, reports)
+    page = daily_files.page_path(store.folder, day)
     page.parent.mkdir(parents=True, exist_ok=True)
     for path, content in (
-        (page, daily.render_html(f"Market report {context.partition_key}", text)),
+        (page, daily.render_html(f"Market report {day}", text)),
         (page.with_suffix(".md"), text),
     ):
         fresh = path.with_name(f"{path.name}.new")
         fresh.write_text(content)
         if made is not None:  # the page is as old as the newest row it was made from, however long that took
-            os.utime(fresh, ns=((ns := (made - EPOCH) // MICROSECOND * 1000), ns))
+            os.utime(fresh, ns=((ns := (made - daily_files.EPOCH) // daily_files.MICROSECOND * 1000), ns))
         fresh.replace(path)
-    return dg.MaterializeResult(
-        metadata={
+    context.add_asset_metadata(
+        {
             "hours": len({row.hour for row in rows}),
             "trades": sum(row.trade_count for row in rows),
             "whales": sum(row.whales for row in reports),
             "page": dg.MetadataValue.path(str(page)),
+            "address": dg.MetadataValue.url(f"{store.read().api_url}/reports/daily/{day}"),
             "report": dg.MetadataValue.md(text),
         }
     )
 
 
-def read_page_time(home: Path, day: str) -> datetime | None:
-    """When the newest row was made that the page of a day (`2026-11-21`) has; None where there is no page."""
-    try:
-        return EPOCH + _get_page_path(home, day).stat().st_mtime_ns // 1000 * MICROSECOND
-    except OSError:
-        return None
+def _describe_rollups(rows: list[HourlyRollup]) -> dict[str, Any]:
+    return {
+        "dagster/row_count": len(rows),
+        "trades": sum(row.trade_count for row in rows),
+        "symbols": len({(row.exchange, row.symbol) for row in rows}),
+        "report": dg.MetadataValue.md(hourly.render_hourly(rows)),
+    }
 
 
-def _get_page_path(home: Path, day: str) -> Path:
-    return home / "reports" / f"market-{day}.html"
+def _describe_reports(rows: list[WhaleReport]) -> dict[str, Any]:
+    return {
+        "dagster/row_count": len(rows),
+        "whales": sum(row.whales for row in rows),
+        "notional_usd": float(sum(row.notional_usd for row in rows)),
+        "net_flow_usd": float(sum(row.net_flow_usd for row in rows)),
+        "report": dg.MetadataValue.md(whales.render_whales(rows)),
+    }
 
 
-def _draw_picture(title: str, unit: str, series: charts.HourlySeries) -> dict[str, dg.MetadataValue[str]]:
-    if not any(series.values()):
-        return {}
-    return {"picture": dg.MetadataValue.md(charts.embed_png(charts.draw_bars(title, unit, series), title))}
+def _describe_hours(
+    context: dg.AssetExecutionContext,
+    hours: HourRange,
+    rows: Iterable[Row],
+    describe: Callable[[list[Row]], Mapping[str, Any]],
+) -> None:
+    by_hour: dict[datetime, list[Row]] = {hours.start + number * HOUR: [] for number in range(hours.count)}
+    for row in rows:
+        by_hour[row.hour].append(row)
+    for hour, some in by_hour.items():
+        context.add_asset_metadata(describe(some), partition_key=partition_key(hour))
+
+
+def _add_picture(
+    context: dg.AssetExecutionContext, hours: HourRange, title: str, unit: str, series: charts.HourlySeries
+) -> None:
+    if any(series.values()):
+        picture = dg.MetadataValue.md(charts.embed_png(charts.draw_bars(title, unit, series), title))
+        context.add_asset_metadata({"picture": picture}, partition_key=partition_key(hours.end - HOUR))
+
+
+@dg.definitions
+def report_assets() -> dg.Definitions:
+    """Return the assets, those that are tables with the columns that this home's database has."""
+    settings, tables = Settings(), (hourly_rollups, whale_reports)
+    columns = {asset.key: column_schemas.read_table_schema(settings, asset.key.path[-1]) for asset in tables}
+
+    def add_columns(spec: dg.AssetSpec) -> dg.AssetSpec:
+        schema = columns[spec.key]
+        return spec.merge_attributes(metadata={"dagster/column_schema": schema}) if schema is not None else spec
+
+    return dg.Definitions(assets=[*dg.map_asset_specs(add_columns, tables), daily_market_report])

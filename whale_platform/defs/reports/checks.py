@@ -9,8 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import ALERTS_KEY
-from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.lineage.assets import ALERTS_KEY, DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY
 from whale_platform.defs.shared.partitions import DAYS, HOURS, RANGE_TAG
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import daily
@@ -55,7 +54,7 @@ def whales_add_up(context: dg.AssetCheckExecutionContext, store: StoreResource) 
     return _build_result(questions.find_wrong_alerts(store.dsn(), hours.start, hours.end), head, hours)
 
 
-@dg.asset_check(asset=hourly_rollups, blocking=True, description="Each rollup is the sum of its windows.")
+@dg.asset_check(asset=ROLLUPS_KEY, blocking=True, description="Each rollup is the sum of its windows.")
 def rollups_are_their_windows(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before a day's report is made from them."""
     hours = parse_hours_of_tags(dict(context.run.tags))
@@ -63,7 +62,7 @@ def rollups_are_their_windows(context: dg.AssetCheckExecutionContext, store: Sto
     return _build_result(questions.find_wrong_rollups(store.dsn(), hours), head, hours)
 
 
-@dg.asset_check(asset=whale_reports, blocking=True, description="Each whale report is the sum of its alerts.")
+@dg.asset_check(asset=REPORTS_KEY, blocking=True, description="Each whale report is the sum of its alerts.")
 def reports_are_their_whales(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before a day's report is made from them."""
     hours = parse_hours_of_tags(dict(context.run.tags))
@@ -71,7 +70,7 @@ def reports_are_their_whales(context: dg.AssetCheckExecutionContext, store: Stor
     return _build_result(questions.find_wrong_reports(store.dsn(), hours), head, hours)
 
 
-@dg.asset_check(asset=daily_market_report, description="The newest day's page says what its hours' rows say.")
+@dg.asset_check(asset=DAILY_KEY, description="The newest day's page says what its hours' rows say.")
 def page_is_its_rows(store: StoreResource) -> dg.AssetCheckResult:
     """Its text is made again and compared, pictures aside."""
     pages = sorted((store.folder / "reports").glob("market-*.md"))
@@ -94,7 +93,7 @@ def _select_text_lines(text: str) -> list[str]:
 
 
 def build_hours_check(
-    asset: dg.AssetsDefinition, settling_time: timedelta, find_stale: Callable[[str, HourRange], list[datetime]]
+    asset: dg.AssetKey, settling_time: timedelta, find_stale: Callable[[str, HourRange], list[datetime]]
 ) -> dg.AssetChecksDefinition:
     """Return the check that no hour of the last day is missing, or was made from other rows than there are now.
 
@@ -118,8 +117,8 @@ def build_hours_check(
     return every_hour_is_made
 
 
-every_rollup_is_made = build_hours_check(hourly_rollups, timedelta(hours=1), rollups.find_stale_rollup_hours)
-every_report_is_made = build_hours_check(whale_reports, timedelta(hours=4), report_table.find_stale_report_hours)
+every_rollup_is_made = build_hours_check(ROLLUPS_KEY, timedelta(hours=1), rollups.find_stale_rollup_hours)
+every_report_is_made = build_hours_check(REPORTS_KEY, timedelta(hours=4), report_table.find_stale_report_hours)
 
 CHECKS = (
     *(whales_add_up, rollups_are_their_windows, reports_are_their_whales, page_is_its_rows),

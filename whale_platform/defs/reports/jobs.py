@@ -4,21 +4,20 @@ from datetime import timedelta
 
 import dagster as dg
 
-from whale_platform.defs.reports.assets import daily_market_report, hourly_rollups, whale_reports
+from whale_platform.defs.lineage.assets import DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY
 from whale_platform.defs.reports.checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
 from whale_platform.defs.shared.job_factories import build_asset_job
 
 hourly_assets = build_asset_job(
     "hourly_assets",
-    dg.AssetSelection.assets(hourly_rollups, whale_reports) | dg.AssetSelection.checks(whales_add_up),
+    dg.AssetSelection.assets(ROLLUPS_KEY, REPORTS_KEY) | dg.AssetSelection.checks(whales_add_up),
     "Makes the rollups and whale reports of the chosen hours; making them again changes nothing.",
     timedelta(hours=6),
 )
 
 daily_assets = build_asset_job(
     "daily_assets",
-    dg.AssetSelection.assets(daily_market_report)
-    | dg.AssetSelection.checks(rollups_are_their_windows, reports_are_their_whales),
+    dg.AssetSelection.assets(DAILY_KEY) | dg.AssetSelection.checks(rollups_are_their_windows, reports_are_their_whales),
     "Makes the market report of the chosen days, from rollups and whale reports that are right.",
     timedelta(hours=1),
 )

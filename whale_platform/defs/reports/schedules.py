@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whale_platform.defs.reports.assets import read_page_time, whale_reports
+from whale_platform.defs.lineage.assets import REPORTS_KEY
 from whale_platform.defs.reports.checks import whales_add_up
 from whale_platform.defs.reports.jobs import daily_assets, hourly_assets
 from whale_platform.defs.shared.own_instance import schedule_status
 from whale_platform.defs.shared.partitions import DAYS, group_consecutive, range_tags
 from whale_platform.defs.shared.store_resource import StoreResource
+from whale_platform.reports import daily_files
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables import whale_reports as reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
@@ -75,7 +76,7 @@ def repair_hours(
         yield dg.RunRequest(
             run_key=f"reports {first} {last} at {now.isoformat()}",
             tags=range_tags(first, last, "whales have changed, or the prices after them are there"),
-            asset_selection=[whale_reports.key],
+            asset_selection=[REPORTS_KEY],
             asset_check_keys=[whales_add_up.check_key],
         )
 
@@ -94,7 +95,7 @@ def repair_days(context: dg.ScheduleEvaluationContext, store: StoreResource) -> 
     except PostgresUnusableError as error:
         yield dg.SkipReason(f"the database can't be read: {error}")
         return
-    known = {day: read_page_time(store.folder, f"{day:%Y-%m-%d}") for day in made if day >= DAYS.start}
+    known = {day: daily_files.read_page_time(store.folder, day.date()) for day in made if day >= DAYS.start}
     old = [day for day, page in known.items() if page is None or page < made[day]][-DAYS_AT_ONCE:]
     if not old:
         yield dg.SkipReason("the report of every day is newer than its hours")

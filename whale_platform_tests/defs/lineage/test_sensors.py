@@ -1,16 +1,19 @@
 """What the sensor tells of a real broker and a real database, and that it tells it once."""
 
 import json
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.defs.lineage import sensors
 from whale_platform.defs.lineage.assets import build_specs
 from whale_platform.defs.lineage.sensors import stream_health
 from whale_platform.defs.resources import build_resources
-from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.embedded.dagster import INSTANCE_VARIABLE
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
@@ -66,6 +69,30 @@ def test_what_moved_is_told_once_with_its_numbers(kafka: KafkaServer, database: 
     assert told(third) == {}
     assert isinstance(third, dg.SensorResult)
     assert json.loads(str(third.cursor)) == json.loads(str(second.cursor))
+
+
+def test_an_asset_that_moves_all_the_time_is_told_four_times_an_hour(
+    kafka: KafkaServer, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"home": str(tmp_path), "kafka_bootstrap": str(kafka.bootstrap), "postgres_dsn": database}
+    numbers = {"whales_lag": 1, "windows_lag": 2}
+    heartbeat.write_heartbeat(tmp_path, heartbeat.Heartbeat("stream", numbers=numbers))
+    producer, seen, cursor = TradeProducer(kafka.bootstrap, "test"), [], None
+    for number in range(13):
+        for topic in (RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS):
+            producer.send(topic, b"binance:BTCUSDT", b"{}")
+        producer.flush(10)
+        now = 1e9 + number * sensors.LOOK_EVERY_S - number % 2
+        monkeypatch.setattr(sensors, "time", SimpleNamespace(time=partial(float, now)))
+        result = tick(settings, cursor)
+        assert isinstance(result, dg.SensorResult)
+        cursor = result.cursor
+        seen.append(told(result))
+    producer.close(10)
+    assert [number for number, found in enumerate(seen) if found] == [0, 3, 6, 9, 12]
+    assert all(len(found) == 3 for found in seen if found)
+    assert seen[0]["topic/trade_windows"] == {"at": 1, "kept": 1, **numbers}
+    assert seen[0]["topic/whale_alerts"] == {"at": 1, "kept": 1, "whales_lag": 1}, "the others are told once"
 
 
 def test_a_broker_that_is_away_is_said(database: str, tmp_path: Path) -> None:

@@ -1,11 +1,8 @@
 """Old events on Dagster's real storage: how many go, and that nothing which states are read from does."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,18 +15,6 @@ from whale_platform_tests.support.postgres_server import query
 RAW, ALERTS = dg.AssetKey(["topic", "raw_crypto_trades"]), dg.AssetKey(["table", "whale_alerts"])
 NOW = datetime(2026, 11, 28, 12)
 DAYS = dg.DailyPartitionsDefinition("2026-01-01")
-
-
-@pytest.fixture
-def storage(empty_database: str) -> str:
-    return empty_database
-
-
-@pytest.fixture
-def instance(storage: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    settings = {"storage": {"postgres": {"postgres_url": storage}}, "telemetry": {"enabled": False}}
-    with dg.DagsterInstance.local_temp(str(tmp_path), settings) as made:
-        yield made
 
 
 @dg.asset(partitions_def=DAYS)

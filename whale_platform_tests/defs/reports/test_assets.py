@@ -78,9 +78,33 @@ def test_a_range_is_one_run_and_making_it_twice_changes_nothing(stream: str) -> 
     assert sorted(query(stream, numbers)) == before
 
 
+def test_each_hour_of_a_range_has_its_own_numbers_and_the_last_the_picture(stream: str) -> None:
+    done = run("2024-08-08-12:00", "2024-08-08-14:00")
+    events = {event.partition: event for event in done.asset_materializations_for_node("whale_reports")}
+    assert [events[f"2024-08-08-{hour}:00"].metadata["whales"].value for hour in (12, 13, 14)] == [0, 1, 0]
+    assert [key for key, event in events.items() if "picture" in event.metadata] == ["2024-08-08-14:00"]
+    first = done.asset_materializations_for_node("hourly_rollups")[0]
+    assert (first.metadata["dagster/row_count"].value, first.metadata["symbols"].value) == (2, 2)
+    assert "2024-08-08 12:00 UTC**, 1 hour" in str(first.metadata["report"].value)
+
+
+def test_what_is_told_of_an_hour_is_stored_once(stream: str) -> None:
+    done = run("2024-08-08-12:00", "2024-08-08-12:00")
+    outputs = [event for event in done.all_events if event.event_type is dg.DagsterEventType.STEP_OUTPUT]
+    assert [len(event.step_output_data.metadata) for event in outputs] == [0, 0]
+
+
+def test_the_columns_of_tables_stand_in_the_definitions(stream: str, ours: None) -> None:
+    graph = defs().resolve_asset_graph()
+    for asset in (hourly_rollups, whale_reports):
+        assert "hour" in {column.name for column in graph.get(asset.key).metadata["dagster/column_schema"].columns}
+
+
 def test_a_days_report_is_one_page_that_needs_nothing_else(stream: str, tmp_path: Path) -> None:
     run("2024-08-08-12:00", "2024-08-08-14:00")
-    dg.materialize([daily_market_report], partition_key="2024-08-08", resources=platform())
+    done = dg.materialize([daily_market_report], partition_key="2024-08-08", resources=platform())
+    told = done.asset_materializations_for_node("daily_market_report")[0].metadata
+    assert told["address"].value == "http://127.0.0.1:18000/reports/daily/2024-08-08"
     page = (tmp_path / "reports" / "market-2024-08-08.html").read_text()
     assert "in 3 of 24 hours. 1 whales moved $123,675; they bought $123,675 more" in page
     assert page.count('<img src="data:image/png;base64,') == 2

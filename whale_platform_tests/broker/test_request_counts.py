@@ -1,0 +1,20 @@
+"""What trades cost the broker, counted: a burst goes in few batches, which are the requests that carry them."""
+
+from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.names import RAW_TRADES
+from whale_platform_tests.support.kafka_server import KafkaServer
+from whale_platform_tests.support.log_segments import count_batches
+
+TRADES, MARKETS = 20_000, 20
+MOST_BATCHES_A_TRADE = 0.02
+
+
+def test_a_burst_of_trades_is_sent_in_few_requests(kafka: KafkaServer) -> None:
+    producer = TradeProducer(kafka.bootstrap, "test")
+    for number in range(TRADES):
+        producer.send(RAW_TRADES, f"binance:{number % MARKETS}".encode(), b"x" * 228)
+    assert producer.close(60) == 0
+    counted = count_batches(kafka.folder / "kafka" / "data", RAW_TRADES)
+    print(f"{counted.batches} batches of {counted.records} trades")
+    assert counted.records == TRADES
+    assert counted.batches < MOST_BATCHES_A_TRADE * TRADES
