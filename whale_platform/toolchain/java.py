@@ -22,6 +22,7 @@ import psutil
 from whale_platform.toolchain.errors import ToolchainError
 
 OLDEST_JAVA = 17
+_ENVIRONMENT_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 IDLE_S = 60.0  # a Java that uses no CPU for so long will never answer
 _MODULE = "--add-modules=jdk.incubator.vector"
 _SHIM = """#!/bin/sh
@@ -76,8 +77,12 @@ def probe_java(java: Path) -> Path | None:
 
 @functools.cache
 def read_build(java: Path) -> str:
-    """Return the exact build as this Java prints it, empty where it does not run. Cached for the process."""
-    return _read_stderr([str(java), "-version"]) or ""
+    """Return the exact build as this Java prints it, empty where it does not run. Cached for the process.
+
+    Options in the environment change what it prints, though not what it is, so it runs without them.
+    """
+    bare = {name: value for name, value in os.environ.items() if name not in _ENVIRONMENT_OPTIONS}
+    return _read_stderr([str(java), "-version"], bare) or ""
 
 
 def _query_home(java: Path) -> Path | None:
@@ -90,12 +95,17 @@ def _query_home(java: Path) -> Path | None:
     return Path(home[1].strip())
 
 
-def _read_stderr(command: list[str]) -> str | None:
+def _read_stderr(command: list[str], env: dict[str, str] | None = None) -> str | None:
     """What the command writes to stderr; None where it fails, or hangs: it lives and uses no CPU for IDLE_S."""
     with tempfile.TemporaryFile() as output:
         try:
             asked = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
+                command,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+                start_new_session=True,
             )
         except OSError:
             return None

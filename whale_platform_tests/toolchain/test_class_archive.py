@@ -8,7 +8,7 @@ from whale_platform.toolchain import java
 from whale_platform.toolchain.class_archive import ClassArchive
 
 DUMPS = """#!/bin/sh
-[ "$1" != -version ] || { echo 'build 17.0.1' >&2; exit 0; }
+[ "$1" != -version ] || { echo "build 17.0.1" $JAVA_TOOL_OPTIONS >&2; exit 0; }
 for argument do
   case "$argument" in
     -XX:SharedClassListFile=*) classes="${argument#*=}" ;;
@@ -94,6 +94,13 @@ def test_one_of_another_java_or_jar_is_not_used(machine: Machine) -> None:
     assert machine.archive.read_options() == []
     machine.jar.unlink()
     assert machine.archive.read_options() == []
+
+
+def test_options_in_the_environment_make_it_no_other_java(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.make()
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dany=1")
+    java.read_build.cache_clear()
+    assert len(machine.archive.read_options()) == 1
 
 
 def test_one_is_made_of_what_a_running_program_has_listed(machine: Machine, tmp_path: Path) -> None:
