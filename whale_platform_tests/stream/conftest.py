@@ -1,5 +1,6 @@
 """The stream service and a Spark session for the tests of this room."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from pyspark.sql import SparkSession
 
 from whale_platform.broker import naming, topics
 from whale_platform.settings import Settings, StreamMode
-from whale_platform.stream.spark import session
+from whale_platform.stream.spark import archive, session
+from whale_platform.topology import archive_thread
 from whale_platform_tests.stream.real_stream import Stream
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.support.spark_jvm import end_own_jvm
@@ -33,6 +35,17 @@ def stream(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             item.kill()
     monkeypatch.undo()
     naming.read_prefix.cache_clear()
+    make_driver_archive(tmp_path)
+
+
+def make_driver_archive(home: Path) -> None:
+    """Make the driver's class data archive, where it is missing, of what the last one in `home` has listed.
+
+    A platform does so after some minutes. The next streams start with it; where it can't be made, without.
+    """
+    tools = Settings().tools
+    if not archive.find_archive(tools).is_settled():
+        subprocess.run([*archive_thread.SPARK_MAKER, tools, home], check=False)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
 ) -> None:
     monkeypatch.setenv("WHALE_LAKE", str(small_disk))
     root = small_disk / "trades"
-    running = stream("realtime")
+    running = stream("auto")
     first = [trade("A", number) for number in range(100)]
     produce(kafka.bootstrap, first)
     wait_for("the first trades", lambda: lake_rows(root) == rows_of(first))
