@@ -285,9 +285,15 @@ def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> No
 
 
 def _fake_tools(folder: Path) -> Path:
+    """Empty jars, but for the compiler's, which `up` runs."""
+    from whale_platform.settings import Settings
     from whale_platform.toolchain.jars import read_jar_list
 
     for jar in read_jar_list():
-        jar.path(folder / "tools").parent.mkdir(parents=True, exist_ok=True)
-        jar.path(folder / "tools").touch()
+        path = jar.path(folder / "tools")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if jar.section == "compiler":
+            path.symlink_to(jar.path(Settings().tools.absolute()))
+        else:
+            path.touch()
     return folder / "tools"

@@ -49,7 +49,7 @@ export async function getFile(path) {
 
 /**
  * @param {string} path
- * @param {Record<string, string | number | null | undefined>} [params]
+ * @param {Record<string, Param | Param[]>} [params]
  * @param {AbortSignal} [signal]
  */
 async function getResponse(path, params = {}, signal) {
