@@ -69,6 +69,7 @@ CONTRACT = MessageContract(
 )
 SHORT = 9  # characters: a number that is no longer is narrow
 MAX_INTEGER = 2**63
+LATEST_US = 10**16  # the year 2286: what is later would overflow where windows are computed
 
 
 def _refuse_constant(name: str) -> None:
@@ -165,8 +166,8 @@ def decode_trade(value: bytes) -> Trade:
         price=price,
         quantity=quantity,
         side=side,
-        event_time=_read_integer(row, "event_time"),
-        received_time=_read_integer(row, "received_time"),
+        event_time=_read_time(row, "event_time"),
+        received_time=_read_time(row, "received_time"),
         source=cast(Source, _read_name(row, "source")),
         dense=row.get("dense") is not False,
         taker_order_id=str(order) if type(order) in (str, int) else None,
@@ -206,6 +207,13 @@ def _read_integer(row: dict[str, Any], field: str) -> int:
     value = row.get(field)
     if type(value) is not int or not -MAX_INTEGER <= value < MAX_INTEGER:
         raise MessageFormatError(f"{field} is not an integer")
+    return value
+
+
+def _read_time(row: dict[str, Any], field: str) -> int:
+    value = _read_integer(row, field)
+    if not 0 <= value < LATEST_US:
+        raise MessageFormatError(f"{field} is not a time")
     return value
 
 

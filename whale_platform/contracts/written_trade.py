@@ -2,8 +2,9 @@
 
 Readers that meet millions of trades match the whole and take its parts as they stand; what does not match may still be
 a raw trade, and is decoded. What matches is one, with the values that decoding gives, so the pattern is narrower than
-the contract: ASCII, integers of up to 18 digits, numbers that fit decimal(18,8). Who uses a pattern adds the anchors.
-`java/WrittenTrade.java` cuts the same messages for Spark; the tests compare the two. Nothing here fails.
+the contract: ASCII, integers of up to 18 digits, times of up to 16, numbers that fit decimal(18,8). Who uses a pattern
+adds the anchors. `java/WrittenTrade.java` cuts the same messages for Spark; the tests compare the two. Nothing here
+fails.
 """
 
 NAME_PATTERN = r'[^\x00-\x20"\\\[\]{}\ufffd]+'  # of exchange, symbol, base, quote and source
@@ -11,6 +12,7 @@ DECIMAL_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,20}(?:[.][0-9]{1,18})?"  # positive, a
 NARROW_PATTERN = r"(?=[0.]*[1-9])[0-9]{1,10}(?:[.][0-9]{1,8})?"  # fits decimal(18,8) as it is written
 _NAME = r"[!#-Z^-z|~]+"
 _INTEGER = "0|[1-9][0-9]{0,17}"
+_TIME = "0|[1-9][0-9]{0,15}"
 _NUMBER = "[0-9.]+"
 _TEXT = r"[ !#-\[\]-z|~]+"
 # The groups of WRITTEN_PATTERN, in order; the last one may be without a match.
@@ -22,7 +24,7 @@ WRITTEN_PATTERN = (
     rf'\{{"v":([12]),"exchange":"({_NAME})","symbol":"({_NAME})","trade_id":({_INTEGER}),'
     rf'(?:"dense":(?:true|false),)?"base":"({_NAME})","quote":"({_NAME})","price":"({NARROW_PATTERN})",'
     rf'"quantity":"({NARROW_PATTERN})",(?:"notional":"{_NUMBER}","notional_usd":(?:null|"{_NUMBER}"),'
-    rf'"usd_via":(?:null|"{_NAME}"),)?"side":"(buy|sell)","event_time":({_INTEGER}),'
-    rf'"received_time":({_INTEGER}),"source":"({_NAME})"(?:,"dense":false)?'
+    rf'"usd_via":(?:null|"{_NAME}"),)?"side":"(buy|sell)","event_time":({_TIME}),'
+    rf'"received_time":({_TIME}),"source":"({_NAME})"(?:,"dense":false)?'
     rf'(?:,"taker_order_id":(?:null|"({_TEXT})"))?\}}'
 )

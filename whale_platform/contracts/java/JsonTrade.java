@@ -19,9 +19,10 @@ import java.util.regex.Pattern;
  * counts, a name may be a whole number, a price may not, and no text has an escape.
  */
 final class JsonTrade {
-  // Python reads integers of so many digits. Jackson shares a table of names among all parsers, unless told otherwise:
-  // names made to collide would break it for every later message.
-  private static final int MAX_DIGITS = 4300;
+  private static final long LATEST_US = 10_000_000_000_000_000L; // raw_trade.LATEST_US
+  private static final int MAX_DIGITS = 4300; // of the integers that Python reads
+  // Jackson shares a table of names among all parsers, unless told otherwise: names made to collide would break it for
+  // every later message.
   private static final JsonFactory JSON =
       JsonFactory.builder()
           .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
@@ -94,8 +95,8 @@ final class JsonTrade {
     good &= readName(row, ReadTrade.QUOTE, "quote");
     good &= readName(row, ReadTrade.SOURCE, "source");
     good &= (row[ReadTrade.TRADE_ID] = readInteger("trade_id")) != null;
-    good &= (row[ReadTrade.EVENT_TIME] = readInteger("event_time")) != null;
-    good &= (row[ReadTrade.RECEIVED_TIME] = readInteger("received_time")) != null;
+    good &= (row[ReadTrade.EVENT_TIME] = readTime("event_time")) != null;
+    good &= (row[ReadTrade.RECEIVED_TIME] = readTime("received_time")) != null;
     String side = texts.get("side");
     row[ReadTrade.SIDE] = ReadTrade.encodeText(side);
     good &= "buy".equals(side) || "sell".equals(side);
@@ -117,6 +118,11 @@ final class JsonTrade {
   private Long readInteger(String field) {
     BigInteger found = integers.get(field);
     return found == null || found.bitLength() > 63 ? null : found.longValue();
+  }
+
+  private Long readTime(String field) {
+    Long time = readInteger(field);
+    return time == null || time < 0 || time >= LATEST_US ? null : time;
   }
 
   private boolean readName(Object[] row, int column, String field) {

@@ -10,7 +10,8 @@ import org.apache.spark.unsafe.types.UTF8String;
  * cheaper than parsing it as JSON. One cursor a message; the first byte that does not fit ends it.
  */
 final class WrittenTrade {
-  private static final int MAX_INTEGER_DIGITS = 18;
+  private static final int MAX_ID_DIGITS = 18;
+  private static final int MAX_TIME_DIGITS = 16;
   private static final int MAX_WHOLE_DIGITS = 10;
   private static final int MAX_FRACTION_DIGITS = 8;
   private static final byte[] V = ascii("{\"v\":");
@@ -65,7 +66,7 @@ final class WrittenTrade {
     row[ReadTrade.EXCHANGE] = readAfter(EXCHANGE, NAME);
     row[ReadTrade.SYMBOL] = readAfter(SYMBOL, NAME);
     expect(TRADE_ID);
-    row[ReadTrade.TRADE_ID] = readInteger();
+    row[ReadTrade.TRADE_ID] = readInteger(MAX_ID_DIGITS);
     boolean dense = skip(DENSE) || !skip(NOT_DENSE);
     // 2. Its currencies and numbers; dollars and the notional, which version 1 has too, follow from them.
     row[ReadTrade.BASE] = readAfter(BASE, NAME);
@@ -91,9 +92,9 @@ final class WrittenTrade {
     }
     row[ReadTrade.SIDE] = copySince(side);
     expect(EVENT_TIME);
-    row[ReadTrade.EVENT_TIME] = readInteger();
+    row[ReadTrade.EVENT_TIME] = readInteger(MAX_TIME_DIGITS);
     expect(RECEIVED_TIME);
-    row[ReadTrade.RECEIVED_TIME] = readInteger();
+    row[ReadTrade.RECEIVED_TIME] = readInteger(MAX_TIME_DIGITS);
     row[ReadTrade.SOURCE] = readAfter(SOURCE, NAME);
     expect(QUOTATION_MARK);
     // 4. What is written only where it says something.
@@ -150,9 +151,9 @@ final class WrittenTrade {
     }
   }
 
-  private Long readInteger() {
+  private Long readInteger(int most) {
     int start = at;
-    long number = readDigits(0, MAX_INTEGER_DIGITS);
+    long number = readDigits(0, most);
     failed = failed || at == start || message[start] == '0' && at - start > 1 || isDigitNext();
     return number;
   }
