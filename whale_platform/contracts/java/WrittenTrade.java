@@ -9,7 +9,7 @@ import org.apache.spark.unsafe.types.UTF8String;
  * Cuts a message that matches WRITTEN_PATTERN of contracts/written_trade.py, byte by byte, which is much
  * cheaper than parsing it as JSON. One cursor a message; the first byte that does not fit ends it.
  */
-final class WrittenTrade {
+public final class WrittenTrade {
   private static final int MAX_ID_DIGITS = 18;
   private static final int MAX_TIME_DIGITS = 16;
   private static final int MAX_WHOLE_DIGITS = 10;
@@ -51,7 +51,7 @@ final class WrittenTrade {
   }
 
   /** The fields of ReadTrade but for GOOD; null where the message is not written so. */
-  static Object[] cut(byte[] message) {
+  public static Object[] cut(byte[] message) {
     return new WrittenTrade(message).cut();
   }
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 
 from whale_platform.contracts import raw_trade
 from whale_platform.contracts.errors import MessageFormatError
+from whale_platform.contracts.written_trade import WRITTEN_PATTERN
 from whale_platform.domain.trade import Trade
 from whale_platform.stream.lake_query.writer import select_lake_rows
 from whale_platform.stream.query import transforms
@@ -79,8 +81,16 @@ def test_a_message_has_the_same_fields_whether_it_is_cut_or_parsed(spark: SparkS
         ]
         for before in (b"", b" ")
     )
-    assert sum(row.count(None) <= 2 for row in cut) > 2_000
     assert [(value, *rows) for value, *rows in zip(values, cut, parsed, strict=True) if rows[0] != rows[1]] == []
+
+
+def test_what_is_cut_is_what_the_pattern_matches(spark: SparkSession) -> None:
+    """Without this the messages of all other tests could be parsed, and never be cut."""
+    values = sorted({*(value for written in WRITTEN for value in (written, *change_bytes(written)))})
+    matches = re.compile(WRITTEN_PATTERN.encode()).fullmatch
+    cut = spark._jvm.whale.WrittenTrade.cut
+    assert [value for value in values if (cut(bytearray(value)) is None) != (matches(value) is None)] == []
+    assert 2_000 < sum(matches(value) is not None for value in values) < len(values)
 
 
 def test_the_fields_are_those_that_python_decodes(spark: SparkSession) -> None:
