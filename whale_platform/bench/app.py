@@ -1,14 +1,15 @@
 """`whale bench`: measurements of this machine, as JSON on stdout; progress on stderr."""
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from whale_platform.bench import part_commands
 from whale_platform.bench.harness import process_usage
 from whale_platform.bench.harness.platform import wait_for
+from whale_platform.bench.options import HomeOption, RateOption, SymbolsOption
 from whale_platform.bench.scratch_platform import (
     SYMBOLS,
     build_dsn,
@@ -24,20 +25,11 @@ from whale_platform.bench.streaming import backlog as backlog_case
 from whale_platform.bench.streaming import latency as latency_case
 from whale_platform.bench.streaming import reported_lag as truth_case
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure this machine; most cases run the whole platform in a scratch home."
 )
 WARM_S = 30.0  # its first checkpoint and compilations are not what people meet all day
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home", metavar="DIR", help="Folder in which the scratch home is made (default: the temporary one)."
-    ),
-]
-RateOption = Annotated[float, typer.Option(min=1, help="Trades a second, over all symbols and exchanges.")]
-SymbolsOption = Annotated[int, typer.Option("--symbols", min=2, help="Markets to generate trades of.")]
 
 
 @app.command()
@@ -220,70 +212,13 @@ def browser(
         print_result("browser", browser_case.measure_page(platform.status()["urls"]["dashboard"], seconds))
 
 
-@app.command("import")
-def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: HomeOption = None) -> None:
-    """A day's dump in the exchange's format, checked and imported into an empty lake."""
-    from whale_platform.bench.storage import dump_import
-
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("import", dump_import.measure_import(Path(folder), rows))
-
-
-@app.command()
-def lake(
-    trades: Annotated[int, typer.Option(min=1000)] = 1_000_000,
-    batch: Annotated[int, typer.Option(help="Trades a batch of the stream: 20 s at 2,000/s.")] = 40_000,
-    per_hour: Annotated[int, typer.Option(help="Trades an hour where reads are measured.")] = 100_000,
-    file: Annotated[list[Path] | None, typer.Option(help="Recordings to take the trades from; sizes only.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="A PNG of the reads over the days.")] = None,
-    home: HomeOption = None,
-) -> None:
-    """Bytes a trade as CSV, as written and compacted by three means; reads of the newest hour from 1 to 365 days."""
-    from whale_platform.bench.storage import lake_reads, lake_sizes
-
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
-        report(f"writing and compacting {len(found):,} trades")
-        sizes = lake_sizes.measure_sizes(Settings(home=Path(folder) / "sizes"), found, batch)
-        if file:
-            print_result("lake", {"sizes": sizes})
-            return
-        report("growing a lake to a year")
-        reads = lake_reads.measure_reads(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
-    if plot is not None:
-        lake_reads.plot_reads(reads, plot)
-    print_result("lake", {"sizes": sizes, "reads": reads})
-
-
-@app.command()
-def messages(
-    trades: Annotated[int, typer.Option(min=1000)] = 100_000,
-    rounds: Annotated[int, typer.Option(min=1)] = 5,
-    file: Annotated[list[Path] | None, typer.Option(help="Recordings to take the trades from.")] = None,
-    home: HomeOption = None,
-) -> None:
-    """Bytes of a raw trade and CPU to encode, decode, look at and parse it, by the version of its message."""
-    from whale_platform.bench.storage import lake_reads, lake_sizes
-    from whale_platform.bench.streaming import message_cost
-
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
-        print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
-
-
-@app.command()
-def ingest(
-    trades: Annotated[int, typer.Option(min=1000, help="Trades a round.")] = 300_000,
-    rounds: Annotated[int, typer.Option(min=1)] = 3,
-    symbols: SymbolsOption = SYMBOLS,
-    rate: Annotated[float, typer.Option(min=0, help="Trades a second; 0: as fast as the ingester reads.")] = 0,
-    home: HomeOption = None,
-) -> None:
-    """The ingester alone between the simulator's sockets and a broker: frames a second, CPU by stage, wake-ups."""
-    from whale_platform.bench.streaming import ingest_rate
-
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("ingest", ingest_rate.measure_ingest(Path(folder), trades, symbols, rate, rounds, report))
+for _name, _measure in (
+    ("import", part_commands.import_dump),
+    ("lake", part_commands.lake),
+    ("messages", part_commands.messages),
+    ("ingest", part_commands.ingest),
+):
+    app.command(_name)(_measure)
 
 
 @app.command()

@@ -1,0 +1,73 @@
+"""The commands of `whale bench` that start no whole platform: a broker, Spark or a lake of their own, or nothing."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whale_platform.bench.options import HomeOption, SymbolsOption
+from whale_platform.bench.scratch_platform import SYMBOLS, print_result, report
+from whale_platform.settings import Settings
+
+
+def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: HomeOption = None) -> None:
+    """A day's dump in the exchange's format, checked and imported into an empty lake."""
+    from whale_platform.bench.storage import dump_import
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        print_result("import", dump_import.measure_import(Path(folder), rows))
+
+
+def lake(
+    trades: Annotated[int, typer.Option(min=1000)] = 1_000_000,
+    batch: Annotated[int, typer.Option(help="Trades a batch of the stream: 20 s at 2,000/s.")] = 40_000,
+    per_hour: Annotated[int, typer.Option(help="Trades an hour where reads are measured.")] = 100_000,
+    file: Annotated[list[Path] | None, typer.Option(help="Recordings to take the trades from; sizes only.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A PNG of the reads over the days.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Bytes a trade as CSV, as written and compacted by three means; reads of the newest hour from 1 to 365 days."""
+    from whale_platform.bench.storage import lake_reads, lake_sizes
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
+        report(f"writing and compacting {len(found):,} trades")
+        sizes = lake_sizes.measure_sizes(Settings(home=Path(folder) / "sizes"), found, batch)
+        if file:
+            print_result("lake", {"sizes": sizes})
+            return
+        report("growing a lake to a year")
+        reads = lake_reads.measure_reads(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
+    if plot is not None:
+        lake_reads.plot_reads(reads, plot)
+    print_result("lake", {"sizes": sizes, "reads": reads})
+
+
+def messages(
+    trades: Annotated[int, typer.Option(min=1000)] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    file: Annotated[list[Path] | None, typer.Option(help="Recordings to take the trades from.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Bytes of a raw trade and CPU to encode, decode, look at and parse it, by the version of its message."""
+    from whale_platform.bench.storage import lake_reads, lake_sizes
+    from whale_platform.bench.streaming import message_cost
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
+        print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
+
+
+def ingest(
+    trades: Annotated[int, typer.Option(min=1000, help="Trades a round.")] = 300_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    symbols: SymbolsOption = SYMBOLS,
+    rate: Annotated[float, typer.Option(min=0, help="Trades a second; 0: as fast as the ingester reads.")] = 0,
+    home: HomeOption = None,
+) -> None:
+    """The ingester alone between the simulator's sockets and a broker: frames a second, CPU by stage, wake-ups."""
+    from whale_platform.bench.streaming import ingest_rate
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        print_result("ingest", ingest_rate.measure_ingest(Path(folder), trades, symbols, rate, rounds, report))
