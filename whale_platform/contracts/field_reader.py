@@ -82,6 +82,10 @@ class MessageFields:
         """A whole number; None where it is null, or the message is older than the field."""
         return self.read_integer(field) if self.has_value(field) else None
 
+    def read_decimal_or_none(self, field: str) -> str | None:
+        """A decimal string; None where it is null, or the message is older than the field."""
+        return self.read_decimal(field) if self.has_value(field) else None
+
     def has_value(self, field: str) -> bool:
         """Whether `field` holds something other than null."""
         return self._row.get(field) is not None

@@ -20,11 +20,13 @@ from whale_platform.contracts.written_trade import (
     DECIMAL_PATTERN,
     NAME_PATTERN,
     NARROW_PATTERN,
+    SWEEP_FIELDS,
     WRITTEN_FIELDS,
     WRITTEN_PATTERN,
 )
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.sweep import SweepProgress
 from whale_platform.domain.trade import EXACT, Source, Trade, usd_via
 
 VERSION = 2
@@ -50,6 +52,15 @@ CONTRACT = MessageContract(
         MessageField("notional", "decimal", "price x quantity, where decimal(18,8) can't hold both", optional=True),
         MessageField("dense", "boolean", "false: the ids of this symbol have holes by design", optional=True),
         MessageField("taker_order_id", "text", "groups the fills of one order; where known", optional=True),
+        MessageField("block", "boolean", "true: the exchange calls it a block trade", optional=True),
+        MessageField("buyer", "text", "who bought; where published", optional=True),
+        MessageField("seller", "text", "who sold; where published", optional=True),
+        MessageField("sweep_first_id", "integer", "first trade id of the taker's order", optional=True),
+        MessageField("sweep_fills", "integer", "its fills up to this one, from the second one on", optional=True),
+        MessageField("sweep_levels", "integer", "its prices so far", optional=True),
+        MessageField("sweep_first_price", "decimal", "the price of its first fill", optional=True),
+        MessageField("sweep_quantity", "decimal", "its quantity so far, base units", optional=True),
+        MessageField("sweep_notional", "decimal", "its notional so far, quote currency", optional=True),
     ),
     example={
         "v": VERSION,
@@ -123,10 +134,27 @@ def encode_trade(trade: Trade) -> bytes:
         order = trade.taker_order_id
         text = f'"{order}"' if _plain(order) else _quoted(order)
         optional += f',"taker_order_id":{text}'
+    if trade.block or trade.buyer is not None or trade.seller is not None:
+        optional += _encode_parties(trade)
+    if trade.sweep is not None:
+        optional += _encode_sweep(trade.sweep)
     return (
         f'{head}{trade.trade_id},{pair},"price":"{price}","quantity":"{quantity}","side":"{trade.side}",'
         f'"event_time":{trade.event_time},"received_time":{trade.received_time},"source":"{trade.source}"{optional}}}'
     ).encode()
+
+
+def _encode_parties(trade: Trade) -> str:
+    named = [(name, text) for name, text in (("buyer", trade.buyer), ("seller", trade.seller)) if text is not None]
+    return "".join((',"block":true' if trade.block else "", *(f',"{name}":{_quoted(text)}' for name, text in named)))
+
+
+def _encode_sweep(sweep: SweepProgress) -> str:
+    return (
+        f',"sweep_first_id":{sweep.first_id},"sweep_fills":{sweep.fills},"sweep_levels":{sweep.levels},'
+        f'"sweep_first_price":"{format_decimal(sweep.first_price)}",'
+        f'"sweep_quantity":"{format_decimal(sweep.quantity)}","sweep_notional":"{format_decimal(sweep.notional)}"'
+    )
 
 
 @lru_cache(4096)
@@ -156,7 +184,7 @@ def decode_trade(value: bytes) -> Trade:
     price, quantity = _read_decimal(row, "price"), _read_decimal(row, "quantity")
     if not (_is_narrow(row["price"]) and _is_narrow(row["quantity"])):
         _read_decimal(row, "notional")  # the product may not fit Spark's widest decimal
-    order = row.get("taker_order_id")
+    order, buyer, seller = (row.get(one) for one in ("taker_order_id", "buyer", "seller"))
     return Trade(
         exchange=_read_name(row, "exchange"),
         symbol=_read_name(row, "symbol"),
@@ -171,7 +199,23 @@ def decode_trade(value: bytes) -> Trade:
         source=cast(Source, _read_name(row, "source")),
         dense=row.get("dense") is not False,
         taker_order_id=str(order) if type(order) in (str, int) else None,
+        block=row.get("block") is True,
+        buyer=buyer if type(buyer) is str else None,
+        seller=seller if type(seller) is str else None,
+        sweep=_read_sweep(row),
     )
+
+
+def _read_sweep(row: dict[str, Any]) -> SweepProgress | None:
+    """Return the order so far; None where it is not there, or not whole: the trade is good all the same."""
+    if "sweep_first_id" not in row:
+        return None
+    try:
+        first_id, fills, levels = (_read_integer(row, name) for name in SWEEP_FIELDS[:3])
+        price, quantity, notional = (_read_decimal(row, name) for name in SWEEP_FIELDS[3:])
+    except MessageFormatError:
+        return None
+    return SweepProgress(first_id, fills, levels, price, quantity, notional)
 
 
 def _load(value: bytes) -> dict[str, Any]:

@@ -5,22 +5,28 @@ from typing import NamedTuple
 
 from whale_platform.contracts.field_reader import MessageFields
 from whale_platform.contracts.message_contract import MessageContract, MessageField
-from whale_platform.domain.names import SINGLE_TRADE, WHALE_ALERTS
+from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP, WHALE_ALERTS
 
 VERSION = 1
 CONTRACT = MessageContract(
     topic=WHALE_ALERTS,
     version=VERSION,
-    about="Each whale, by the stream; it may come again, and is the same then.",
+    about="Each whale, by the stream; it may come again, and is the same then. A sweep comes at the fill by which it "
+    "is a whale, and again with each later fill: the one with the most fills is the last.",
     key="binance:BTCUSDT",
     fields=(
         MessageField("exchange", "name", "the adapter's name; sim_… for generated trades"),
         MessageField("symbol", "name", "as the exchange spells it"),
-        MessageField("kind", "name", f"{SINGLE_TRADE}: one trade over the threshold"),
-        MessageField("trade_id", "integer", "the exchange's id"),
+        MessageField(
+            "kind",
+            "name",
+            f"{SINGLE_TRADE}: one trade over the threshold; {SWEEP}: the fills of one taker order "
+            f"together; {BLOCK}: a trade that the exchange calls a block",
+        ),
+        MessageField("trade_id", "integer", "the exchange's id; of a sweep that of its first fill"),
         MessageField("side", "name", "the taker's side: buy or sell"),
-        MessageField("price", "decimal", "quote currency for one base unit"),
-        MessageField("quantity", "decimal", "base units"),
+        MessageField("price", "decimal", "quote currency for one base unit; of a sweep that of its newest fill"),
+        MessageField("quantity", "decimal", "base units; of a sweep all of its fills"),
         MessageField("notional_usd", "decimal", "US dollars"),
         MessageField("threshold_usd", "decimal", "the threshold that held at the trade's time"),
         MessageField("event_time", "time", "the exchange's trade time"),
@@ -32,6 +38,12 @@ CONTRACT = MessageContract(
         MessageField("usd_via", "name", "how quote amounts become dollars", nullable=True, optional=True),
         MessageField("partition", "integer", "of the trade in raw_crypto_trades; absent: imported", True, True),
         MessageField("offset", "integer", "of the trade, in that partition", nullable=True, optional=True),
+        MessageField("notional", "decimal", "quote currency", nullable=True, optional=True),
+        MessageField("usd_rate", "decimal", "US dollars for a unit of the quote currency", True, True),
+        MessageField("fills", "integer", "of a sweep: how many so far", nullable=True, optional=True),
+        MessageField("levels", "integer", "of a sweep: its prices so far", nullable=True, optional=True),
+        MessageField("first_price", "decimal", "of a sweep: that of its first fill", nullable=True, optional=True),
+        MessageField("last_trade_id", "integer", "of a sweep: its newest fill", nullable=True, optional=True),
     ),
     example={
         "v": VERSION,
@@ -83,6 +95,12 @@ class WhaleRow(NamedTuple):
     base: str | None = None
     quote: str | None = None
     usd_via: str | None = None
+    notional: str | None = None
+    usd_rate: str | None = None
+    fills: int | None = None
+    levels: int | None = None
+    first_price: str | None = None
+    last_trade_id: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -113,4 +131,10 @@ def decode_whale(value: bytes | None, timestamp_ms: int) -> WhaleRow:
         base=m.read_name_or_none("base"),
         quote=m.read_name_or_none("quote"),
         usd_via=m.read_name_or_none("usd_via"),
+        notional=m.read_decimal_or_none("notional"),
+        usd_rate=m.read_decimal_or_none("usd_rate"),
+        fills=m.read_integer_or_none("fills"),
+        levels=m.read_integer_or_none("levels"),
+        first_price=m.read_decimal_or_none("first_price"),
+        last_trade_id=m.read_integer_or_none("last_trade_id"),
     )

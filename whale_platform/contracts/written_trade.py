@@ -15,10 +15,15 @@ _INTEGER = "0|[1-9][0-9]{0,17}"
 _TIME = "0|[1-9][0-9]{0,15}"
 _NUMBER = "[0-9.]+"
 _TEXT = r"[ !#-\[\]-z|~]+"
-# The groups of WRITTEN_PATTERN, in order; the last one may be without a match.
+SWEEP_FIELDS = (
+    *("sweep_first_id", "sweep_fills", "sweep_levels"),
+    *("sweep_first_price", "sweep_quantity", "sweep_notional"),
+)
+# The groups of WRITTEN_PATTERN, in order; those from taker_order_id on may be without a match.
 WRITTEN_FIELDS = (
     *("v", "exchange", "symbol", "trade_id", "base", "quote", "price", "quantity", "side"),
-    *("event_time", "received_time", "source", "taker_order_id"),
+    *("event_time", "received_time", "source", "taker_order_id", "block", "buyer", "seller"),
+    *SWEEP_FIELDS,
 )
 WRITTEN_PATTERN = (
     rf'\{{"v":([12]),"exchange":"({_NAME})","symbol":"({_NAME})","trade_id":({_INTEGER}),'
@@ -26,5 +31,8 @@ WRITTEN_PATTERN = (
     rf'"quantity":"({NARROW_PATTERN})",(?:"notional":"{_NUMBER}","notional_usd":(?:null|"{_NUMBER}"),'
     rf'"usd_via":(?:null|"{_NAME}"),)?"side":"(buy|sell)","event_time":({_TIME}),'
     rf'"received_time":({_TIME}),"source":"({_NAME})"(?:,"dense":false)?'
-    rf'(?:,"taker_order_id":(?:null|"({_TEXT})"))?\}}'
+    rf'(?:,"taker_order_id":(?:null|"({_TEXT})"))?(?:,"block":(true))?(?:,"buyer":"({_TEXT})")?'
+    rf'(?:,"seller":"({_TEXT})")?(?:,"sweep_first_id":({_INTEGER}),"sweep_fills":({_INTEGER}),'
+    rf'"sweep_levels":({_INTEGER}),"sweep_first_price":"({NARROW_PATTERN})","sweep_quantity":"({DECIMAL_PATTERN})",'
+    rf'"sweep_notional":"({DECIMAL_PATTERN})")?\}}'
 )

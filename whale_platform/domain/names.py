@@ -12,7 +12,10 @@ INGEST_GAPS = "ingest_gaps"
 STREAM_LOSSES = "stream_losses"
 STREAM_POSITIONS = "stream_positions"
 
-SINGLE_TRADE = "single_trade"
+SINGLE_TRADE = "single_trade"  # one fill
+SWEEP = "sweep"  # all fills of one taker order
+BLOCK = "block"  # a trade that the exchange itself calls a block
+WHALE_KINDS = (SINGLE_TRADE, SWEEP, BLOCK)
 
 MAX_SYMBOL = 40
 SYMBOL_PATTERN = rf"^([A-Za-z0-9._:/-]|[^\x00-\xa0]){{1,{MAX_SYMBOL}}}$"

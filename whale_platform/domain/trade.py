@@ -9,6 +9,8 @@ time that a frozen dataclass takes.
 from decimal import Context, Decimal
 from typing import Literal, NamedTuple
 
+from whale_platform.domain.sweep import SweepProgress
+
 EXACT = Context(prec=100)  # the default context would round products beyond 28 digits
 
 Side = Literal["buy", "sell"]
@@ -25,6 +27,9 @@ class Trade(NamedTuple):
     side: the TAKER's side.
     event_time, received_time: microseconds since the epoch, UTC; exchange's trade time and our receipt of the frame.
     source: how it reached us. taker_order_id: groups the fills of one taker order, where the exchange tells.
+    block: the exchange itself calls it a block trade, which was agreed off the book and is part of no window.
+    buyer, seller: who traded, where the exchange publishes it.
+    sweep: its taker order as far as this fill, from the second one on; the ingester adds it (sweep.py).
     """
 
     exchange: str
@@ -40,6 +45,10 @@ class Trade(NamedTuple):
     source: Source = "live"
     dense: bool = True
     taker_order_id: str | None = None
+    block: bool = False
+    buyer: str | None = None
+    seller: str | None = None
+    sweep: SweepProgress | None = None
 
     @property
     def notional(self) -> Decimal:

@@ -1,0 +1,111 @@
+"""Sweeps: all fills of one taker order, as one whale.
+
+The definition, for the stream, the recomputation and the back-test: a sweep is a maximal run of consecutive trade ids
+of one symbol with the same trade time, taker's side and taker order id, where the exchange tells one. Blocks belong to
+none. Where it tells none, two orders of one side in the same microsecond count as one.
+
+`SweepTracker` follows the trades of one symbol in the order of their ids and carries the run's sums on: so whoever
+reads a trade knows the order up to it, without a state of its own. Where a trade is missing the run ends, and begins
+again behind it; the lake, in which the hole was filled, says what is right (stream/batch_recompute.py).
+"""
+
+from decimal import Context, Decimal
+from typing import NamedTuple, Protocol
+
+_EXACT = Context(prec=100)
+MOST_NOTIONAL = Decimal(10) ** 20  # what is larger fits no message
+
+
+class SweepProgress(NamedTuple):
+    """A taker order from its first fill to one of the later ones.
+
+    first_id: trade id of the first fill, which identifies the sweep; fills: how many so far, at least two; levels:
+    how many times the price has changed, plus one; first_price: quote currency for a base unit; quantity: base units;
+    notional: quote currency, the exact sum of price times quantity.
+    """
+
+    first_id: int
+    fills: int
+    levels: int
+    first_price: Decimal
+    quantity: Decimal
+    notional: Decimal
+
+
+class Fill(Protocol):
+    """What a sweep needs of a trade."""
+
+    @property
+    def trade_id(self) -> int:
+        """The exchange's id, or the platform's where ids began again."""
+
+    @property
+    def price(self) -> Decimal:
+        """Quote currency for a base unit."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Base units."""
+
+    @property
+    def side(self) -> str:
+        """The taker's side."""
+
+    @property
+    def event_time(self) -> int:
+        """Trade time, microseconds UTC."""
+
+    @property
+    def dense(self) -> bool:
+        """Whether ids are contiguous."""
+
+    @property
+    def taker_order_id(self) -> str | None:
+        """Of the taker's order."""
+
+    @property
+    def block(self) -> bool:
+        """Whether the exchange calls it a block trade."""
+
+    @property
+    def sweep(self) -> SweepProgress | None:
+        """How far its order had come, where that is known."""
+
+
+class SweepTracker:
+    """Follows one symbol, whose trades come in the order of ids, or, without dense ids, of the exchange's frames."""
+
+    def __init__(self, last: Fill | None = None) -> None:
+        """`last`: the trade that came before, with its own progress."""
+        self._last = last
+        self._sums = None if last is None or last.block else last.sweep or _begin(last)
+
+    def add(self, fill: Fill) -> SweepProgress | None:
+        """How far the order of `fill` has come with it; None where it is the order's first fill."""
+        last, sums = self._last, self._sums
+        self._last = fill
+        if (
+            last is None
+            or sums is None
+            or fill.event_time != last.event_time
+            or fill.side != last.side
+            or fill.taker_order_id != last.taker_order_id
+            or (fill.dense and fill.trade_id != last.trade_id + 1)
+            or fill.block
+        ):
+            self._sums = None if fill.block else _begin(fill)
+            return None
+        progress = SweepProgress(
+            sums.first_id,
+            sums.fills + 1,
+            sums.levels + (fill.price != last.price),
+            sums.first_price,
+            _EXACT.add(sums.quantity, fill.quantity),
+            _EXACT.add(sums.notional, _EXACT.multiply(fill.price, fill.quantity)),
+        )
+        self._sums = progress
+        return progress if progress.notional < MOST_NOTIONAL else None
+
+
+def _begin(fill: Fill) -> SweepProgress:
+    return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, _EXACT.multiply(fill.price, fill.quantity))
