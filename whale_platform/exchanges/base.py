@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges.dump_format import DumpFormat
 
@@ -180,10 +181,12 @@ class ExchangeSpec:
     """One exchange, as its folder describes it in `EXCHANGE`.
 
     title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set. dumps: its files of
-    past trades; None where it publishes none that the lake can import.
+    past trades; None where it publishes none that the lake can import. market_kind: of all of its markets; sums over
+    several exchanges take those of one kind.
     """
 
     title: str
     adapter: AdapterFactory
     by_default: bool = False
     dumps: DumpFormat | None = None
+    market_kind: MarketKind = "spot"
