@@ -53,6 +53,14 @@ class IgnoredMessage:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """A text that a connection must send every `interval_s` seconds, or the exchange closes it."""
+
+    message: str
+    interval_s: float
+
+
 Event = Trade | LastTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
 
 
@@ -82,6 +90,10 @@ class Exchange(Protocol):
     @property
     def max_life_s(self) -> float | None:
         """Age in seconds at which to renew a connection; None: never."""
+
+    @property
+    def keepalive(self) -> Keepalive | None:
+        """What a connection sends beside WebSocket pings, well below the exchange's own limit; None: nothing."""
 
     @property
     def history_page(self) -> int:

@@ -141,6 +141,7 @@ def test_limits_and_addresses_make_sense(name: str) -> None:
     assert 0 < exchange.messages_per_second < 1_000 and 0 < exchange.history_per_second < 1_000
     assert 1 <= exchange.history_page <= 10_000
     assert exchange.max_life_s is None or exchange.max_life_s > 60
+    assert exchange.keepalive is None or 1 <= exchange.keepalive.interval_s < 60
     assert urlsplit(exchange.ws_url).scheme == "wss" and urlsplit(exchange.rest_url).scheme == "https"
     assert not exchange.ws_url.endswith("/") and not exchange.rest_url.endswith("/")
     assert all(header.isascii() and value.isascii() for header, value in exchange.request_headers)

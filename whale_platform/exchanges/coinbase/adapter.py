@@ -18,7 +18,14 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import Event, IgnoredMessage, LastTrade, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.base import (
+    Event,
+    IgnoredMessage,
+    Keepalive,
+    LastTrade,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 from whale_platform.exchanges.coinbase.trade_frame import match_trade_frame
 from whale_platform.exchanges.errors import InvalidFrameError
 
@@ -38,6 +45,7 @@ class Coinbase:
     request_headers: tuple[tuple[str, str], ...] = ()
     dense_ids: bool = True
     max_life_s: float | None = None
+    keepalive: Keepalive | None = None
     history_page: int = 1000
     history_per_second: float = 8.0  # 10 a second and address are allowed
     symbols_per_connection: int = 100
