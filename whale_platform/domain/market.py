@@ -1,4 +1,4 @@
-"""The market: one symbol on one exchange, its kind, and the hour of it by which trades are kept, counted and compared."""
+"""The market: one symbol on one exchange, its kind, and the hour by which its trades are kept, counted and compared."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
