@@ -151,8 +151,11 @@ class Exchange(Protocol):
         them: what is missing there may exist.
         """
 
-    def newest_url(self, symbol: str) -> str:
-        """REST address of one page of history that holds the newest trade of `symbol`."""
+    def newest_url(self, symbol: str) -> str | None:
+        """REST address of one page of history that holds the newest trade of `symbol`.
+
+        None: history shows nothing without an id to begin with, so it is requested from the newest known id on.
+        """
 
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
         """Trades of one page, any order. Raises InvalidFrameError."""

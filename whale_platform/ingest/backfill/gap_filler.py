@@ -203,7 +203,7 @@ class GapFiller(BackgroundThread):
 
     def _judge_held_trades(self, symbol: str, now: float) -> None:
         """Query history for the position of the trades that the symbol holds."""
-        newest = self._history.fetch_newest(symbol)
+        newest = self._history.fetch_newest(symbol, self._intake.find_known_id(symbol))
         if newest is not None:
             # 1. Where several happened later than the trade published last, history's trade of that id tells why.
             behind, same_id = self._intake.find_newest_published_id(symbol), None
@@ -255,7 +255,7 @@ class GapFiller(BackgroundThread):
     def _probe_symbol(self, symbol: str, now: float) -> None:
         """Look whether `symbol` traded while nobody listened."""
         life, before = self._feed.count_reconnects(symbol), self._probed.get(symbol)
-        newest = self._history.fetch_newest(symbol)
+        newest = self._history.fetch_newest(symbol, self._intake.find_known_id(symbol))
         wait_s = min(PROBE_CAP_S, before.wait_s * 2) if before is not None and before.life == life else PROBE_S
         self._probed[symbol] = QuietProbe(life, now + wait_s, wait_s)
         if newest is not None:

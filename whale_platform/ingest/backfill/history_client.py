@@ -51,11 +51,15 @@ class HistoryClient:
             raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} has no end")
         return found
 
-    def fetch_newest(self, symbol: str) -> Trade | None:
-        """The newest trade that history has, or None where it has none. Raises HttpUnavailableError."""
-        return max(
-            self._fetch_page(symbol, self._exchange.newest_url(symbol)), key=lambda one: one.trade_id, default=None
-        )
+    def fetch_newest(self, symbol: str, known_id: int = 0) -> Trade | None:
+        """The newest trade that history has, or None where it has none. Raises HttpUnavailableError.
+
+        `known_id`: from which on it is requested where history needs an id; then it is the newest of one page.
+        """
+        url = self._exchange.newest_url(symbol)
+        if url is None:
+            url = self._exchange.history_url(symbol, known_id, known_id + self._exchange.history_page - 1)
+        return max(self._fetch_page(symbol, url), key=lambda one: one.trade_id, default=None)
 
     def find_first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
         """The lowest id in [low, high) of a trade at or after `time_us`, else `high`. Raises HttpUnavailableError."""

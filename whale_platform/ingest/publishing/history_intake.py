@@ -72,6 +72,14 @@ class HistoryIntake:
             )
             return next((line.symbol for line in lines), None)
 
+    def find_known_id(self, symbol: str) -> int:
+        """The exchange's id of the newest trade published; of a symbol that is new, the lowest one that is held."""
+        with self._work:
+            sequencer = self._lines[symbol].sequencer
+            if sequencer.next_id is not None:
+                return sequencer.next_id - 1 - sequencer.base
+            return min((trade.trade_id for trade in sequencer.unconfirmed), default=0)
+
     def find_newest_published_id(self, symbol: str) -> int | None:
         """The exchange's id of the newest trade published, where several that are held happened later; else None."""
         with self._work:
