@@ -22,6 +22,7 @@ EXCHANGES = (
     "binance",
     "coinbase",
     "binance_us",
+    "binance_block",
 )
 
 Way = Literal["ws", "rest"]

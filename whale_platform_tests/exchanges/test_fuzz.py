@@ -14,7 +14,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Event, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import SPECS
-from whale_platform_tests.exchanges import test_binance, test_coinbase
+from whale_platform_tests.exchanges import test_binance, test_binance_block, test_coinbase
 
 ADAPTERS = tuple(spec.adapter() for spec in SPECS.values())
 JSON = st.recursive(
@@ -27,7 +27,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
-SAMPLES = (test_binance.DATA, test_coinbase.DATA)
+SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
 
 
 def parse_all(frame: str | bytes) -> None:
