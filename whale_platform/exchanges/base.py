@@ -65,7 +65,11 @@ Event = Trade | LastTrade | SymbolRejected | SubscriptionConfirmed | ServerShutd
 
 
 class Exchange(Protocol):
-    """One exchange's protocol; adapters are frozen, but for what their catalogue learns."""
+    """One exchange's protocol; adapters are frozen, but for what their catalogue learns.
+
+    A REST address that is None stands for what the exchange does not show: without history the ids of a gap end as
+    `unrepaired`, without a list every symbol is asked for by its name.
+    """
 
     @property
     def ws_url(self) -> str:
@@ -85,7 +89,11 @@ class Exchange(Protocol):
 
     @property
     def dense_ids(self) -> bool:
-        """Whether trade ids are contiguous per symbol."""
+        """Whether trade ids are contiguous per symbol. Where not, they are below 2^53, and no gap can be seen.
+
+        Then `newest_url` is what shows trades that were missed between two connections, or a `LastTrade` for each trade
+        of before that the exchange shows after a subscription, the oldest first.
+        """
 
     @property
     def max_life_s(self) -> float | None:
@@ -141,7 +149,7 @@ class Exchange(Protocol):
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises InvalidFrameError."""
 
-    def history_url(self, symbol: str, first_id: int, last_id: int) -> str:
+    def history_url(self, symbol: str, first_id: int, last_id: int) -> str | None:
         """REST address of one page of trades that helps to fill [first_id, last_id]."""
 
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
@@ -155,21 +163,22 @@ class Exchange(Protocol):
         """REST address of one page of history that holds the newest trade of `symbol`.
 
         None: history shows nothing without an id to begin with, so it is requested from the newest known id on.
+        Without contiguous ids the page has as many of the newest trades as one may have, at most `history_page`.
         """
 
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
         """Trades of one page, any order. Raises InvalidFrameError."""
 
-    def time_url(self) -> str:
+    def time_url(self) -> str | None:
         """REST address that tells the exchange's clock."""
 
     def parse_time(self, body: bytes) -> int:
         """The clock in its answer, microseconds UTC. Raises InvalidFrameError."""
 
-    def check_url(self, symbol: str) -> str:
+    def check_url(self, symbol: str) -> str | None:
         """REST address that answers 200 for a listed symbol, in a form `parse_listing` reads, and 4xx for others."""
 
-    def listing_url(self) -> str:
+    def listing_url(self) -> str | None:
         """REST address of all that it lists."""
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
