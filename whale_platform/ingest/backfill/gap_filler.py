@@ -1,9 +1,10 @@
 """Fills gaps from the exchange's history, and looks after symbols that show nothing. One thread an exchange.
 
-It requests, in this order: what a gap holds back; the newest trade of a symbol that holds trades without a proven
-position; background gaps, symbol by symbol in turn; the newest trade of symbols that show nothing, as those that are
-quiet after a connection began, or for much longer than they used to be: else the next live trade of such a symbol,
-hours later perhaps, would be the first to show the gap. One that has never shown anything may not exist.
+It requests, in this order: what a new connection may have missed of symbols without contiguous ids
+(connection_joiner.py); what a gap holds back; the newest trade of a symbol that holds trades without a proven position;
+background gaps, symbol by symbol in turn; the newest trade of symbols that show nothing, as those that are quiet after
+a connection began, or for much longer than they used to be: else the next live trade of such a symbol, hours later
+perhaps, would be the first to show the gap. One that has never shown anything may not exist.
 
 It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
 for all where the exchange is. Which ids a response proves to be absent: request_trials.py. What lies below all that
@@ -19,6 +20,7 @@ from typing import Any
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
+from whale_platform.ingest.backfill.connection_joiner import ConnectionJoiner, build_request_key
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, compute_backoff_s
 from whale_platform.ingest.background_thread import BackgroundThread
@@ -68,6 +70,7 @@ class GapFiller(BackgroundThread):
         self._checked: set[str] = set()
         self._probed: dict[str, QuietProbe] = {}
         self._position_trials: RequestTrials[str] = RequestTrials()
+        self._joiner = ConnectionJoiner(pipeline.exchange, pipeline.history, feed, history)
         super().__init__(f"repair-{pipeline.exchange.name}")
 
     def _run(self) -> None:
@@ -81,6 +84,10 @@ class GapFiller(BackgroundThread):
     def step(self, now: float) -> bool:
         """Do one thing if there is one to do; returns whether there was."""
         waiting = self._trials.list_waiting(now)
+        # 0. The newest trades are all that is shown without contiguous ids, and soon they are others.
+        unjoined = self._joiner.find_symbol(waiting)
+        if unjoined is not None:
+            return self._run_request(build_request_key(unjoined), lambda: self._joiner.join(unjoined))
         # 1. What a gap holds back comes before all else.
         wanted = self._intake.find_wanted(waiting)
         if wanted is None or wanted[1].mode != "inline":
@@ -271,8 +278,11 @@ class GapFiller(BackgroundThread):
 
     def _check_symbol_exists(self, symbol: str) -> None:
         self._checked.add(symbol)
+        url = self._pipeline.exchange.check_url(symbol)
+        if url is None:
+            return
         try:
-            self._history.fetch(self._pipeline.exchange.check_url(symbol))
+            self._history.fetch(url)
         except HttpUnavailableError as trouble:
             if trouble.status not in NOT_FOUND_STATUSES:
                 self._checked.discard(symbol)

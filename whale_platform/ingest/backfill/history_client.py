@@ -36,7 +36,9 @@ class HistoryClient:
         """
         first, last = id_range.first_id, id_range.last_id + 1
         found: dict[int, Trade] = {}
-        url: str | None = self._exchange.history_url(symbol, first, last)
+        url = self._exchange.history_url(symbol, first, last)
+        if url is None:
+            raise HistoryTooShortError(f"{self._exchange.name} has no history of {symbol}", found)
         for _ in range(MAX_PAGES):
             if url is None or self._stop.is_set():
                 break
@@ -59,7 +61,16 @@ class HistoryClient:
         url = self._exchange.newest_url(symbol)
         if url is None:
             url = self._exchange.history_url(symbol, known_id, known_id + self._exchange.history_page - 1)
-        return max(self._fetch_page(symbol, url), key=lambda one: one.trade_id, default=None)
+        page = () if url is None else self._fetch_page(symbol, url)
+        return max(page, key=lambda one: one.trade_id, default=None)
+
+    def fetch_newest_page(self, symbol: str) -> list[Trade]:
+        """The trades of the page that holds the newest one; none where there is no such page.
+
+        Raises HttpUnavailableError.
+        """
+        url = self._exchange.newest_url(symbol)
+        return [] if url is None else self._fetch_page(symbol, url)
 
     def find_first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
         """The lowest id in [low, high) of a trade at or after `time_us`, else `high`. Raises HttpUnavailableError."""
