@@ -21,6 +21,16 @@ class LastTrade:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierTrade:
+    """One of the trades before a `LastTrade`, where the exchange sends several at subscription, ascending by id.
+
+    It fills what was missed of a known symbol, and a new symbol does not begin with it.
+    """
+
+    trade: Trade
+
+
+@dataclass(frozen=True, slots=True)
 class SymbolRejected:
     """The exchange refuses `symbol` (delisted, unknown); the other symbols must go on without it.
 
@@ -60,7 +70,7 @@ class Keepalive:
     interval_s: float
 
 
-Event = Trade | LastTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
+Event = Trade | LastTrade | EarlierTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
 
 
 class Exchange(Protocol):

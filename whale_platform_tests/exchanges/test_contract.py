@@ -18,7 +18,14 @@ from whale_platform.bench.storage.dump_import import pack_dump
 from whale_platform.domain.catalogue import ListedPair
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges import registry
-from whale_platform.exchanges.base import Event, Exchange, LastTrade, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.base import (
+    EarlierTrade,
+    Event,
+    Exchange,
+    LastTrade,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 from whale_platform.exchanges.dump_format import DumpedTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import DUMPS, EXCHANGES, SPECS, WAYS, Way, load_simulated
@@ -206,8 +213,10 @@ def test_a_subscription_is_confirmed_and_every_trade_is_read_exactly(side: Side)
         first = trades[0].trade_id
         assert first > BEFORE
         assert trades == [side.trade(symbol, first + more) for more in range(len(trades))]
-        for last in (event.trade for event in events if isinstance(event, LastTrade) and event.trade.symbol == symbol):
-            assert last == side.trade(symbol, first - 1)
+        shown = [event for event in events if isinstance(event, EarlierTrade | LastTrade)]
+        shown = [event for event in shown if event.trade.symbol == symbol]
+        assert [event.trade for event in shown] == [side.trade(symbol, first - n) for n in range(len(shown), 0, -1)]
+        assert [type(event) for event in shown] == [*[EarlierTrade] * (len(shown) - 1), LastTrade][: len(shown)]
 
 
 def test_a_symbol_that_does_not_exist_harms_no_other(side: Side) -> None:

@@ -11,7 +11,7 @@ from whale_platform.contracts.raw_trade import decode_trade, encode_trade
 from whale_platform.domain.names import is_symbol
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import Event, LastTrade
+from whale_platform.exchanges.base import EarlierTrade, Event, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import SPECS
 from whale_platform_tests.exchanges import test_binance, test_coinbase
@@ -42,7 +42,7 @@ def parse_all(frame: str | bytes) -> None:
 
 
 def check(event: Event) -> None:
-    trade = event.trade if isinstance(event, LastTrade) else event
+    trade = event.trade if isinstance(event, EarlierTrade | LastTrade) else event
     if isinstance(trade, Trade):
         assert trade.price.is_finite() and trade.price >= 0 and trade.quantity.is_finite() and trade.quantity >= 0
         if explain_implausible(trade, trade.event_time) is None and is_symbol(trade.symbol):
