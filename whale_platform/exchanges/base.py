@@ -173,7 +173,10 @@ class Exchange(Protocol):
         """The clock in its answer, microseconds UTC. Raises InvalidFrameError."""
 
     def check_url(self, symbol: str) -> str:
-        """REST address that answers 200 for a listed symbol, in a form `parse_listing` reads, and 4xx for others."""
+        """REST address of a listed symbol, in a form that `parse_listing` reads.
+
+        For another symbol the response is 4xx, or a list in which `parse_listing` finds nothing.
+        """
 
     def listing_url(self) -> str:
         """REST address of all that it lists."""
