@@ -6,7 +6,7 @@ sends the frame to the dead letters; what is understood but not a trade becomes 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
@@ -183,6 +183,17 @@ class Exchange(Protocol):
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """The pairs in its answer. Raises InvalidFrameError."""
+
+
+@runtime_checkable
+class TimedHistory(Protocol):
+    """What an adapter has beside `Exchange` where the exchange's history is requested by time and not by id.
+
+    Its `history_url` is that of the newest page then, and its `next_history_url` goes up from a page.
+    """
+
+    def history_since_url(self, symbol: str, since: int) -> str:
+        """REST address of the oldest page of trades from `since` on, microseconds UTC."""
 
 
 class AdapterFactory(Protocol):
