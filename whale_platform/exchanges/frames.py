@@ -25,6 +25,7 @@ DECIMAL_PATTERN = r"[0-9]{1,25}(?:\.[0-9]{1,25})?"
 _ESCAPED = frozenset(' "\\')
 _NUMBER = re.compile(rf"{DECIMAL_PATTERN}(?:[eE][+-]?[0-9]{{1,2}})?").fullmatch
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,9}))?(?:Z|\+00:00)").fullmatch
+_INTEGER = re.compile(r"[0-9]{1,19}").fullmatch
 # Parts of an adapter's pattern for its usual frame, which is read without a JSON parser: what they match is JSON that
 # the readers below take, and to the same values.
 NAME_PATTERN = rf"[!#-\[\]-~]{{1,{MAX_TEXT}}}"
@@ -94,6 +95,14 @@ def read_integer(fields: dict[str, Any], name: str) -> int:
     if type(value) is int and 0 <= value <= MAX_INTEGER:
         return value
     raise _bad(fields, name, "a non-negative 64-bit integer")
+
+
+def read_integer_text(fields: dict[str, Any], name: str) -> int:
+    """A non-negative integer of 63 bits, sent as a string. Raises InvalidFrameError."""
+    value = fields.get(name)
+    if type(value) is str and _INTEGER(value) and (number := int(value)) <= MAX_INTEGER:
+        return number
+    raise _bad(fields, name, "a non-negative 64-bit integer as a string")
 
 
 def read_flag(fields: dict[str, Any], name: str) -> bool:

@@ -21,6 +21,7 @@ EXCHANGES = (
     "binance",
     "coinbase",
     "binance_us",
+    "okx",
 )
 
 Way = Literal["ws", "rest"]
