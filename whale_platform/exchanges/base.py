@@ -6,7 +6,7 @@ sends the frame to the dead letters; what is understood but not a trade becomes 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.market import MarketKind
@@ -17,6 +17,16 @@ from whale_platform.exchanges.dump_format import DumpFormat
 @dataclass(frozen=True, slots=True)
 class LastTrade:
     """The exchange's newest trade at subscription: tells what was missed, is not itself new."""
+
+    trade: Trade
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTrade:
+    """One of the trades before a `LastTrade`, where the exchange sends several at subscription, the oldest first.
+
+    It fills what was missed of a known symbol, and a new symbol does not begin with it.
+    """
 
     trade: Trade
 
@@ -61,7 +71,7 @@ class Keepalive:
     interval_s: float
 
 
-Event = Trade | LastTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
+Event = Trade | LastTrade | EarlierTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
 
 
 class Exchange(Protocol):
@@ -91,8 +101,8 @@ class Exchange(Protocol):
     def dense_ids(self) -> bool:
         """Whether trade ids are contiguous per symbol. Where not, they are below 2^53, and no gap can be seen.
 
-        Then `newest_url` is what shows trades that were missed between two connections, or a `LastTrade` for each trade
-        of before that the exchange shows after a subscription, the oldest first.
+        Then trades that were missed between two connections are those of `newest_url`, or of `EarlierTrade` and
+        `LastTrade`.
         """
 
     @property
@@ -176,13 +186,27 @@ class Exchange(Protocol):
         """The clock in its answer, microseconds UTC. Raises InvalidFrameError."""
 
     def check_url(self, symbol: str) -> str | None:
-        """REST address that answers 200 for a listed symbol, in a form `parse_listing` reads, and 4xx for others."""
+        """REST address of a listed symbol, in a form that `parse_listing` reads.
+
+        For another symbol the response is 4xx, or a list in which `parse_listing` finds nothing.
+        """
 
     def listing_url(self) -> str | None:
         """REST address of all that it lists."""
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """The pairs in its answer. Raises InvalidFrameError."""
+
+
+@runtime_checkable
+class TimedHistory(Protocol):
+    """What an adapter has beside `Exchange` where the exchange's history is requested by time and not by id.
+
+    Its `history_url` is that of the newest page then, and its `next_history_url` goes up from a page.
+    """
+
+    def history_since_url(self, symbol: str, since: int) -> str:
+        """REST address of the oldest page of trades from `since` on, microseconds UTC."""
 
 
 class AdapterFactory(Protocol):

@@ -23,6 +23,7 @@ EXCHANGES = (
     "coinbase",
     "binance_us",
     "binance_block",
+    "okx",
 )
 
 Way = Literal["ws", "rest"]

@@ -4,7 +4,7 @@ It requests, in this order: what a new connection may have missed of symbols wit
 (connection_joiner.py); what a gap holds back; the newest trade of a symbol that holds trades without a proven position;
 background gaps, symbol by symbol in turn; the newest trade of symbols that show nothing, as those that are quiet after
 a connection began, or for much longer than they used to be: else the next live trade of such a symbol, hours later
-perhaps, would be the first to show the gap. One that has never shown anything may not exist.
+perhaps, would be the first to show the gap. One that has never shown anything may not exist (unseen_symbols.py).
 
 It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
 for all where the exchange is. Which ids a response proves to be absent: request_trials.py. What lies below all that
@@ -22,7 +22,14 @@ from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.backfill.connection_joiner import ConnectionJoiner, build_request_key
 from whale_platform.ingest.backfill.history_client import HistoryClient
-from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, compute_backoff_s
+from whale_platform.ingest.backfill.request_trials import (
+    NOT_FOUND_STATUSES,
+    AbsenceTrials,
+    RequestKey,
+    RequestTrials,
+    compute_backoff_s,
+)
+from whale_platform.ingest.backfill.unseen_symbols import UnseenSymbols
 from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HistoryTooShortError, HttpUnavailableError
@@ -39,8 +46,6 @@ IDS_BELOW = (
 LONG_GAP_IDS = 100_000  # ids: what is shorter takes a minute or less
 DAY_US = 86_400_000_000
 TOO_OLD_NOTE = "older than a day when it was found: import the exchange's dump"
-CHECK_AFTER_S = 30.0
-NOT_FOUND_STATUSES = (400, 404, 410)
 
 
 @dataclass(slots=True)
@@ -67,9 +72,9 @@ class GapFiller(BackgroundThread):
         self._log = log.bind(exchange=pipeline.exchange.name)
         self._trials = AbsenceTrials()
         self._failures = 0
-        self._checked: set[str] = set()
         self._probed: dict[str, QuietProbe] = {}
         self._position_trials: RequestTrials[str] = RequestTrials()
+        self._unseen = UnseenSymbols(pipeline, feed, history, self._log)
         self._joiner = ConnectionJoiner(pipeline.exchange, pipeline.history, feed, history)
         super().__init__(f"repair-{pipeline.exchange.name}")
 
@@ -102,8 +107,8 @@ class GapFiller(BackgroundThread):
         silent = self._find_silent_symbol(now, waiting)
         if silent is not None:
             return self._run_request((silent, "probe"), lambda: self._probe_symbol(silent, now))
-        unseen = self._find_unseen_symbol()
-        return unseen is not None and self._run_request((unseen, "probe"), lambda: self._check_symbol_exists(unseen))
+        unseen = self._unseen.find_symbol()
+        return unseen is not None and self._run_request((unseen, "probe"), lambda: self._unseen.check(unseen))
 
     def _run_request(self, asked: RequestKey, request: Callable[[], None]) -> bool:
         """Run `request`, or wait as its failure demands."""
@@ -267,27 +272,6 @@ class GapFiller(BackgroundThread):
         self._probed[symbol] = QuietProbe(life, now + wait_s, wait_s)
         if newest is not None:
             self._pipeline.process_newest_trade(newest)
-
-    def _find_unseen_symbol(self) -> str | None:
-        """A symbol that has shown no trade although its connection has been up for a while."""
-        for symbol, line in self._pipeline.lines.items():
-            unseen = not line.outlet.sent and symbol not in self._checked and symbol not in self._feed.refused
-            if unseen and self._feed.measure_uptime_s(symbol) >= CHECK_AFTER_S:
-                return symbol
-        return None
-
-    def _check_symbol_exists(self, symbol: str) -> None:
-        self._checked.add(symbol)
-        url = self._pipeline.exchange.check_url(symbol)
-        if url is None:
-            return
-        try:
-            self._history.fetch(url)
-        except HttpUnavailableError as trouble:
-            if trouble.status not in NOT_FOUND_STATUSES:
-                self._checked.discard(symbol)
-                raise
-            self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
 
 
 def _find_top(page: Mapping[int, Trade], id_range: BackfillRange) -> int:

@@ -43,6 +43,11 @@ class SparseSequencer(Sequencer):
         self._cause: GapCause = "restart"
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a trade was published."""
+        return self.newest_time > 0
+
+    @property
     def unjoined(self) -> bool:
         """Whether nothing has shown yet that no trade was missed before the present connection."""
         return self._joined_from > 0
