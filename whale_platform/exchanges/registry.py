@@ -24,6 +24,7 @@ EXCHANGES = (
     "binance_us",
     "binance_block",
     "okx",
+    "bybit",
 )
 
 Way = Literal["ws", "rest"]

@@ -15,7 +15,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import EarlierTrade, Event, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import SPECS
-from whale_platform_tests.exchanges import test_binance, test_binance_block, test_coinbase, test_okx
+from whale_platform_tests.exchanges import test_binance, test_binance_block, test_bybit, test_coinbase, test_okx
 
 ADAPTERS = tuple(spec.adapter() for spec in SPECS.values())
 Wrap = Callable[[object], dict[str, Any]]
@@ -30,7 +30,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
-ROWS = ((test_okx.ROW, test_okx.wrap),)  # of frames whose trades are rows
+ROWS = ((test_okx.ROW, test_okx.wrap), (test_bybit.ROW, test_bybit.wrap))  # of frames whose trades are rows
 
 
 def parse_all(frame: str | bytes) -> None:

@@ -64,27 +64,11 @@ class Binance:
 
     def symbol(self, name: str) -> str | None:
         """`BTC` and `BTC/USDT` -> `BTCUSDT`; a name that is in the list is that symbol."""
-        asked = symbols.parse_request(name, symbols.accepted_names(self.name))
-        if asked is None or ("-" in asked.text and not asked.ours):
-            return None
-        if "-" in asked.text:
-            raise ValueError(f"symbol {name!a}: this exchange writes BTCUSDT, not BTC-USDT")
-        if (given := asked.currencies) is None:
-            if self.listed.get(asked.text) is not None:
-                return asked.text
-            given = asked.text, catalogue.TETHER
-        found = self.listed.find(*given)
-        if found is not None:
-            return found.symbol
-        return asked.text if catalogue.is_tether_pair(asked.text) else "".join(given)
+        return symbols.find_joined_symbol(name, self.name, self.listed)
 
     def unreadable(self, symbol: str) -> str | None:
         """A joined symbol's base and quote are known from the list alone, but for those in USDT."""
-        try:
-            catalogue.find_currencies(self.listed, symbol)
-        except ValueError as unknown:
-            return str(unknown)
-        return None
+        return symbols.explain_unreadable(symbol, self.listed)
 
     def connect_url(self) -> str:
         """Of combined streams, with `stream_options`."""

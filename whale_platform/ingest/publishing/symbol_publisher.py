@@ -61,11 +61,14 @@ class SymbolPublisher:
         self._sent_before = self._sent_heard = 0
         self._began = self._heard = time.monotonic()
         self._holding: tuple[int, float] | None = None
+        self._sparse = sequencer if isinstance(sequencer, SparseSequencer) else None
 
     def publish(self, trades: Sequence[Trade]) -> None:
         """What the sequencer has just answered. Raises ProducerStoppedError."""
         if self.sequencer.record.events:
             self._write_events()
+        if self._sparse is not None and self._sparse.unjoined:
+            self._books.wanting.set()
         for trade in trades:
             self.outlet.send(trade)
         self._books.counts.trades += len(trades)
@@ -107,9 +110,9 @@ class SymbolPublisher:
 
     def build_position(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
-        if isinstance(self.sequencer, SparseSequencer):
-            recent = self.sequencer.list_recent()
-            return SymbolPosition(recent[-1][0], [], self.sequencer.newest_time, 0, recent) if recent else None
+        if self._sparse is not None:
+            recent = self._sparse.list_recent()
+            return SymbolPosition(recent[-1][0], [], self._sparse.newest_time, 0, recent) if recent else None
         if self.sequencer.next_id is None:
             return None
         blocking_gap = self.sequencer.blocking_gap
