@@ -25,6 +25,7 @@ EXCHANGES = (
     "binance_block",
     "okx",
     "bybit",
+    "hyperliquid",
 )
 
 Way = Literal["ws", "rest"]
@@ -120,7 +121,12 @@ def _meant(spelled: list[tuple[Exchange, str]], name: str) -> list[tuple[Exchang
     """Those of `spelled` that were meant: of an exchange's own symbol, or of two currencies, not what isn't there."""
     text = name.strip().rpartition(":")[2].upper()
     listed = [(exchange, symbol) for exchange, symbol in spelled if exchange.listed.get(symbol) is not None]
-    own = [(exchange, symbol) for exchange, symbol in spelled if symbol == text]
+    own = [(exchange, symbol) for exchange, symbol in spelled if symbol == text and not _writes_bases(exchange)]
     if own:
         return [one for one in spelled if one in own or one in listed]
     return listed if listed and "/" in text else spelled
+
+
+def _writes_bases(exchange: Exchange) -> bool:
+    """Whether its symbols are base currencies, so that a base is meant for the others too."""
+    return exchange.symbol("BTC") == "BTC"

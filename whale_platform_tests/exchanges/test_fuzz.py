@@ -15,7 +15,14 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import EarlierTrade, Event, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import SPECS
-from whale_platform_tests.exchanges import test_binance, test_binance_block, test_bybit, test_coinbase, test_okx
+from whale_platform_tests.exchanges import (
+    test_binance,
+    test_binance_block,
+    test_bybit,
+    test_coinbase,
+    test_hyperliquid,
+    test_okx,
+)
 
 ADAPTERS = tuple(spec.adapter() for spec in SPECS.values())
 Wrap = Callable[[object], dict[str, Any]]
@@ -30,7 +37,8 @@ JSON = st.recursive(
     max_leaves=8,
 )
 SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
-ROWS = ((test_okx.ROW, test_okx.wrap), (test_bybit.ROW, test_bybit.wrap))  # of frames whose trades are rows
+# Of frames whose trades are rows.
+ROWS = tuple((module.ROW, module.wrap) for module in (test_okx, test_bybit, test_hyperliquid))
 
 
 def parse_all(frame: str | bytes) -> None:

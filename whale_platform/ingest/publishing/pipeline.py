@@ -54,7 +54,11 @@ class Pipeline:
         self.lines: dict[str, SymbolPublisher] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
-            sequencer = begin.build_sequencer(exchange.dense_ids)
+            sequencer = (
+                begin.build_sequencer()
+                if exchange.dense_ids
+                else begin.build_sparse_sequencer(exchange.newest_url(symbol) is None)
+            )
             outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:

@@ -41,10 +41,12 @@ class ResumePoint:
     held: list[Trade] = field(default_factory=list)
     recent: list[tuple[int, int]] | None = None
 
-    def build_sequencer(self, dense: bool = True) -> Sequencer:
-        """One that goes on there; dense: whether the exchange's ids are contiguous."""
-        if not dense:
-            return SparseSequencer(self.recent or (), self.newest_time or self.latest)
+    def build_sparse_sequencer(self, shown_first: bool) -> SparseSequencer:
+        """One for ids that are not contiguous, which goes on there; `shown_first`: see SparseSequencer."""
+        return SparseSequencer(self.recent or (), self.newest_time or self.latest, shown_first)
+
+    def build_sequencer(self) -> Sequencer:
+        """One that goes on there."""
         held = self.held if self.next_id is None else ()
         return Sequencer(
             self.next_id, self.gaps, self.newest_time, self.passed, self.floor, self.blocking_gap, self.latest, held

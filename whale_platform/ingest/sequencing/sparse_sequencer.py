@@ -32,15 +32,17 @@ class SparseSequencer(Sequencer):
     """As Sequencer, but no id is ever missing: `next_id` is None, and nothing is held.
 
     recent: id and event time, microseconds UTC, of the trades published last, in that order; newest_time: of the newest
-    one, 0 where none was published. `unjoined`: whether what the exchange shows of before is still to be compared.
+    one, 0 where none was published; shown_first: whether a connection itself begins with trades of before, so that its
+    first trade is the oldest of them. `unjoined`: whether what the exchange shows of before is still to be compared.
     """
 
-    def __init__(self, recent: Iterable[tuple[int, int]] = (), newest_time: int = 0) -> None:
+    def __init__(self, recent: Iterable[tuple[int, int]] = (), newest_time: int = 0, shown_first: bool = False) -> None:
         super().__init__(newest_time=newest_time)
         self._known = {trade_id: _Known(time) for trade_id, time in recent}
         self._floor = min((one.event_time for one in self._known.values()), default=newest_time or -1)
         self._joined_from = newest_time
         self._cause: GapCause = "restart"
+        self._shown_first = shown_first
 
     @property
     def has_begun(self) -> bool:
@@ -63,6 +65,8 @@ class SparseSequencer(Sequencer):
 
     def add_live(self, trade: Trade) -> Sequence[Trade]:
         """Take one live trade; returns it where it is to be published."""
+        if self._shown_first:
+            self._join(trade, trade.received_time)
         return self._add(trade, True)
 
     def add_last_trade(self, trade: Trade, surely: bool = False) -> Sequence[Trade]:

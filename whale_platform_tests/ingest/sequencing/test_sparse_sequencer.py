@@ -84,6 +84,17 @@ def test_a_connection_that_begins_later_puts_a_possible_loss_on_record(by_histor
     assert not sequencer.unjoined
 
 
+def test_where_a_connection_begins_with_trades_of_before_its_first_one_tells() -> None:
+    sequencer = SparseSequencer(shown_first=True)
+    sequencer.add_live(trade(0))
+    sequencer.record_connection()
+    assert [ids(sequencer.add_live(trade(index))) for index in (0, 1)] == [[], [IDS[1]]]
+    assert losses(sequencer) == [] and not sequencer.unjoined
+    sequencer.record_connection()
+    sequencer.add_live(trade(4))
+    assert losses(sequencer) == [(IDS[4], IDS[4], "unrepaired", "reconnect")]
+
+
 def test_a_history_that_is_whole_shows_that_nothing_is_missing() -> None:
     sequencer = SparseSequencer()
     sequencer.add_live(trade(0))
@@ -109,9 +120,7 @@ def test_what_is_older_than_all_that_is_remembered_is_refused_live_and_known_in_
 def restart(tail: SymbolTail) -> SparseSequencer:
     begin = find_resume_point(tail, (), {}, T0)
     assert (begin.next_id, begin.gaps, begin.changed) == (None, [], [])
-    sequencer = begin.build_sequencer(False)
-    assert isinstance(sequencer, SparseSequencer)
-    return sequencer
+    return begin.build_sparse_sequencer(False)
 
 
 def test_after_a_kill_the_topic_says_what_was_published() -> None:
@@ -140,7 +149,7 @@ def test_the_positions_file_and_the_topic_after_it_say_what_was_published(tmp_pa
 
 
 def test_where_only_a_time_is_known_what_is_not_later_counts_as_known() -> None:
-    sequencer = ResumePoint(newest_time=trade(2).event_time).build_sequencer(False)
+    sequencer = ResumePoint(newest_time=trade(2).event_time).build_sparse_sequencer(False)
     assert [one for index in range(5) for one in ids(sequencer.add_last_trade(trade(index)))] == [IDS[3], IDS[4]]
 
 
@@ -157,9 +166,7 @@ def test_over_any_restarts_and_doubles_each_trade_is_published_once(
                 tail.add(new.trade_id, encode_trade(new))
                 published.append(new.trade_id)
         if data.draw(st.integers(0, 9)) == 0:
-            at = find_resume_point(tail, (), {}, T0).build_sequencer(False)
-            assert isinstance(at, SparseSequencer)
-            sequencer = at
+            sequencer = find_resume_point(tail, (), {}, T0).build_sparse_sequencer(False)
     assert len(published) == len(set(published))
     missing = set(trades) - set(published)
     first_us = min((one.event_time for one in order), default=0)
