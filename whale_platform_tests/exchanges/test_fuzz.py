@@ -15,7 +15,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import EarlierTrade, Event, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import SPECS
-from whale_platform_tests.exchanges import test_binance, test_coinbase, test_okx
+from whale_platform_tests.exchanges import test_binance, test_coinbase, test_kraken, test_okx
 
 ADAPTERS = tuple(spec.adapter() for spec in SPECS.values())
 Wrap = Callable[[object], dict[str, Any]]
@@ -30,7 +30,10 @@ JSON = st.recursive(
     max_leaves=8,
 )
 SAMPLES = (test_binance.DATA, test_coinbase.DATA)
-ROWS = ((test_okx.ROW, test_okx.wrap),)  # of frames whose trades are rows
+ROWS: tuple[tuple[dict[str, Any], Wrap], ...] = (
+    (test_okx.ROW, test_okx.wrap),
+    (test_kraken.ROW, test_kraken.wrap),
+)  # of frames whose trades are rows
 
 
 def parse_all(frame: str | bytes) -> None:
