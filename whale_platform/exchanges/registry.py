@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import SymbolCatalogue
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange, ExchangeSpec
 
@@ -21,6 +22,7 @@ EXCHANGES = (
     "binance",
     "coinbase",
     "binance_us",
+    "binance_block",
     "okx",
     "kraken",
 )
@@ -66,6 +68,12 @@ def load_simulated(name: str) -> "SimulatedExchange":
     """The simulated side of a registered exchange; it is imported here, because few processes need it."""
     simulated: SimulatedExchange = import_module(f"{__package__}.{name}.simulator").SIMULATED
     return simulated
+
+
+def find_market_kind(name: str) -> MarketKind:
+    """What is traded on the exchange of the column `exchange`, simulated or not; an unknown one counts as spot."""
+    spec = SPECS.get(name.removeprefix(_MARKS["simulator"][0]))
+    return "spot" if spec is None else spec.market_kind
 
 
 def build_adapters(

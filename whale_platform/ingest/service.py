@@ -78,6 +78,8 @@ def _read_symbol_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -
     symbols = assign_symbols(exchanges, settings.symbols)
     for exchange in exchanges:
         listed, rest = exchange.listed, _rest_client(exchange, settings)
+        if exchange.listing_url() is None:
+            continue
         known = listed.read_at is not None and not any(map(listed.explain_refusal, symbols[exchange.name]))
         context.report_state("starting", f"reading the list of symbols of {exchange.name}")
         while settings.source != "live" or not known:

@@ -15,7 +15,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import EarlierTrade, Event, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import SPECS
-from whale_platform_tests.exchanges import test_binance, test_coinbase, test_kraken, test_okx
+from whale_platform_tests.exchanges import test_binance, test_binance_block, test_coinbase, test_kraken, test_okx
 
 ADAPTERS = tuple(spec.adapter() for spec in SPECS.values())
 Wrap = Callable[[object], dict[str, Any]]
@@ -29,7 +29,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
-SAMPLES = (test_binance.DATA, test_coinbase.DATA)
+SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
 ROWS: tuple[tuple[dict[str, Any], Wrap], ...] = (
     (test_okx.ROW, test_okx.wrap),
     (test_kraken.ROW, test_kraken.wrap),

@@ -54,7 +54,7 @@ class Pipeline:
         self.lines: dict[str, SymbolPublisher] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
-            sequencer = begin.build_sequencer()
+            sequencer = begin.build_sequencer(exchange.dense_ids)
             outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books)
             for gap in begin.changed:
@@ -169,7 +169,7 @@ class Pipeline:
 
     def _process_earlier_trade(self, trade: Trade) -> None:
         line = self.lines.get(trade.symbol)
-        if line is None or line.sequencer.next_id is not None:
+        if line is None or line.sequencer.has_begun:
             self._process_trade(trade, True)
 
     def _hold_or_quarantine(self, line: SymbolPublisher, trade: Trade, last: bool, absurd: Implausibility) -> None:

@@ -21,6 +21,7 @@ from whale_platform.ingest.recovery.positions_file import SymbolPosition
 from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap
 from whale_platform.ingest.sequencing.sequence_record import TradeConflict
 from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform.ingest.sequencing.sparse_sequencer import SparseSequencer
 
 HOLD_S = 30.0  # how long a gap may hold trades back; the whale behind it is late by as much
 SILENT_S, SILENT_TIMES = 300.0, 20  # a symbol that trades on the average once a minute is overdue after 20 minutes
@@ -106,6 +107,9 @@ class SymbolPublisher:
 
     def build_position(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
+        if isinstance(self.sequencer, SparseSequencer):
+            recent = self.sequencer.list_recent()
+            return SymbolPosition(recent[-1][0], [], self.sequencer.newest_time, 0, recent) if recent else None
         if self.sequencer.next_id is None:
             return None
         blocking_gap = self.sequencer.blocking_gap
@@ -129,7 +133,8 @@ class SymbolPublisher:
     def _write_events(self) -> None:
         for event in self.sequencer.record.take_events():
             if isinstance(event, TradeConflict):
-                said = event.trade._replace(trade_id=exchange_id(event.trade.trade_id))
+                number = exchange_id(event.trade.trade_id) if event.trade.dense else event.trade.trade_id
+                said = event.trade._replace(trade_id=number)
                 self._books.write_quarantined(said, event.reason)
                 continue
             self._write_gap(event)

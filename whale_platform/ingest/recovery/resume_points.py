@@ -18,13 +18,17 @@ from whale_platform.ingest.recovery.topic_tail import SymbolTail
 from whale_platform.ingest.sequencing.ended_epoch import UNFILLED_NOTE
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform.ingest.sequencing.sparse_sequencer import SparseSequencer
 
 IdRange = tuple[int, int]
 
 
 @dataclass(slots=True)
 class ResumePoint:
-    """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it."""
+    """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it.
+
+    recent: of a symbol whose ids are not contiguous, as `SparseSequencer` has it; None of others.
+    """
 
     next_id: int | None = None
     gaps: list[SequenceGap] = field(default_factory=list)
@@ -35,9 +39,12 @@ class ResumePoint:
     blocking_gap: SequenceGap | None = None
     latest: int = 0
     held: list[Trade] = field(default_factory=list)
+    recent: list[tuple[int, int]] | None = None
 
-    def build_sequencer(self) -> Sequencer:
-        """One that goes on there."""
+    def build_sequencer(self, dense: bool = True) -> Sequencer:
+        """One that goes on there; dense: whether the exchange's ids are contiguous."""
+        if not dense:
+            return SparseSequencer(self.recent or (), self.newest_time or self.latest)
         held = self.held if self.next_id is None else ()
         return Sequencer(
             self.next_id, self.gaps, self.newest_time, self.passed, self.floor, self.blocking_gap, self.latest, held
@@ -48,6 +55,9 @@ def find_resume_point(
     tail: SymbolTail, noted: Iterable[SequenceGap], ledger: Mapping[int, SequenceGap], now_us: int
 ) -> ResumePoint:
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
+    # 0. Ids that are not contiguous have no gaps; the newest ones are remembered.
+    if tail.recent is not None:
+        return ResumePoint(newest_time=tail.read_newest_time(), recent=list(tail.recent.items()))
     # 1. The topic says where the symbol has come to; only an empty one leaves that to the ledger.
     if tail.last is None:
         tail = _build_tail_from_ledger(ledger)
