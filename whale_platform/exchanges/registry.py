@@ -24,6 +24,7 @@ EXCHANGES = (
     "binance_us",
     "binance_block",
     "okx",
+    "kraken",
     "bybit",
     "hyperliquid",
 )
@@ -121,7 +122,11 @@ def _meant(spelled: list[tuple[Exchange, str]], name: str) -> list[tuple[Exchang
     """Those of `spelled` that were meant: of an exchange's own symbol, or of two currencies, not what isn't there."""
     text = name.strip().rpartition(":")[2].upper()
     listed = [(exchange, symbol) for exchange, symbol in spelled if exchange.listed.get(symbol) is not None]
-    own = [(exchange, symbol) for exchange, symbol in spelled if symbol == text and not _writes_bases(exchange)]
+    own = [
+        (exchange, symbol)
+        for exchange, symbol in spelled
+        if symbol == text and "/" not in text and not _writes_bases(exchange)
+    ]
     if own:
         return [one for one in spelled if one in own or one in listed]
     return listed if listed and "/" in text else spelled

@@ -21,6 +21,7 @@ from whale_platform_tests.exchanges import (
     test_bybit,
     test_coinbase,
     test_hyperliquid,
+    test_kraken,
     test_okx,
 )
 
@@ -38,7 +39,9 @@ JSON = st.recursive(
 )
 SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
 # Of frames whose trades are rows.
-ROWS = tuple((module.ROW, module.wrap) for module in (test_okx, test_bybit, test_hyperliquid))
+ROWS: tuple[tuple[dict[str, Any], Wrap], ...] = tuple(
+    (module.ROW, module.wrap) for module in (test_okx, test_kraken, test_bybit, test_hyperliquid)
+)
 
 
 def parse_all(frame: str | bytes) -> None:
