@@ -20,6 +20,7 @@ from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.topics import is_reachable
 from whale_platform.domain.catalogue import SymbolCatalogue
+from whale_platform.domain.rates import RateBook
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import assign_symbols, build_adapters
@@ -146,7 +147,7 @@ def _ingest(
     used = [exchange for exchange in exchanges if symbols[exchange.name]]
     rests = [_rest_client(exchange, settings) for exchange in used]
     clocks = ExchangeClocks(list(zip(used, rests, strict=True)), stop, log)
-    more = learned.starts, receive_to_produced, clocks.get_lead
+    more = learned.starts, receive_to_produced, clocks.get_lead, RateBook()
     pipelines = [Pipeline(one, symbols[one.name], producer, ledger, ends, *more) for one in used]
     feeds = [ConnectionManager(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
     repairers = [

@@ -13,8 +13,9 @@ from whale_platform.contracts.ingest_gap import encode_gap_key
 from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
+from whale_platform.domain.rates import RateBook, UsdRate, convert_to_usd, invert
 from whale_platform.domain.sweep import SweepTracker
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.trade import DOLLARS, Trade
 from whale_platform.ingest.publishing.dead_letters import DeadLetterSender, describe_trade
 from whale_platform.ingest.publishing.delivery import CountedSender, TradeSender
 from whale_platform.ingest.publishing.latency import PipelineCounts
@@ -62,11 +63,12 @@ class SymbolPublisher:
         sequencer: Sequencer,
         outlet: TradeSender,
         books: ExchangeRecords,
+        rates: RateBook,
         newest: Trade | None = None,
     ) -> None:
         """`newest`: the trade of the highest id that was published before, where it is known."""
         self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
-        self._newest = newest
+        self._rates, self._newest = rates, newest
         self._sweeps, self._filled_sweeps = SweepTracker(newest), SweepTracker()
         self._sent_before = self._sent_heard = 0
         self._began = self._heard = time.monotonic()
@@ -142,15 +144,29 @@ class SymbolPublisher:
         )
 
     def _send(self, trade: Trade) -> None:
-        """Publish it with its taker's order so far. What is filled in below has orders of its own."""
+        """Publish it with its dollars and its taker's order so far. What is filled in below has orders of its own."""
         newest = self._newest
         ahead = newest is None or trade.trade_id > newest.trade_id or not trade.dense
+        if trade.quote not in DOLLARS:
+            trade = self._convert(trade)
+        elif trade.base in self._rates.wanted and ahead:
+            self._rates.record(trade.base, UsdRate(trade.price, f"{trade.exchange}:{trade.symbol}", trade.event_time))
         sweep = (self._sweeps if ahead else self._filled_sweeps).add(trade)
         if sweep is not None:
             trade = trade._replace(sweep=sweep)
         if ahead:
             self._newest = trade
         self.outlet.send(trade)
+
+    def _convert(self, trade: Trade) -> Trade:
+        """The trade with its dollars, where a rate is known. A dollar coin's price in its currency is one itself."""
+        if trade.base in DOLLARS:
+            pair = f"{trade.exchange}:{trade.symbol}"
+            self._rates.record(trade.quote, UsdRate(invert(trade.price), pair, trade.event_time))
+        rate = self._rates.find(trade.quote, trade.event_time)
+        if rate is None or convert_to_usd(trade.notional, rate.usd) is None:
+            return trade
+        return trade._replace(usd_rate=rate.usd, usd_pair=rate.via)
 
     def _write_events(self) -> None:
         for event in self.sequencer.record.take_events():
