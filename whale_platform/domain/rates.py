@@ -42,10 +42,18 @@ class RateBook:
     def __init__(self) -> None:
         self.wanted: set[str] = set()
         self._rates: dict[str, UsdRate] = {}
+        self._is_reader = False
+
+    def build_reader(self) -> "RateBook":
+        """Return this book for trades that tell no rate, since they are of perpetuals or blocks."""
+        reader = RateBook()
+        reader.wanted, reader._rates, reader._is_reader = self.wanted, self._rates, True
+        return reader
 
     def record(self, currency: str, rate: UsdRate) -> None:
         """A unit of `currency` was worth so much."""
-        self._rates[currency] = rate
+        if not self._is_reader:
+            self._rates[currency] = rate
 
     def find(self, currency: str, event_time: int) -> UsdRate | None:
         """Return the rate for a trade of that time; None where there is none within RATE_AGE_US of it."""

@@ -60,7 +60,11 @@ class Pipeline:
         self.lines: dict[str, SymbolPublisher] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
-            sequencer = begin.build_sequencer()
+            sequencer = (
+                begin.build_sequencer()
+                if exchange.dense_ids
+                else begin.build_sparse_sequencer(exchange.newest_url(symbol) is None)
+            )
             outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
             self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books, rates, begin.newest)
             for gap in begin.changed:
@@ -175,7 +179,7 @@ class Pipeline:
 
     def _process_earlier_trade(self, trade: Trade) -> None:
         line = self.lines.get(trade.symbol)
-        if line is None or line.sequencer.next_id is not None:
+        if line is None or line.sequencer.has_begun:
             self._process_trade(trade, True)
 
     def _hold_or_quarantine(self, line: SymbolPublisher, trade: Trade, last: bool, absurd: Implausibility) -> None:
