@@ -1,5 +1,6 @@
 """Sweeps in `whale_alerts`: they grow, whatever the order of their messages, and contain their single trades."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor
 
+from whale_platform.api.push.fanout.message_text import to_pushed_whale
 from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.names import WHALE_ALERTS
 from whale_platform.sink.fold import fold_records
@@ -58,14 +60,22 @@ def test_a_sweep_is_stored_as_it_came_with_its_average_and_slippage(cursor: Curs
 @given(
     first=st.decimals("0.00000001", "1e9", allow_nan=False, places=8),
     last=st.decimals("0.00000001", "1e9", allow_nan=False, places=8),
+    quantity=st.decimals("0.00000001", "1e9", allow_nan=False, places=8),
     side=st.sampled_from(["buy", "sell"]),
 )
-def test_slippage_is_what_the_taker_paid_more(cursor: Cursor, first: Decimal, last: Decimal, side: str) -> None:
+def test_average_and_slippage_are_exact_and_pushed_as_they_are_stored(
+    cursor: Cursor, first: Decimal, last: Decimal, quantity: Decimal, side: str
+) -> None:
     cursor.execute("DELETE FROM whale_alerts")
-    upserts.insert_whales(cursor, [SWEEP._replace(first_price=f"{first:f}", price=f"{last:f}", side=side)])
+    row = SWEEP._replace(first_price=f"{first:f}", price=f"{last:f}", quantity=f"{quantity:f}", side=side)
+    upserts.insert_whales(cursor, [row])
     worse = last - first if side == "buy" else first - last
-    wanted = EXACT.divide(worse * 10_000, first).quantize(Decimal("1e-6"), ROUND_HALF_UP, EXACT)
-    assert fetch(cursor, "SELECT slippage_bps FROM whale_alerts") == [(wanted,)]
+    slippage = EXACT.divide(worse * 10_000, first).quantize(Decimal("1e-6"), ROUND_HALF_UP, EXACT)
+    vwap = EXACT.divide(Decimal(60_200), quantity).quantize(Decimal("1e-18"), ROUND_HALF_UP, EXACT)
+    assert fetch(cursor, "SELECT slippage_bps, vwap FROM whale_alerts") == [(slippage, vwap)]
+    pushed = json.loads(to_pushed_whale(row).body)
+    text = fetch(cursor, "SELECT slippage_bps::text, vwap::text FROM whale_alerts")
+    assert text == [(pushed["slippage_bps"], pushed["vwap"])]
 
 
 def test_a_sweep_grows_and_is_never_set_back(cursor: Cursor) -> None:
