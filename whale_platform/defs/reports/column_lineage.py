@@ -7,7 +7,7 @@ import dagster as dg
 
 from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, WINDOWS_KEY
 
-WHALE_COUNTS = ("whales", "single_trades", "sweeps", "blocks")
+COUNTS = ("whales", "single_trades", "sweeps", "blocks")
 OWN_COLUMNS = {"run_id", "code_version", "materialised_at"}
 
 
@@ -44,7 +44,7 @@ REPORT_COLUMNS = trace_columns(
     {
         **_map_same_columns("exchange symbol"),
         "hour": {WINDOWS_KEY: "window_start"},
-        **{name: {ALERTS_KEY: "exchange symbol event_time kind trade_id last_trade_id"} for name in WHALE_COUNTS},
+        **{name: {ALERTS_KEY: "exchange symbol event_time kind trade_id last_trade_id"} for name in COUNTS},
         "notional_usd": {ALERTS_KEY: "notional_usd"},
         "buy_usd": {ALERTS_KEY: "notional_usd side"},
         "sell_usd": {ALERTS_KEY: "notional_usd side"},
