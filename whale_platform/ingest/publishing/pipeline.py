@@ -56,7 +56,7 @@ class Pipeline:
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
             sequencer = begin.build_sequencer()
             outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
-            self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books)
+            self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books, begin.newest)
             for gap in begin.changed:
                 self._books.write_gap(symbol, gap)
         self.history = HistoryIntake(exchange, self.lines, self._books, self._guard, self._work)
