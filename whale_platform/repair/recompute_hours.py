@@ -128,7 +128,7 @@ def recompute_hours(
         )
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
-        out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
+        out.windows, out.whales = out.windows + len(windows), out.whales + len({row.key for row in whales})
         out.windows_changed += stored.windows
         out.windows_gone += stored.windows_deleted
         out.whales_new += stored.whales

@@ -196,7 +196,7 @@ def _store_whales(
     provenance: Provenance,
     snapshot: StreamRowSnapshot,
 ) -> tuple[int, int]:
-    rows = {row.key: row for row in whales}
+    rows = {row.key: row for row in sorted(whales, key=lambda row: row.fills or 0)}  # the last state of a sweep
     stored = _read_whale_states(cursor, hours)
     grown = {  # the sweeps that have, since the lake was read
         key for key, state in stored.items() if state[1] is not None and state != snapshot.whales.get(key)

@@ -23,7 +23,7 @@ def grown(fills: int, first_id: int = 10, run_id: str = "run-1") -> WhaleRow:
 
 def test_a_sweep_that_a_hole_had_cut_in_two_becomes_one(database: str) -> None:
     store(database, [], [grown(3), grown(4, 14), WHALE._replace(trade_id=15)])
-    lake = [grown(8, run_id="lake"), WHALE._replace(trade_id=15)]
+    lake = [*(grown(fills, run_id="lake") for fills in (5, 8, 7)), WHALE._replace(trade_id=15)]  # in any order
     done = overrule(database, ONE, [], lake, [BITCOIN], Provenance("recompute-1", "abc"))
     assert (done.whales, done.whales_taken_back) == (1, 1)
     assert query(database, STATE) == [(10, 8, 160_000, "lake")]
