@@ -61,7 +61,7 @@ const KINDS = {
     after: ["live", "● Live"],
   },
   tape: {
-    parts: ["tape", "on", "side", "min", "scroll", "body", "count", "empty", "new"],
+    parts: ["tape", "on", "kind", "side", "min", "scroll", "body", "count", "empty", "new"],
     make: (root, markets) => new TapePanel(root, markets, { announce: () => {} }),
     happen: (panel) => panel.onWhale({ ...whale(1, NOW), price: "61837.1", threshold_usd: "50000" }),
     draw: (panel) => panel.onVisible(),

@@ -1,13 +1,14 @@
 // One whale as a row of a table: the same in the tape, among the top whales, and behind a marker. Side by sign and word
-// and colour, tier by its mark and weight, the exact sum in the title.
+// and colour, tier by its mark and weight, the exact sum in the title. A sweep has a second line: fills, levels, first
+// price, slippage.
 
 import { element } from "../lib/dom.js";
-import { SIDE, clock, price, tier, usd, whole } from "../lib/format.js";
+import { SIDE, clock, kindName, price, slippage, tier, usd, whole } from "../lib/format.js";
 
 /** @import { Whale } from "../data/messages.d.ts" */
 
 /** @param {Whale} whale */
-export const pathOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.trade_id}`;
+export const pathOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.trade_id}:${whale.kind}`;
 
 const OLD_MS = 20 * 3_600_000; // older ones tell their day
 
@@ -36,22 +37,58 @@ export function whaleRow(whale, digits, style = "time") {
     class: old ? "row old" : "row",
     type: "button",
     tabindex: -1,
-    "aria-label": `${when} ${larger ? `${name} ` : ""}${whale.side} ${sum} ${market}`,
+    "aria-label": `${when} ${larger ? `${name} ` : ""}${kindName(whale)} ${whale.side} ${sum} ${market}`,
     text: when,
     title: clock(whale.event_time, "full"),
   });
   const mark = larger ? element("span", { class: "tier", text: `${Math.floor(times)}×` }) : null;
   const exchange = element("small", { text: whale.exchange.replace(/^sim_/, "") });
   const exact = `${whole(whale.notional_usd)}, ${times.toFixed(1)} times the threshold${larger ? `: ${name}` : ""}`;
+  const second = secondLine(whale, digits);
   const node = element(
     "tr",
-    { class: `${whale.side} ${name}`, "data-whale": pathOf(whale) },
+    { class: `${whale.side} ${name} ${whale.kind}`, "data-whale": pathOf(whale) },
     element("td", {}, button),
-    element("td", { class: "side", text: SIDE[whale.side] }),
-    element("td", { class: "name", title: market }, element("span", { text: whale.symbol }), exchange),
-    element("td", { class: "num", text: price(whale.price, digits) }),
-    element("td", { class: "num sum", title: exact }, mark, element("b", { text: sum })),
+    element("td", { class: "side" }, element("span", { text: SIDE[whale.side] }), second.kind),
+    element("td", { class: "name", title: market }, element("span", { text: whale.symbol }), exchange, second.fills),
+    element("td", { class: "num" }, element("span", { text: price(whale.price, digits) }), second.price),
+    element("td", { class: "num sum", title: exact }, mark, element("b", { text: sum }), second.slippage),
   );
   node.style.setProperty("--size", `${Math.min(100, 8 + 20 * Math.log2(Math.max(1, times))).toFixed(0)}%`);
   return node;
+}
+
+/**
+ * Make a row of a whale that has grown what `whaleRow` makes of it now.
+ *
+ * @param {HTMLElement} row
+ * @param {HTMLElement} fresh
+ */
+export function updateWhaleRow(row, fresh) {
+  const [before, now] = [row, fresh].map((node) => node.querySelector("button.row"));
+  const focused = before?.contains(document.activeElement);
+  if (before && now) now.setAttribute("tabindex", before.getAttribute("tabindex") ?? "-1");
+  row.className = fresh.className;
+  row.setAttribute("style", fresh.getAttribute("style") ?? "");
+  row.replaceChildren(...fresh.children);
+  if (focused) /** @type {HTMLElement} */ (now).focus();
+}
+
+/** @param {Whale} whale @param {number} digits @returns {Record<string, HTMLElement | null>} */
+function secondLine(whale, digits) {
+  /** @param {string} text @param {string} [title] */
+  const line = (text, title) => element("small", { class: "second", text, title });
+  const kind = whale.kind === "single_trade" ? null : line(whale.kind);
+  if (whale.kind !== "sweep") return { kind, fills: null, price: null, slippage: null };
+  return {
+    kind,
+    fills: line(fillsOf(whale)),
+    price: line(`from ${price(whale.first_price, digits)}`, "The price of its first fill"),
+    slippage: line(slippage(whale), "Slippage: from its first price to its last, against the taker"),
+  };
+}
+
+/** "12 fills, 5 levels". @param {Whale} whale */
+function fillsOf({ fills, levels }) {
+  return `${fills} fills, ${levels} level${levels === 1 ? "" : "s"}`;
 }
