@@ -1,7 +1,7 @@
 // The tape on the page: rows, filters, new ones while one reads further down, sound and spoken news. Draws once a frame
-// what the WhaleTape holds; rows are made once per whale and moved, filled again in place where a sweep has grown, and
-// made again only where their time is told in another way. What can't be loaded is tried again by a timer and once the
-// server is back.
+// what the WhaleTape holds; rows are made once per whale and moved, filled again in place where a sweep grows or takes
+// in its fills, and made again only where their time is told in another way. What can't be loaded is tried again by a
+// timer and once the server is back.
 
 import { element, isVisible, oncePerFrame, reorderChildren, setText } from "../lib/dom.js";
 import { keyOf, tier, tierName, usd } from "../lib/format.js";
@@ -74,6 +74,7 @@ export class TapePanel {
     const replaced = this.#tape.addLive(whale);
     if (!replaced) return;
     if (this.#parts.scroll.scrollTop > TOP && !replaced.length) this.#unseen += 1;
+    this.#passOn(replaced, whale);
     const before = Math.max(0, ...replaced.map((other) => tier(other).times));
     const larger = !before || tier(whale).name !== tierName(before);
     if (larger && Date.now() - Date.parse(whale.detected_time) < NEWS_MS) {
@@ -155,11 +156,26 @@ export class TapePanel {
     const key = keyOf(whale);
     let row = this.#rows.get(key);
     if (row && this.#shown.get(row) === whale) return row;
-    const fresh = whaleRow(whale, this.#markets.digitsOf(whale));
-    if (row) updateWhaleRow(row, fresh);
-    else this.#rows.set(key, (row = fresh));
+    const digits = this.#markets.digitsOf(whale);
+    if (row) updateWhaleRow(row, whale, digits);
+    else this.#rows.set(key, (row = whaleRow(whale, digits)));
     this.#shown.set(row, whale);
     return row;
+  }
+
+  /**
+   * The row of a trade that is a fill of a sweep becomes the sweep's.
+   *
+   * @param {Whale[]} replaced
+   * @param {Whale} whale
+   */
+  #passOn(replaced, whale) {
+    for (const other of replaced) {
+      const row = this.#rows.get(keyOf(other));
+      if (!row) continue;
+      this.#rows.delete(keyOf(other));
+      this.#rows.set(keyOf(whale), row);
+    }
   }
 
   #message() {

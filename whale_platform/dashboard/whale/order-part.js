@@ -12,7 +12,7 @@ import { whaleHead } from "./whale-row.js";
 export function sweepFacts(whale, digits) {
   const vwap = whale.vwap === null ? "–" : price(Number(whale.vwap), digits);
   return [
-    ["Fills", `${whale.fills} at ${whale.levels} price${whale.levels === 1 ? "" : "s"}`],
+    ["Fills", `${whale.fills} at ${whale.levels} level${whale.levels === 1 ? "" : "s"}`],
     ["First, last price", `${price(whale.first_price, digits)} → ${price(whale.price, digits)}`],
     ["Slippage", slippage(whale), whale.slippage_bps ?? undefined],
     ["VWAP", vwap, whale.vwap ?? undefined],

@@ -111,7 +111,7 @@ function minuteFacts(whale, window, digits) {
     ["Volume", quantity(window.volume), window.volume],
     ["Bought by takers", share(Number(window.buy_volume) / Number(window.volume), 0)],
     ["Trades", window.trade_count.toLocaleString("en-US")],
-    ["The whale's share", share(ofMinute, 1)],
+    ["The whale's share", whale.kind === "block" ? "none, as a block" : share(ofMinute, 1)],
   ];
 }
 

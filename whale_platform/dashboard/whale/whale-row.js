@@ -54,24 +54,33 @@ export function whaleRow(whale, digits, style = "time") {
     element("td", { class: "num" }, element("span", { text: price(whale.price, digits) }), second.price),
     element("td", { class: "num sum", title: exact }, mark, element("b", { text: sum }), second.slippage),
   );
-  node.style.setProperty("--size", `${Math.min(100, 8 + 20 * Math.log2(Math.max(1, times))).toFixed(0)}%`);
+  showSize(node, whale);
   return node;
 }
 
 /**
- * Make a row of a whale that has grown what `whaleRow` makes of it now.
+ * Have a row show another whale, such as a sweep that has grown, or that has taken in the trade that the row showed.
  *
  * @param {HTMLElement} row
- * @param {HTMLElement} fresh
+ * @param {Whale} whale
+ * @param {number} digits Decimals of its market's prices.
  */
-export function updateWhaleRow(row, fresh) {
-  const [before, now] = [row, fresh].map((node) => node.querySelector("button.row"));
-  const focused = before?.contains(document.activeElement);
-  if (before && now) now.setAttribute("tabindex", before.getAttribute("tabindex") ?? "-1");
+export function updateWhaleRow(row, whale, digits) {
+  const fresh = whaleRow(whale, digits);
+  const [before, now] = [row, fresh].map((node) => /** @type {HTMLElement} */ (node.querySelector("button.row")));
+  const focused = before.contains(document.activeElement);
+  now.tabIndex = before.tabIndex;
   row.className = fresh.className;
-  row.setAttribute("style", fresh.getAttribute("style") ?? "");
+  row.dataset.whale = fresh.dataset.whale;
+  showSize(row, whale);
   row.replaceChildren(...fresh.children);
-  if (focused) /** @type {HTMLElement} */ (now).focus();
+  if (focused) now.focus();
+}
+
+/** @param {HTMLElement} row @param {Whale} whale */
+function showSize(row, whale) {
+  const { times } = tier(whale);
+  row.style.setProperty("--size", `${Math.min(100, 8 + 20 * Math.log2(Math.max(1, times))).toFixed(0)}%`);
 }
 
 /** @param {Whale} whale @param {number} digits @returns {Record<string, HTMLElement | null>} */
@@ -82,13 +91,14 @@ function secondLine(whale, digits) {
   if (whale.kind !== "sweep") return { kind, fills: null, price: null, slippage: null };
   return {
     kind,
-    fills: line(fillsOf(whale)),
-    price: line(`from ${price(whale.first_price, digits)}`, "The price of its first fill"),
+    fills: fillsOf(whale),
+    price: line(`${price(whale.first_price, digits)} →`, "The price of its first fill; above it that of its last"),
     slippage: line(slippage(whale), "Slippage: from its first price to its last, against the taker"),
   };
 }
 
-/** "12 fills, 5 levels". @param {Whale} whale */
+/** "12 fills, 5 levels"; where there is little room the fills alone. @param {Whale} whale */
 function fillsOf({ fills, levels }) {
-  return `${fills} fills, ${levels} level${levels === 1 ? "" : "s"}`;
+  const more = element("span", { class: "levels", text: `, ${levels} level${levels === 1 ? "" : "s"}` });
+  return element("small", { class: "second" }, element("span", { text: `${fills} fills` }), more);
 }
