@@ -24,18 +24,20 @@ HIGHEST_FLOOR = Decimal(10**19)  # DECIMAL(38,18) holds no more
 FLOORS = """SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
     unnest($floors)::DECIMAL(38,18) AS floor"""
 
+_SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of the exact one
 _BLOCK = "coalesce(block, false)" if "block" in COLUMN_NAMES else "false"
 _SWEEPS = """
-WITH floors AS ({floors}), rows AS (SELECT * FROM {rows} WHERE coalesce(fills, 1) = 1), moments AS (
+WITH floors AS ({floors}), rows AS NOT MATERIALIZED (SELECT * FROM {rows} WHERE coalesce(fills, 1) = 1), moments AS (
     SELECT exchange, symbol, event_time FROM rows JOIN floors USING (exchange, symbol)
-    GROUP BY exchange, symbol, event_time, side HAVING count(*) > 1 AND sum(notional) >= any_value(floor)
+    GROUP BY exchange, symbol, event_time, side
+    HAVING count(*) > 1 AND sum(price::DOUBLE * quantity::DOUBLE) >= {slack} * any_value(floor)::DOUBLE
 ), numbered AS (
     SELECT rows.*, {block} AS is_block, row_number() OVER same AS copy, coalesce(dense, true) AS contiguous,
         CASE WHEN coalesce(dense, true) THEN trade_id ELSE topic_offset END AS place
     FROM rows SEMI JOIN moments USING (exchange, symbol, event_time)
     WINDOW same AS (PARTITION BY exchange, symbol, trade_id ORDER BY topic_offset NULLS LAST, topic_partition)
 ), marked AS (
-    SELECT *, row_number() OVER moment AS number, price <> lag(price) OVER moment AS moved,
+    SELECT *, {notional} AS notional, row_number() OVER moment AS number, price <> lag(price) OVER moment AS moved,
         coalesce(side = lag(side) OVER moment AND taker_order_id IS NOT DISTINCT FROM lag(taker_order_id) OVER moment
             AND (NOT contiguous OR trade_id = lag(trade_id) OVER moment + 1)
             AND NOT is_block AND NOT lag(is_block) OVER moment, false) AS continues
@@ -89,12 +91,12 @@ class LakeSweep(NamedTuple):
 
 
 def select_sweeps(rows: str, floors: str = FLOORS) -> str:
-    """SQL: the sweeps among `rows` (SQL, as `engine.select_trades`) from their market's floor on.
+    """SQL: the sweeps among `rows` (SQL, as `engine.select_rows`) from their market's floor on.
 
     Columns: those of LakeSweep, the times as TIMESTAMPTZ. floors: SQL with exchange, symbol, floor (quote currency); a
     market that it lacks has no sweeps. `rows` need every fill of the moments they hold, such as whole hours have.
     """
-    return _SWEEPS.format(rows=rows, floors=floors, block=_BLOCK)
+    return _SWEEPS.format(rows=rows, floors=floors, block=_BLOCK, slack=_SLACK, notional=engine.NOTIONAL_SQL)
 
 
 def read_sweeps(
@@ -109,7 +111,7 @@ def read_sweeps(
     floors: US dollars by (exchange, symbol); quotes without a dollar value have no sweeps. `paths`: all files of one or
     more hours. Iterate to the end before the next query.
     """
-    rows = _DOLLAR_ROWS.format(rows=engine.select_trades(root, paths))
+    rows = _DOLLAR_ROWS.format(rows=engine.select_rows(root, paths))
     parameters = {
         "exchanges": [exchange for exchange, _ in floors],
         "symbols": [symbol for _, symbol in floors],
