@@ -24,8 +24,8 @@ HIGHEST_FLOOR = Decimal(10**19)  # DECIMAL(38,18) holds no more
 FLOORS = """SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
     unnest($floors)::DECIMAL(38,18) AS floor"""
 
-_SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of the exact one
-_BLOCK = "coalesce(block, false)" if "block" in COLUMN_NAMES else "false"
+SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of the exact one
+BLOCK_SQL = "coalesce(block, false)" if "block" in COLUMN_NAMES else "false"
 _SWEEPS = """
 WITH floors AS ({floors}), rows AS NOT MATERIALIZED (SELECT * FROM {rows} WHERE coalesce(fills, 1) = 1), moments AS (
     SELECT exchange, symbol, event_time FROM rows JOIN floors USING (exchange, symbol)
@@ -96,7 +96,7 @@ def select_sweeps(rows: str, floors: str = FLOORS) -> str:
     Columns: those of LakeSweep, the times as TIMESTAMPTZ. floors: SQL with exchange, symbol, floor (quote currency); a
     market that it lacks has no sweeps. `rows` need every fill of the moments they hold, such as whole hours have.
     """
-    return _SWEEPS.format(rows=rows, floors=floors, block=_BLOCK, slack=_SLACK, notional=engine.NOTIONAL_SQL)
+    return _SWEEPS.format(rows=rows, floors=floors, block=BLOCK_SQL, slack=SLACK, notional=engine.NOTIONAL_SQL)
 
 
 def read_sweeps(
