@@ -51,11 +51,14 @@ class ScanRequest:
 
 
 class AlertScan:
-    """The tables of alert_tables.py, filled hour by hour; `trades` counts the rows of the hours read."""
+    """The tables of alert_tables.py, filled hour by hour.
+
+    trades: rows of the hours read; covered_hours: how much of the range lies in hours that the lake has.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, root: Folder, request: ScanRequest) -> None:
         self.connection, self.request = connection, request
-        self.trades = 0
+        self.trades, self.covered_hours = 0, 0.0
         self._root = root
         self._horizons = {"horizons": list(request.horizons)}
         self._known: set[tuple[str, str]] = set()
@@ -81,6 +84,8 @@ class AlertScan:
             self.trades += sum(file.rows for file in files)
             self._run(alert_tables.MINUTES)
             if start + HOUR > self.request.start:
+                covered = min(start + HOUR, self.request.end) - max(start, self.request.start)
+                self.covered_hours += covered / HOUR
                 self._find_alerts(rows, values | {"end": min(values["end"], _to_us(self.request.end))})
             self._run(alert_tables.REMEMBER, {"end": values["end"]})
         self._run(alert_tables.PRICES, {"end": values["end"]})

@@ -20,7 +20,7 @@ SELECT moved.n, moved.m, moved.sell, moved.t, coalesce(class, 0) AS class, {{mov
 LEFT JOIN volatility ON volatility.m = moved.m AND volatility.minute = moved.t // {MINUTE_US} ORDER BY moved.t, moved.n
 """
 _WANTED = """
-SELECT n, t, exchange, symbol, kind, first_id, base, usd FROM alerts JOIN markets USING (m) {thresholds}
+SELECT n, t, exchange, symbol, kind, first_id, base, usd, imported FROM alerts JOIN markets USING (m) {thresholds}
 WHERE {conditions}
 """
 _HELD = "ASOF JOIN thresholds ON thresholds.m = alerts.m AND alerts.t >= thresholds.since"
@@ -44,7 +44,10 @@ class AlertConditions:
 
 
 class FoundAlert(NamedTuple):
-    """An alert as `whale_alerts` has it: trade_id is that of a sweep's first fill; usd is exact."""
+    """An alert as `whale_alerts` has it.
+
+    trade_id: of a sweep that of its first fill; usd: exact; imported: one of its trades came from a dump.
+    """
 
     exchange: str
     symbol: str
@@ -52,6 +55,7 @@ class FoundAlert(NamedTuple):
     trade_id: int
     base: str
     usd: Decimal
+    imported: bool
 
 
 @dataclass(frozen=True, slots=True)

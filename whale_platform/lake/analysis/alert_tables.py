@@ -23,7 +23,7 @@ CREATE TABLE thresholds (m INTEGER, since BIGINT, threshold DECIMAL(38,18));
 CREATE TABLE minutes (m INTEGER, minute BIGINT, usd DOUBLE, close DOUBLE);
 CREATE TABLE reached (m INTEGER PRIMARY KEY, place HUGEINT, t BIGINT, price DOUBLE);
 CREATE TABLE alerts (n BIGINT, m INTEGER, kind VARCHAR, first_id BIGINT, last_id BIGINT, sell BOOLEAN, t BIGINT,
-    price DOUBLE, fills BIGINT, usd DECIMAL(38,18), share DOUBLE);
+    price DOUBLE, usd DECIMAL(38,18), imported BOOLEAN, share DOUBLE);
 CREATE TABLE controls (n BIGINT, m INTEGER, sell BOOLEAN, t BIGINT, price DOUBLE);
 CREATE TABLE due (control BOOLEAN, n BIGINT, m INTEGER, horizon INTEGER, moment BIGINT);
 CREATE TABLE prices (control BOOLEAN, n BIGINT, horizon INTEGER, price DOUBLE);
@@ -61,11 +61,11 @@ _ONCE = """SELECT * FROM near QUALIFY row_number() OVER (PARTITION BY exchange, 
 ALERTS = f"""
 CREATE OR REPLACE TEMP TABLE new_alerts AS SELECT nextval('numbers') AS n, found.* FROM (
     SELECT m, CASE WHEN {BLOCK_SQL} THEN 'block' ELSE 'single_trade' END AS kind, trade_id AS first_id,
-        trade_id AS last_id, side = 'sell' AS sell, epoch_us(event_time) AS t, price::DOUBLE AS price, 1 AS fills,
-        {NOTIONAL_SQL} AS usd
+        trade_id AS last_id, side = 'sell' AS sell, epoch_us(event_time) AS t, price::DOUBLE AS price,
+        {NOTIONAL_SQL} AS usd, coalesce(source = 'import', false) AS imported
     FROM ({_ONCE}) JOIN markets USING (exchange, symbol) WHERE {NOTIONAL_SQL} >= floor
     UNION ALL
-    SELECT m, 'sweep', first_id, last_id, side = 'sell', epoch_us(event_time), last_price::DOUBLE, fills, notional
+    SELECT m, 'sweep', first_id, last_id, side = 'sell', epoch_us(event_time), last_price::DOUBLE, notional, imported
     FROM ({select_sweeps("near", "SELECT exchange, symbol, floor FROM markets")}) JOIN markets USING (exchange, symbol)
     ORDER BY t, m, kind, first_id
 ) AS found WHERE t >= $start AND t < $end
@@ -86,7 +86,7 @@ CREATE OR REPLACE TABLE before AS SELECT m, id, t, usd FROM trades WHERE NOT blo
 """
 
 KEEP_ALERTS = """
-INSERT INTO alerts SELECT n, m, kind, first_id, last_id, sell, t, price, fills, usd,
+INSERT INTO alerts SELECT n, m, kind, first_id, last_id, sell, t, price, usd, imported,
     CASE WHEN kind <> 'block' THEN usd::DOUBLE / traded END
 FROM new_alerts LEFT JOIN shares USING (n)
 """
