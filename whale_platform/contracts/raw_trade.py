@@ -96,11 +96,14 @@ _group = {name: number for number, name in enumerate(WRITTEN_FIELDS, 1)}
 _of_fill = [
     _group[one] for one in ("exchange", "symbol", "trade_id", "quote", "price", "quantity", "side", "event_time")
 ]
-_id, _time = _group["trade_id"], _group["event_time"]
+_id, _time, _block = _group["trade_id"], _group["event_time"], _group["block"]
 
 
 class TradeFill(NamedTuple):
-    """What a count or a sample of trades needs of one. event_time: microseconds UTC; usd: notional is in US dollars."""
+    """What a count or a sample of trades needs of one; block: see Trade.
+
+    event_time: microseconds UTC; usd: notional is in US dollars.
+    """
 
     exchange: str
     symbol: str
@@ -111,6 +114,7 @@ class TradeFill(NamedTuple):
     event_time: int
     notional: Decimal
     usd: bool
+    block: bool
 
 
 def encode_key(exchange: str, symbol: str) -> bytes:
@@ -184,7 +188,6 @@ def decode_trade(value: bytes) -> Trade:
     price, quantity = _read_decimal(row, "price"), _read_decimal(row, "quantity")
     if not (_is_narrow(row["price"]) and _is_narrow(row["quantity"])):
         _read_decimal(row, "notional")  # the product may not fit Spark's widest decimal
-    order, buyer, seller = (row.get(one) for one in ("taker_order_id", "buyer", "seller"))
     return Trade(
         exchange=_read_name(row, "exchange"),
         symbol=_read_name(row, "symbol"),
@@ -198,12 +201,17 @@ def decode_trade(value: bytes) -> Trade:
         received_time=_read_time(row, "received_time"),
         source=cast(Source, _read_name(row, "source")),
         dense=row.get("dense") is not False,
-        taker_order_id=str(order) if type(order) in (str, int) else None,
+        taker_order_id=_read_text_or_none(row, "taker_order_id"),
         block=row.get("block") is True,
-        buyer=buyer if type(buyer) is str else None,
-        seller=seller if type(seller) is str else None,
+        buyer=_read_text_or_none(row, "buyer"),
+        seller=_read_text_or_none(row, "seller"),
         sweep=_read_sweep(row),
     )
+
+
+def _read_text_or_none(row: dict[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    return str(value) if type(value) in (str, int) else None
 
 
 def _read_sweep(row: dict[str, Any]) -> SweepProgress | None:
@@ -284,8 +292,8 @@ def read_fill(value: bytes) -> TradeFill | None:
             part.decode() for part in found.group(*_of_fill)
         )
         notional = EXACT.multiply(Decimal(price), Decimal(quantity))
-        usd = usd_via(quote) is not None
-        return TradeFill(exchange, symbol, int(trade_id), price, quantity, side, int(event_time), notional, usd)
+        usd, block = usd_via(quote) is not None, found.start(_block) >= 0
+        return TradeFill(exchange, symbol, int(trade_id), price, quantity, side, int(event_time), notional, usd, block)
     try:
         trade = decode_trade(value)
     except MessageFormatError:
@@ -300,6 +308,7 @@ def read_fill(value: bytes) -> TradeFill | None:
         trade.event_time,
         trade.notional,
         trade.usd_via is not None,
+        trade.block,
     )
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 _EXACT = Context(prec=100)
 MOST_NOTIONAL = Decimal(10) ** 20  # what is larger fits no message
+_Order = tuple[str, str | None]  # the taker's side, and its order's id where the exchange tells
 
 
 class SweepProgress(NamedTuple):
@@ -73,37 +74,43 @@ class Fill(Protocol):
 
 
 class SweepTracker:
-    """Follows one symbol, whose trades come in the order of ids, or, without dense ids, of the exchange's frames."""
+    """Follows one symbol, whose trades come in the order of ids, or, without dense ids, of the exchange's frames.
+
+    Without dense ids nothing is known of what lies between two trades: those of one order belong together then.
+    """
 
     def __init__(self, last: Fill | None = None) -> None:
         """`last`: the trade that came before, with its own progress."""
-        self._last = last
-        self._sums = None if last is None or last.block else last.sweep or _begin(last)
+        self._next_id, self._time = 0, -1
+        self._orders: dict[_Order, tuple[SweepProgress, Decimal]] = {}  # those of `_time`, with their last price
+        if last is not None and not last.block:
+            self._next_id, self._time = last.trade_id + 1, last.event_time
+            self._orders[last.side, last.taker_order_id] = last.sweep or _begin(last), last.price
 
     def add(self, fill: Fill) -> SweepProgress | None:
         """How far the order of `fill` has come with it; None where it is the order's first fill."""
-        last, sums = self._last, self._sums
-        self._last = fill
-        if (
-            last is None
-            or sums is None
-            or fill.event_time != last.event_time
-            or fill.side != last.side
-            or fill.taker_order_id != last.taker_order_id
-            or (fill.dense and fill.trade_id != last.trade_id + 1)
-            or fill.block
-        ):
-            self._sums = None if fill.block else _begin(fill)
+        if fill.block:
             return None
+        if fill.event_time != self._time or (fill.dense and fill.trade_id != self._next_id):
+            self._orders.clear()
+        self._next_id, self._time = fill.trade_id + 1, fill.event_time
+        order, price = (fill.side, fill.taker_order_id), fill.price
+        known = self._orders.get(order) if self._orders else None
+        if known is None:
+            if fill.dense:
+                self._orders.clear()
+            self._orders[order] = _begin(fill), price
+            return None
+        sums, last_price = known
         progress = SweepProgress(
             sums.first_id,
             sums.fills + 1,
-            sums.levels + (fill.price != last.price),
+            sums.levels + (price != last_price),
             sums.first_price,
             _EXACT.add(sums.quantity, fill.quantity),
-            _EXACT.add(sums.notional, _EXACT.multiply(fill.price, fill.quantity)),
+            _EXACT.add(sums.notional, _EXACT.multiply(price, fill.quantity)),
         )
-        self._sums = progress
+        self._orders[order] = progress, price
         return progress if progress.notional < MOST_NOTIONAL else None
 
 

@@ -6,7 +6,7 @@ sends the frame to the dead letters; what is understood but not a trade becomes 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
@@ -16,6 +16,16 @@ from whale_platform.exchanges.dump_format import DumpFormat
 @dataclass(frozen=True, slots=True)
 class LastTrade:
     """The exchange's newest trade at subscription: tells what was missed, is not itself new."""
+
+    trade: Trade
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTrade:
+    """One of the trades before a `LastTrade`, where the exchange sends several at subscription, ascending by id.
+
+    It fills what was missed of a known symbol, and a new symbol does not begin with it.
+    """
 
     trade: Trade
 
@@ -52,7 +62,15 @@ class IgnoredMessage:
     kind: str
 
 
-Event = Trade | LastTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """A text that a connection must send every `interval_s` seconds, or the exchange closes it."""
+
+    message: str
+    interval_s: float
+
+
+Event = Trade | LastTrade | EarlierTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
 
 
 class Exchange(Protocol):
@@ -81,6 +99,10 @@ class Exchange(Protocol):
     @property
     def max_life_s(self) -> float | None:
         """Age in seconds at which to renew a connection; None: never."""
+
+    @property
+    def keepalive(self) -> Keepalive | None:
+        """What a connection sends beside WebSocket pings, well below the exchange's own limit; None: nothing."""
 
     @property
     def history_page(self) -> int:
@@ -151,13 +173,27 @@ class Exchange(Protocol):
         """The clock in its answer, microseconds UTC. Raises InvalidFrameError."""
 
     def check_url(self, symbol: str) -> str:
-        """REST address that answers 200 for a listed symbol, in a form `parse_listing` reads, and 4xx for others."""
+        """REST address of a listed symbol, in a form that `parse_listing` reads.
+
+        For another symbol the response is 4xx, or a list in which `parse_listing` finds nothing.
+        """
 
     def listing_url(self) -> str:
         """REST address of all that it lists."""
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """The pairs in its answer. Raises InvalidFrameError."""
+
+
+@runtime_checkable
+class TimedHistory(Protocol):
+    """What an adapter has beside `Exchange` where the exchange's history is requested by time and not by id.
+
+    Its `history_url` is that of the newest page then, and its `next_history_url` goes up from a page.
+    """
+
+    def history_since_url(self, symbol: str, since: int) -> str:
+        """REST address of the oldest page of trades from `since` on, microseconds UTC."""
 
 
 class AdapterFactory(Protocol):

@@ -1,13 +1,15 @@
 """From bytes to checked fields: the only way in for anything an exchange says.
 
-Whatever arrives, the only exception that leaves here is `InvalidFrameError`, and its message names the field. Numbers
-that matter travel as strings in these protocols, so a JSON number, `NaN` or a boolean in their place is refused, not
-converted.
+Whatever arrives, the only exception that leaves here is `InvalidFrameError`, and its message names the field. Where a
+protocol sends numbers as strings, a JSON number, `NaN` or a boolean in their place is refused, not converted; where it
+sends JSON numbers, their text is kept, so that none becomes a float.
 """
 
 import json
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from whale_platform.exchanges.errors import InvalidFrameError
@@ -22,6 +24,8 @@ MAX_TEXT = 64
 DECIMAL_PATTERN = r"[0-9]{1,25}(?:\.[0-9]{1,25})?"
 _ESCAPED = frozenset(' "\\')
 _NUMBER = re.compile(rf"{DECIMAL_PATTERN}(?:[eE][+-]?[0-9]{{1,2}})?").fullmatch
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,9}))?(?:Z|\+00:00)").fullmatch
+_INTEGER = re.compile(r"[0-9]{1,19}").fullmatch
 # Parts of an adapter's pattern for its usual frame, which is read without a JSON parser: what they match is JSON that
 # the readers below take, and to the same values.
 NAME_PATTERN = rf"[!#-\[\]-~]{{1,{MAX_TEXT}}}"
@@ -32,7 +36,14 @@ def _no_constant(name: str) -> NoReturn:
     raise InvalidFrameError(f"{name} is not JSON")
 
 
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+class JsonNumber(str):
+    """The text of a JSON number with a fraction or an exponent."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant, parse_float=JsonNumber).decode
 
 
 def to_text(frame: str | bytes) -> str:
@@ -70,12 +81,28 @@ def read_decimal(fields: dict[str, Any], name: str) -> Decimal:
     raise _bad(fields, name, "a non-negative decimal string")
 
 
+def read_number(fields: dict[str, Any], name: str) -> Decimal:
+    """A non-negative finite number, sent as a JSON number; exact. Raises InvalidFrameError."""
+    value = fields.get(name)
+    if (type(value) is JsonNumber and _NUMBER(value)) or (type(value) is int and 0 <= value <= MAX_INTEGER):
+        return Decimal(value)
+    raise _bad(fields, name, "a non-negative JSON number")
+
+
 def read_integer(fields: dict[str, Any], name: str) -> int:
     """A non-negative integer of 63 bits. Raises InvalidFrameError."""
     value = fields.get(name)
     if type(value) is int and 0 <= value <= MAX_INTEGER:
         return value
     raise _bad(fields, name, "a non-negative 64-bit integer")
+
+
+def read_integer_text(fields: dict[str, Any], name: str) -> int:
+    """A non-negative integer of 63 bits, sent as a string. Raises InvalidFrameError."""
+    value = fields.get(name)
+    if type(value) is str and _INTEGER(value) and (number := int(value)) <= MAX_INTEGER:
+        return number
+    raise _bad(fields, name, "a non-negative 64-bit integer as a string")
 
 
 def read_flag(fields: dict[str, Any], name: str) -> bool:
@@ -95,6 +122,26 @@ def read_text(fields: dict[str, Any], name: str) -> str:
     if type(value) is str and 0 < len(value) <= MAX_TEXT and value.isprintable() and not _ESCAPED.intersection(value):
         return value
     raise _bad(fields, name, f"1 to {MAX_TEXT} printable characters without blanks, quotes or backslashes")
+
+
+def read_iso_time(fields: dict[str, Any], name: str) -> int:
+    """An ISO time in UTC, such as `2021-04-17T16:43:37.089723Z`, as microseconds. Raises InvalidFrameError."""
+    parts = _TIME(read_text(fields, name))
+    if parts is None:
+        raise _bad(fields, name, "an ISO time in UTC")
+    seconds = find_second(parts[1])
+    if seconds is None:
+        raise InvalidFrameError(f"field {name} is {show_value(fields[name])}, which no clock shows")
+    return seconds * 1_000_000 + int((parts[2] or "").ljust(6, "0")[:6])
+
+
+@lru_cache(maxsize=1024)
+def find_second(text: str) -> int | None:
+    """Seconds since the epoch of an ISO time without fraction or zone; None where no clock shows it."""
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
 
 
 def name_kind(value: object) -> str:

@@ -21,6 +21,8 @@ EXCHANGES = (
     "binance",
     "coinbase",
     "binance_us",
+    "okx",
+    "kraken",
 )
 
 Way = Literal["ws", "rest"]
@@ -110,7 +112,7 @@ def _meant(spelled: list[tuple[Exchange, str]], name: str) -> list[tuple[Exchang
     """Those of `spelled` that were meant: of an exchange's own symbol, or of two currencies, not what isn't there."""
     text = name.strip().rpartition(":")[2].upper()
     listed = [(exchange, symbol) for exchange, symbol in spelled if exchange.listed.get(symbol) is not None]
-    own = [(exchange, symbol) for exchange, symbol in spelled if symbol == text]
+    own = [(exchange, symbol) for exchange, symbol in spelled if symbol == text and "/" not in text]
     if own:
         return [one for one in spelled if one in own or one in listed]
     return listed if listed and "/" in text else spelled

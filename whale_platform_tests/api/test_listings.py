@@ -141,7 +141,7 @@ def test_what_is_wrong_is_a_problem_that_says_what_to_do(client: TestClient, ask
         ("/latest?symbol=btc-usdt", "symbol: there is none of this name, but BTCUSDT; /symbols lists"),
         ("/symbols?exchange=Coinbase", "exchange"),
         ("/rollups?symbol=NOPE", "symbol: nothing of this name has come here"),
-        ("/gaps?exchange=kraken", "exchange: nothing of this name has come here"),
+        ("/gaps?exchange=nosuch", "exchange: nothing of this name has come here"),
         *(
             (f"{path}{'&' if '?' in path else '?'}symbl=BTC", "'symbl': there is no such parameter")
             for path in ("/health", "/metrics", "/sparklines", "/whales/stream", "/whales/binance/BTCUSDT/2", "/latest")

@@ -67,7 +67,7 @@ def start(cwd: Path, *args: str, **env: str) -> "subprocess.Popen[str]":
             {"WHALE_KAFKA_PORT": "abc"},
             "WHALE_KAFKA_PORT=abc: Input should be a valid integer",
         ),
-        (["up", "--source", "simulator"], {"WHALE_EXCHANGES": "kraken"}, "unknown exchange 'kraken'"),
+        (["up", "--source", "simulator"], {"WHALE_EXCHANGES": "nosuch"}, "unknown exchange 'nosuch'"),
         (["up"], {"WHALE_SOURCE": "moon"}, "WHALE_SOURCE=moon: Input should be"),
         (["status"], {}, "nothing has run in"),
         (["down"], {}, "nothing has run in"),

@@ -58,7 +58,7 @@ def test_a_dump_is_imported_once_and_names_what_comes_next(home: Path, run: Run,
     assert "--partition-range '2024-08-08-00:00...2024-08-08-01:00'" in out
     assert len(ids(real / "lake" / "trades")) == 2_400
     assert "0 new" in run("import", "binance", str(path))[1]
-    assert run("import", "kraken", str(path))[0] == 2
+    assert run("import", "nosuch", str(path))[0] == 2
 
 
 def test_what_the_lake_lacks_is_restored_from_kafka(place: Place, run: Run) -> None:

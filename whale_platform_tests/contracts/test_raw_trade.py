@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from whale_platform.contracts.raw_trade import VERSION, decode_trade, encode_trade
 from whale_platform.contracts.written_trade import NAME_PATTERN
 from whale_platform.domain.decimal_text import format_decimal
+from whale_platform.domain.sweep import SweepProgress
 from whale_platform.domain.trade import Trade, usd_via
+from whale_platform_tests.contracts.corpus import spell_sweep
 
 NUMBERS = st.decimals(min_value=Decimal("1e-9"), max_value=10**10, places=9) | st.decimals(
     min_value=Decimal("0.01"), max_value=10**9, places=2
 )
 NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).filter(lambda name: name.isprintable() and len(name) < 20)
+IDS = st.integers(0, 2**63 - 1)
+SWEEPS = st.builds(SweepProgress, IDS, IDS, IDS, NUMBERS, NUMBERS, NUMBERS)
 TRADES = st.builds(
     Trade,
     exchange=NAMES,
@@ -32,6 +36,10 @@ TRADES = st.builds(
     source=st.sampled_from(["live", "repair", "import", "replay", "simulated"]),
     dense=st.booleans(),
     taker_order_id=st.none() | st.uuids().map(str) | st.just(""),
+    block=st.booleans(),
+    buyer=st.none() | st.just("") | NAMES,
+    seller=st.none() | NAMES,
+    sweep=st.none() | SWEEPS,
 )
 
 
@@ -58,6 +66,11 @@ def encode_plainly(trade: Trade) -> bytes:
         row["dense"] = False
     if trade.taker_order_id is not None:
         row["taker_order_id"] = trade.taker_order_id
+    if trade.block:
+        row["block"] = True
+    row |= {name: text for name, text in (("buyer", trade.buyer), ("seller", trade.seller)) if text is not None}
+    if trade.sweep is not None:
+        row |= spell_sweep(trade.sweep)
     return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -2,13 +2,15 @@
 
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import pairwise
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import IgnoredMessage, LastTrade
+from whale_platform.exchanges.base import IgnoredMessage, LastTrade, SubscriptionConfirmed
 from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.errors import InvalidFrameError
-from whale_platform_tests.support.captures import binance_frames, coinbase_frames, decode_frame
+from whale_platform.exchanges.okx.adapter import CHANNEL, Okx
+from whale_platform_tests.support.captures import binance_frames, coinbase_frames, decode_frame, received_frames
 
 
 def test_binance_capture() -> None:
@@ -76,3 +78,40 @@ def test_coinbase_taker_sides_are_those_of_the_ticker() -> None:
                 sides[event.symbol, event.trade_id] = event.side
     assert len(sides) == 97
     assert sides == {identity: tickers[identity] for identity in sides}
+
+
+def test_okx_capture() -> None:
+    """Frames of 2022, when channel `trades` had the rows of today's `trades-all`: its name alone is changed here."""
+    trades: list[Trade] = []
+    confirmed: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    for frame in received_frames("okx_v5_20220513.gz"):
+        ours = frame.replace('"channel":"trades"', f'"channel":"{CHANNEL}"')
+        assert ours != frame
+        (sent,) = Okx().parse(frame, 0)
+        assert isinstance(sent, IgnoredMessage) and sent.kind in ("trades", "subscribe")
+        try:
+            (event,) = Okx().parse(ours, 0)
+        except InvalidFrameError as bad:
+            refused[str(bad)] += 1
+            continue
+        if isinstance(event, SubscriptionConfirmed):
+            confirmed.update(event.symbols)
+        else:
+            assert isinstance(event, Trade)
+            trades.append(event)
+    assert confirmed == {"BTC-USD-220527": 2, "UNI-USD-SWAP": 2, "BTC-USDT": 2}
+    assert refused == {
+        f"field instId is '{one}', not a spot instrument": 1 for one in ("BTC-USD-220527", "UNI-USD-SWAP")
+    }
+    assert [trade.trade_id for trade in trades] == list(range(338476307, 338476338))
+    assert {(trade.symbol, trade.base, trade.quote) for trade in trades} == {("BTC-USDT", "BTC", "USDT")}
+    assert [trade.event_time for trade in trades] == sorted(trade.event_time for trade in trades)
+    bought = [trade for trade in trades if trade.side == "buy"]
+    assert (len(bought), sum(trade.quantity for trade in bought)) == (22, Decimal("0.02553748"))
+    ticks = [
+        (later.price > trade.price) == (later.side == "buy")
+        for trade, later in pairwise(trades)
+        if later.price != trade.price
+    ]
+    assert (ticks.count(True), ticks.count(False)) == (8, 4)

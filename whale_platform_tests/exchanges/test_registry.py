@@ -27,8 +27,8 @@ def test_names_and_marks_follow_the_source(source: str, names: list[str], mark: 
 def test_selection_addresses_and_unknown_names() -> None:
     (only,) = build_adapters(settings(exchanges=("coinbase",), coinbase_ws_url="ws://127.0.0.1:1/coinbase/"))
     assert only.connect_url() == "ws://127.0.0.1:1/coinbase"
-    with pytest.raises(ValueError, match="unknown exchange 'kraken'"):
-        build_adapters(settings(exchanges=("binance", "kraken")))
+    with pytest.raises(ValueError, match="unknown exchange 'nosuch'"):
+        build_adapters(settings(exchanges=("binance", "nosuch")))
 
 
 def test_symbols_are_assigned_once_and_in_order() -> None:
@@ -38,9 +38,14 @@ def test_symbols_are_assigned_once_and_in_order() -> None:
     assert found == {"sim_binance": ["ETHUSDT", "BTCUSDT", "SOLUSDT"], "sim_coinbase": ["ETH-USD", "BTC-USD"]}
 
 
+def test_two_currencies_mean_each_exchange_also_where_one_spells_its_symbols_so() -> None:
+    found = assign_symbols(build_adapters(settings(exchanges=("coinbase", "kraken"))), ["BTC/USD", "ETH"])
+    assert found == {"coinbase": ["BTC-USD", "ETH-USD"], "kraken": ["BTC/USD", "ETH/USD"]}
+
+
 def test_a_symbol_that_nobody_takes_is_an_error() -> None:
-    with pytest.raises(ValueError, match="'kraken:BTC' belongs to none of the exchanges binance, coinbase"):
-        assign_symbols(build_adapters(settings()), ["BTC", "kraken:BTC"])
+    with pytest.raises(ValueError, match="'nosuch:BTC' belongs to none of the exchanges binance, coinbase"):
+        assign_symbols(build_adapters(settings()), ["BTC", "nosuch:BTC"])
 
 
 def test_what_an_operator_writes_comes_to_the_services_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,7 +156,7 @@ def test_another_seed_or_another_play_in_the_same_home_is_refused(tmp_path: Path
 
 
 def test_wrong_symbols_are_refused(tmp_path: Path) -> None:
-    for symbols in (("B C",), ("kraken:BTC",), ()):
+    for symbols in (("B C",), ("nosuch:BTC",), ()):
         with pytest.raises(PlaySetupError):
             build_play(settings(tmp_path, symbols=symbols))
 

@@ -66,7 +66,7 @@ def test_binance_rest_errors(tmp_path: Path) -> None:
             status, value, _ = running.get(path)
             assert (status, value["code"]) == (400, code)
         assert running.get(f"{base}/nothing")[0] == 404
-        assert running.get("/kraken")[0] == 404
+        assert running.get("/nosuch")[0] == 404
 
 
 def test_coinbase_rest_errors(tmp_path: Path) -> None:

@@ -52,3 +52,12 @@ def decode_frame(frame: str) -> dict[str, Any]:
     value = json.loads(frame)
     assert isinstance(value, dict)
     return value
+
+
+def received_frames(name: str) -> Iterator[str]:
+    """Each frame that a capture in `more_exchanges` has received, without those that it has sent."""
+    with gzip.open(captures_dir() / "more_exchanges" / name, "rt") as file:
+        for line in file:
+            _, direction, frame = line.rstrip("\n").split(" ", 2)
+            if direction == "<":
+                yield frame

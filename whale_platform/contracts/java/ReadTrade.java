@@ -40,11 +40,20 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
   static final int SOURCE = 11;
   static final int DENSE = 12;
   static final int TAKER_ORDER_ID = 13;
-  static final int PRICE_EXACT = 14;
-  static final int QUANTITY_EXACT = 15;
-  static final int NOTIONAL_EXACT = 16;
-  static final int GOOD = 17;
-  static final int FIELDS = 18;
+  static final int BLOCK = 14;
+  static final int BUYER = 15;
+  static final int SELLER = 16;
+  static final int SWEEP_FIRST_ID = 17; // the six of a sweep are all there or all null
+  static final int SWEEP_FILLS = 18;
+  static final int SWEEP_LEVELS = 19;
+  static final int SWEEP_FIRST_PRICE = 20;
+  static final int SWEEP_QUANTITY = 21;
+  static final int SWEEP_NOTIONAL = 22;
+  static final int PRICE_EXACT = 23;
+  static final int QUANTITY_EXACT = 24;
+  static final int NOTIONAL_EXACT = 25;
+  static final int GOOD = 26;
+  static final int FIELDS = 27;
 
   private static final StructType RESULT =
       new StructType()
@@ -62,6 +71,15 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
           .add("source", DataTypes.StringType)
           .add("dense", DataTypes.BooleanType)
           .add("taker_order_id", DataTypes.StringType)
+          .add("block", DataTypes.BooleanType)
+          .add("buyer", DataTypes.StringType)
+          .add("seller", DataTypes.StringType)
+          .add("sweep_first_id", DataTypes.LongType)
+          .add("sweep_fills", DataTypes.LongType)
+          .add("sweep_levels", DataTypes.LongType)
+          .add("sweep_first_price", DataTypes.StringType)
+          .add("sweep_quantity", DataTypes.StringType)
+          .add("sweep_notional", EXACT)
           .add("price_exact", EXACT)
           .add("quantity_exact", EXACT)
           .add("notional_exact", EXACT)

@@ -17,7 +17,14 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import Event, IgnoredMessage, ServerShutdown, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.base import (
+    Event,
+    IgnoredMessage,
+    Keepalive,
+    ServerShutdown,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 from whale_platform.exchanges.binance.trade_frame import match_trade_frame
 from whale_platform.exchanges.errors import InvalidFrameError
 
@@ -39,6 +46,7 @@ class Binance:
     request_headers: tuple[tuple[str, str], ...] = (("X-MBX-TIME-UNIT", "MICROSECOND"),)  # else milliseconds
     dense_ids: bool = True
     max_life_s: float | None = 23 * 3600.0  # the server cuts at 24 h
+    keepalive: Keepalive | None = None
     history_page: int = 1000
     history_per_second: float = 3.0  # weight 25 of 6,000 a minute allows 4
     symbols_per_connection: int = 200  # 1,024 streams are allowed; a lost connection shall cost few

@@ -8,9 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -18,12 +16,18 @@ from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
-from whale_platform.exchanges.base import Event, IgnoredMessage, LastTrade, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.base import (
+    Event,
+    IgnoredMessage,
+    Keepalive,
+    LastTrade,
+    SubscriptionConfirmed,
+    SymbolRejected,
+)
 from whale_platform.exchanges.coinbase.trade_frame import match_trade_frame
 from whale_platform.exchanges.errors import InvalidFrameError
 
 _TAKER: dict[object, Side] = {"sell": "buy", "buy": "sell"}
-_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,9}))?(?:Z|\+00:00)").fullmatch
 _PRODUCT = re.compile(r"(?<![\w-])[^\W_]{1,20}-[^\W_]{1,10}(?![\w-])")
 
 
@@ -38,6 +42,7 @@ class Coinbase:
     request_headers: tuple[tuple[str, str], ...] = ()
     dense_ids: bool = True
     max_life_s: float | None = None
+    keepalive: Keepalive | None = None
     history_page: int = 1000
     history_per_second: float = 8.0  # 10 a second and address are allowed
     symbols_per_connection: int = 100
@@ -76,7 +81,7 @@ class Coinbase:
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises InvalidFrameError."""
         usual = match_trade_frame(frames.to_text(frame))
-        if usual is not None and (second := _find_second(usual[7])) is not None:
+        if usual is not None and (second := frames.find_second(usual[7])) is not None:
             number, order, side, size, price, symbol, _, micros = usual.groups()
             return [
                 Trade(
@@ -140,7 +145,7 @@ class Coinbase:
 
     def parse_time(self, body: bytes) -> int:
         """Field `iso`, which has no float's rounding as `epoch` beside it has. Raises InvalidFrameError."""
-        return _microseconds(frames.load_object(body), "iso")
+        return frames.read_iso_time(frames.load_object(body), "iso")
 
     def check_url(self, symbol: str) -> str:
         """The product: 404 for an unknown one."""
@@ -183,7 +188,7 @@ class Coinbase:
             frames.read_decimal(fields, "price"),
             frames.read_decimal(fields, "size"),
             _taker_side(fields),
-            _microseconds(fields),
+            frames.read_iso_time(fields, "time"),
             received_time,
             source,
             True,
@@ -208,25 +213,6 @@ def _taker_side(fields: dict[str, Any]) -> Side:
     if side is None:
         raise InvalidFrameError(f"field side is {frames.show_value(fields['side'])}, not buy or sell")
     return side
-
-
-def _microseconds(fields: dict[str, Any], name: str = "time") -> int:
-    parts = _TIME(frames.read_text(fields, name))
-    if parts is None:
-        raise InvalidFrameError(f"field {name} is {frames.show_value(fields[name])}, not an ISO time in UTC")
-    seconds = _find_second(parts[1])
-    if seconds is None:
-        raise InvalidFrameError(f"field {name} is {frames.show_value(fields[name])}, which no clock shows")
-    return seconds * 1_000_000 + int((parts[2] or "").ljust(6, "0")[:6])
-
-
-@lru_cache(maxsize=1024)
-def _find_second(text: str) -> int | None:
-    """Seconds since the epoch; None where no clock shows this time."""
-    try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        return None
 
 
 def _errors(fields: dict[str, Any]) -> list[Event]:

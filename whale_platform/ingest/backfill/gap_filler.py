@@ -19,6 +19,7 @@ from typing import Any
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
+from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, compute_backoff_s
 from whale_platform.ingest.background_thread import BackgroundThread
@@ -271,13 +272,19 @@ class GapFiller(BackgroundThread):
 
     def _check_symbol_exists(self, symbol: str) -> None:
         self._checked.add(symbol)
+        exchange = self._pipeline.exchange
         try:
-            self._history.fetch(self._pipeline.exchange.check_url(symbol))
+            listed = exchange.parse_listing(self._history.fetch(exchange.check_url(symbol)))
+        except InvalidFrameError as bad:
+            self._log.warning("a silent symbol can't be checked", symbol=symbol, reason=str(bad))
         except HttpUnavailableError as trouble:
             if trouble.status not in NOT_FOUND_STATUSES:
                 self._checked.discard(symbol)
                 raise
             self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
+        else:
+            if not listed:
+                self._feed.refuse(symbol, "the exchange does not know it")
 
 
 def _find_top(page: Mapping[int, Trade], id_range: BackfillRange) -> int:

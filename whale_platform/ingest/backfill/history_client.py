@@ -2,10 +2,13 @@
 
 import threading
 import time
+from collections.abc import Generator, Sequence
+from functools import partial
 
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.base import Exchange, TimedHistory
 from whale_platform.exchanges.errors import HistoryOutOfReachError, InvalidFrameError
+from whale_platform.ingest.backfill.time_search import search_by_time
 from whale_platform.ingest.errors import HistoryTooShortError, HttpUnavailableError
 from whale_platform.ingest.sequencing.backfill_range import BACKFILL_IDS, BackfillRange
 from whale_platform.ingest.transport.rest_client import RestClient
@@ -36,20 +39,21 @@ class HistoryClient:
         """
         first, last = id_range.first_id, id_range.last_id + 1
         found: dict[int, Trade] = {}
-        url: str | None = self._exchange.history_url(symbol, first, last)
+        requests = self._request_pages(symbol, first, last)
+        url = next(requests)
         for _ in range(MAX_PAGES):
-            if url is None or self._stop.is_set():
+            if self._stop.is_set():
                 break
             page = self._fetch_page(symbol, url)
             found.update((trade.trade_id, trade) for trade in page)
             try:
-                url = self._exchange.next_history_url(symbol, first, last, page)
+                url = requests.send(page)
+            except StopIteration:
+                return found
             except HistoryOutOfReachError as old:
                 reason = f"{self._exchange.name}'s history of {symbol} does not reach back to trade {first}: {old}"
                 raise HistoryTooShortError(reason, found) from None
-        if url is not None:
-            raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} has no end")
-        return found
+        raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} has no end")
 
     def fetch_newest(self, symbol: str) -> Trade | None:
         """The newest trade that history has, or None where it has none. Raises HttpUnavailableError."""
@@ -73,6 +77,15 @@ class HistoryClient:
                 low = middle + 1
         page = self.fetch_trades(symbol, BackfillRange(low, high - 1, "background")) if low < high else {}
         return min((id_ for id_, one in page.items() if low <= id_ < high and one.event_time >= time_us), default=first)
+
+    def _request_pages(self, symbol: str, first_id: int, last_id: int) -> Generator[str, Sequence[Trade], None]:
+        """Yield the addresses of pages that help to fill [first_id, last_id]; each page is sent back."""
+        exchange = self._exchange
+        page = yield exchange.history_url(symbol, first_id, last_id)
+        if isinstance(exchange, TimedHistory):
+            page = yield from search_by_time(first_id, page, partial(exchange.history_since_url, symbol))
+        while (url := exchange.next_history_url(symbol, first_id, last_id, page)) is not None:
+            page = yield url
 
     def _fetch_page(self, symbol: str, url: str) -> list[Trade]:
         try:

@@ -2,7 +2,8 @@
 
 It ends by itself when the far side closes, when nothing at all has come for `DEAD_S` although a ping was sent (a
 half-open socket), or when no trade has come for `silence_s`, whatever heartbeats and pings may come: a feed can die
-while its connection looks well. Nor is it kept where the exchange no longer answers subscriptions.
+while its connection looks well. Nor is it kept where the exchange no longer answers subscriptions. An exchange that
+closes connections without messages of its own kind gets them (`Exchange.keepalive`).
 """
 
 import contextlib
@@ -78,6 +79,8 @@ class Connection(BackgroundThread):
         self._exchange = exchange
         self._added: deque[Sequence[str]] = deque()
         self._subscriptions = Subscriptions(symbols, exchange.symbols_per_message, pace)
+        self._pace = pace
+        self._kept_alive = 0.0
         self._pipeline = pipeline
         self._on_event = on_event
         self._wake = wake
@@ -128,7 +131,7 @@ class Connection(BackgroundThread):
     def _receive_frames(self) -> ConnectionEnd:
         life = self.life
         self._socket.open(self._exchange.connect_url())
-        life.looked = life.opened = life.last_trade = heard = time.monotonic()
+        life.looked = life.opened = life.last_trade = heard = self._kept_alive = time.monotonic()
         self._send_subscription(heard)
         self._wake.set()
         pinged = 0.0
@@ -149,6 +152,7 @@ class Connection(BackgroundThread):
                     return closed
                 now = life.looked
             self._send_subscription(now)
+            self._send_keepalive(now)
             if self._subscriptions.useless:
                 return ConnectionEnd(f"{MAX_MISSES} subscription messages in a row were not answered")
             if now - life.last_trade > self._silence_s:
@@ -195,6 +199,13 @@ class Connection(BackgroundThread):
         given_up, self._subscriptions.given_up = self._subscriptions.given_up, []
         for symbol in given_up:
             self._on_event(self, SymbolRejected(symbol, "the exchange does not answer when it is asked for"))
+
+    def _send_keepalive(self, now: float) -> None:
+        keepalive = self._exchange.keepalive
+        if keepalive is None or now - self._kept_alive < keepalive.interval_s or not self._pace.try_acquire(now):
+            return
+        self._kept_alive = now
+        self._socket.send(keepalive.message)
 
     def _shut(self, code: int) -> None:
         sock = self._socket.sock

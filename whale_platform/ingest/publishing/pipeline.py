@@ -15,7 +15,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts.raw_trade import encode_key
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.base import Event, Exchange, IgnoredMessage, LastTrade
+from whale_platform.exchanges.base import EarlierTrade, Event, Exchange, IgnoredMessage, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.ingest.publishing.dead_letters import describe_trade
 from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
@@ -56,7 +56,7 @@ class Pipeline:
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
             sequencer = begin.build_sequencer()
             outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
-            self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books)
+            self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books, begin.newest)
             for gap in begin.changed:
                 self._books.write_gap(symbol, gap)
         self.history = HistoryIntake(exchange, self.lines, self._books, self._guard, self._work)
@@ -77,6 +77,8 @@ class Pipeline:
                     self._process_trade(event, False)
                 elif type(event) is LastTrade:
                     self._process_trade(event.trade, True)
+                elif type(event) is EarlierTrade:
+                    self._process_earlier_trade(event.trade)
                 elif type(event) is not IgnoredMessage:
                     others.append(event)
         return trades, others
@@ -164,6 +166,11 @@ class Pipeline:
             self._sequence_trade(line, trade, last, surely)
         else:
             self._hold_or_quarantine(line, trade, last, absurd)
+
+    def _process_earlier_trade(self, trade: Trade) -> None:
+        line = self.lines.get(trade.symbol)
+        if line is None or line.sequencer.next_id is not None:
+            self._process_trade(trade, True)
 
     def _hold_or_quarantine(self, line: SymbolPublisher, trade: Trade, last: bool, absurd: Implausibility) -> None:
         """Hold or quarantine it. The id of one from the future stays missing, so that history is asked for it."""

@@ -13,6 +13,7 @@ from whale_platform.contracts.ingest_gap import encode_gap_key
 from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
+from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.publishing.dead_letters import DeadLetterSender, describe_trade
 from whale_platform.ingest.publishing.delivery import CountedSender, TradeSender
@@ -55,8 +56,18 @@ class ExchangeRecords:
 class SymbolPublisher:
     """One symbol: what its `sequencer` lets go is published, what it found is recorded."""
 
-    def __init__(self, symbol: str, sequencer: Sequencer, outlet: TradeSender, books: ExchangeRecords) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        sequencer: Sequencer,
+        outlet: TradeSender,
+        books: ExchangeRecords,
+        newest: Trade | None = None,
+    ) -> None:
+        """`newest`: the trade of the highest id that was published before, where it is known."""
         self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
+        self._newest = newest
+        self._sweeps, self._filled_sweeps = SweepTracker(newest), SweepTracker()
         self._sent_before = self._sent_heard = 0
         self._began = self._heard = time.monotonic()
         self._holding: tuple[int, float] | None = None
@@ -66,7 +77,7 @@ class SymbolPublisher:
         if self.sequencer.record.events:
             self._write_events()
         for trade in trades:
-            self.outlet.send(trade)
+            self._send(trade)
         self._books.counts.trades += len(trades)
         if self.sequencer.record.corrections:
             for gap in self.sequencer.record.take_corrections():
@@ -115,7 +126,11 @@ class SymbolPublisher:
         ]
         newest_time = self.sequencer.newest_time
         return SymbolPosition(
-            self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest
+            self.sequencer.next_id - 1,
+            gaps,
+            newest_time,
+            0 if newest_time else self.sequencer.latest,
+            "" if self._newest is None else encode_trade(self._newest).decode(),
         )
 
     def encode_held_trades(self) -> list[str]:
@@ -125,6 +140,17 @@ class SymbolPublisher:
             if self.sequencer.next_id is not None
             else [encode_trade(one).decode() for one in self.sequencer.unconfirmed]
         )
+
+    def _send(self, trade: Trade) -> None:
+        """Publish it with its taker's order so far. What is filled in below has orders of its own."""
+        newest = self._newest
+        ahead = newest is None or trade.trade_id > newest.trade_id or not trade.dense
+        sweep = (self._sweeps if ahead else self._filled_sweeps).add(trade)
+        if sweep is not None:
+            trade = trade._replace(sweep=sweep)
+        if ahead:
+            self._newest = trade
+        self.outlet.send(trade)
 
     def _write_events(self) -> None:
         for event in self.sequencer.record.take_events():

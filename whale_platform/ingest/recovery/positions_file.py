@@ -27,12 +27,14 @@ class SymbolPosition:
     """One symbol: the highest id published, the background gaps below it and the gap that begins there or before.
 
     last_time: event time of that id; latest: where that is not known (0), a time after it. Microseconds UTC.
+    newest: its message, by which the taker's order that it belongs to goes on; empty in files of before.
     """
 
     last_id: int
     gaps: list[SequenceGap] = field(default_factory=list)
     last_time: int = 0
     latest: int = 0
+    newest: str = ""
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ def load_positions(path: Path) -> Positions | None:
                         position.get("latest", 0)
                         or (0 if position.get("last_time") else written_us + CLOCK_TOLERANCE_US)
                     ),
+                    str(position.get("newest", "")),
                 )
                 for name, position in row["places"].items()
             },

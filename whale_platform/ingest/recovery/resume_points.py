@@ -24,7 +24,10 @@ IdRange = tuple[int, int]
 
 @dataclass(slots=True)
 class ResumePoint:
-    """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it."""
+    """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it.
+
+    `newest`: the trade of the highest id, where it is known.
+    """
 
     next_id: int | None = None
     gaps: list[SequenceGap] = field(default_factory=list)
@@ -35,6 +38,7 @@ class ResumePoint:
     blocking_gap: SequenceGap | None = None
     latest: int = 0
     held: list[Trade] = field(default_factory=list)
+    newest: Trade | None = None
 
     def build_sequencer(self) -> Sequencer:
         """One that goes on there."""
@@ -57,6 +61,7 @@ def find_resume_point(
         tail.last + 1, newest_time=tail.read_newest_time(), floor=-1 if tail.first is None else tail.first
     )
     begin.latest = 0 if begin.newest_time else tail.latest
+    begin.newest = tail.read_newest()
     # 2. Rows that lack the latest trades of the topic are corrected.
     corrected = {first_id: _count_late(row, tail) for first_id, row in ledger.items()}
     begin.changed += [row for first_id, row in corrected.items() if row is not ledger[first_id] and row.state != "open"]

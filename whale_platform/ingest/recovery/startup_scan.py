@@ -142,7 +142,8 @@ def scan_topic(
 def build_tail(position: SymbolPosition) -> SymbolTail:
     """What the positions file knows of a symbol's messages in the topic."""
     missing = [(gap.progress_id, gap.last_id) for gap in position.gaps if gap.mode == "background"]
-    return SymbolTail(position.last_id, missing, -1, time=position.last_time, latest=position.latest)
+    newest = position.newest.encode() or None
+    return SymbolTail(position.last_id, missing, -1, newest, time=position.last_time, latest=position.latest)
 
 
 def _validate_positions(

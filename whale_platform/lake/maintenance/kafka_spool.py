@@ -35,12 +35,14 @@ def select_spooled(path: Path) -> str:
         f"try_cast({name} AS {WIDE_DECIMAL}) AS {name}_exact" for name in ("price", "quantity", "notional")
     )
     return f"""
-    (SELECT exchange, symbol, base, quote, trade_id, 1::INTEGER AS fills, coalesce(dense, true) AS dense,
+    (SELECT exchange, symbol, base, quote, trade_id, 1::INTEGER AS fills,
+        coalesce(dense::VARCHAR, '') != 'false' AS dense,
         price_exact AS price, quantity_exact AS quantity,
         CASE WHEN NOT ({build_narrow_check("price_exact")} AND {build_narrow_check("quantity_exact")})
             THEN notional_exact END AS notional_wide,
         side, make_timestamptz(event_time) AS event_time, make_timestamptz(received_time) AS received_time, source,
-        taker_order_id, p AS topic_partition, o AS topic_offset
+        taker_order_id, coalesce(block::VARCHAR, '') = 'true' AS block, buyer, seller,
+        p AS topic_partition, o AS topic_offset
     FROM (SELECT *, {exact} FROM (SELECT p, o, unnest(t) FROM read_json({quote_literal(str(path))},
         format = 'newline_delimited', columns = {columns}, maximum_object_size = 33554432))))
     """

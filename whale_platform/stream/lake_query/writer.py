@@ -6,18 +6,25 @@ left out, so every message is in the table once, whatever the batches were. If t
 ends, says why and is tried again (supervisor.py); the real-time queries go on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from whale_platform.contracts import raw_trade
 from whale_platform.lake.delta import commits, table
-from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, build_narrow_check
+from whale_platform.lake.delta.schema import (
+    COLUMN_NAMES,
+    COLUMNS,
+    IDENTITY,
+    NARROW_DECIMAL,
+    WIDE_DECIMAL,
+    build_narrow_check,
+)
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.lake_query import parquet_footers
@@ -87,8 +94,13 @@ def select_lake_rows(kafka: DataFrame) -> DataFrame:
     return good.select(*[columns[name].alias(name) for name in COLUMN_NAMES], *[c.alias(n) for n, c in dated.items()])
 
 
-def read_trades(files: DataFrame) -> DataFrame:
-    """The lake's rows as `transforms.parse_trades` gives them, with their `fills`; `received_time` is never null."""
+def read_trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> DataFrame:
+    """The rows of these files of the lake as `transforms.parse_trades` gives them, with their `fills`.
+
+    `received_time` is never null. The orders that trades belong to are not read here: sweeps.py finds them.
+    """
+    layout = ", ".join(f"{column.name} {column.delta}" for column in COLUMNS)  # files of before lack some of them
+    files = session.read.schema(layout).parquet(*[folders.spark_path(root / path) for path in paths])
     exact = F.expr(f"try_cast(price AS {NARROW_DECIMAL}) * try_cast(quantity AS {NARROW_DECIMAL})").cast(WIDE_DECIMAL)
     event = F.unix_micros("event_time")
     columns = {
@@ -101,8 +113,10 @@ def read_trades(files: DataFrame) -> DataFrame:
         "usd_via": transforms.usd_via_column(F.col("quote")),
         "v": F.lit(raw_trade.VERSION),
         "good": F.lit(True),
+        "dense": F.coalesce("dense", F.lit(True)),
+        "block": F.coalesce("block", F.lit(False)),
         "value": F.lit(""),
     }
     names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", "base", "quote")
-    kept = [F.col(name) for name in (*names, *transforms.OFFSET_COLUMNS)]
+    kept = [F.col(name) for name in (*names, "taker_order_id", *transforms.OFFSET_COLUMNS)]
     return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

@@ -1,5 +1,6 @@
 """Symbols that show nothing: when history is queried for their newest trade."""
 
+import json
 import time
 
 from whale_platform.ingest.publishing.symbol_publisher import SILENT_S
@@ -16,10 +17,17 @@ def test_a_symbol_that_shows_nothing_is_asked_about_once() -> None:
 
 
 def test_a_silent_symbol_that_the_exchange_knows_is_left_alone() -> None:
-    bench = Bench(lambda url: b"{}", silent=(B,))
+    row = {"symbol": B, "baseAsset": "BBB", "quoteAsset": "USDT", "status": "TRADING"}
+    bench = Bench(lambda url: json.dumps({"symbols": [row]}).encode(), silent=(B,))
     assert bench.repairer.step(0.0)
     assert not bench.repairer.step(0.0)
     assert bench.feed.refused == {} and len(bench.requests) == 1
+
+
+def test_a_silent_symbol_that_the_exchange_does_not_list_is_refused_whatever_the_status() -> None:
+    bench = Bench(lambda url: b'{"symbols":[]}', silent=(B,))
+    assert bench.repairer.step(0.0)
+    assert list(bench.feed.refused) == [B]
 
 
 def test_a_symbol_that_is_quiet_after_a_reconnect_is_asked_what_it_traded_meanwhile() -> None:

@@ -11,7 +11,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from whale_platform.domain.names import DEAD_LETTERS
-from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.base import Exchange, Keepalive
 from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.ingest.connections import (
@@ -137,6 +137,15 @@ def test_a_half_open_connection_is_noticed(start: Start, monkeypatch: pytest.Mon
         assert "nothing at all" in one.describe_status()
         one.close()
         server.shutdown()
+
+
+def test_an_exchange_that_wants_messages_gets_them_again_and_again(fake: FakeBinance, start: Start) -> None:
+    text = json.dumps({"op": "ping", "params": ["ping"], "id": 0})
+    exchange = dataclasses.replace(Binance(fake.ws_url, fake.rest_url), keepalive=Keepalive(text, 0.2))
+    one, _ = start(exchange)
+    until(lambda: fake.asked.count(["ping"]) >= 3, "three of them")
+    assert fake.asked[0] == [f"{SYMBOL.lower()}@trade"]
+    assert one.reconnects == 0
 
 
 def mute(client: ServerConnection) -> None:

@@ -1,17 +1,21 @@
 """What a symbol's line records and publishes, and in which order."""
 
+from decimal import Decimal
 from typing import cast
 
 import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.domain.trade import Trade
 from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
 from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.publishing.symbol_publisher import HOLD_S, ExchangeRecords, SymbolPublisher
+from whale_platform.ingest.recovery.resume_points import find_resume_point
+from whale_platform.ingest.recovery.startup_scan import build_tail
 from whale_platform.ingest.sequencing.gap import decode_gap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
-from whale_platform_tests.ingest.builders import trade
+from whale_platform_tests.ingest.builders import T0, trade
 from whale_platform_tests.ingest.fakes import RecordingProducer
 
 
@@ -64,6 +68,38 @@ def test_a_closed_row_is_corrected_after_its_late_trade(bench: Bench) -> None:
     bench.see(3)
     assert bench.producer.topics == [RAW_TRADES, INGEST_GAPS]
     assert (bench.ids(), bench.states()) == ([1, 2, 4, 3], ["unrepaired", "repaired"])
+
+
+def test_the_orders_of_takers_go_on_over_a_restart_and_end_at_a_hole(bench: Bench) -> None:
+    def fill(number: int) -> Trade:
+        time = T0 + (10_000 if number < 6 else 12_000)
+        return trade(number)._replace(event_time=time, side="buy", price=Decimal(100), quantity=Decimal(number))
+
+    def publish(line: SymbolPublisher, *numbers: int) -> None:
+        for number in numbers:
+            line.publish(line.sequencer.add_live(fill(number)))
+
+    def progress() -> dict[int, tuple[int, int]]:
+        told = {one.trade_id: one.sweep for one in bench.producer.trades()}
+        return {number: (one.first_id, one.fills) for number, one in told.items() if one is not None}
+
+    # 1. A new process goes on from the last message, whether the positions file has it or the topic.
+    publish(bench.line, 3, 4)
+    position = bench.line.build_position()
+    assert position is not None
+    begin = find_resume_point(build_tail(position), (), {}, 0)
+    line = SymbolPublisher("BTCUSDT", begin.build_sequencer(), bench.line.outlet, bench.books, begin.newest)
+    publish(line, 5)
+    assert progress() == {4: (3, 2), 5: (3, 3)}
+    # 2. What lies behind a hole is another order; so is what fills it, since messages are not written again.
+    publish(line, 7, 8, 9)
+    line.publish(line.sequencer.move_to_background(T0 + 20_000))
+    wanted = line.sequencer.find_wanted()
+    assert wanted is not None
+    line.publish(line.sequencer.fill(wanted, {6: fill(6), 7: fill(7)}, T0 + 30_000))
+    publish(line, 10)
+    assert bench.ids() == [1, 2, 3, 4, 5, 8, 9, 6, 7, 10], "the lowest behind a hole is fetched too"
+    assert progress() == {4: (3, 2), 5: (3, 3), 9: (8, 2), 7: (6, 2), 10: (8, 3)}
 
 
 def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_published(bench: Bench) -> None:
