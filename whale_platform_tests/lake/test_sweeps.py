@@ -14,13 +14,11 @@ from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.lake.analysis import sweeps
 from whale_platform.lake.analysis.sweeps import LakeSweep
 from whale_platform.lake.delta import table
-from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.duckdb import engine
 from whale_platform_tests.lake.builders import START, captured, lay, swallow, trade
 from whale_platform_tests.support.captures import coinbase_frames
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
-BLOCKS = "block" in COLUMN_NAMES
 
 
 @pytest.fixture
@@ -56,7 +54,7 @@ def follow(trades: Iterable[Trade], floor: str = "0") -> list[LakeSweep]:
 
 
 def make_trades(seed: int, dense: bool = True, orders: bool = False) -> Iterator[Trade]:
-    """Trades in which times, sides and orders often repeat; some ids and, where the lake knows them, blocks between."""
+    """Trades in which times, sides and orders often repeat; some ids are missing, and some trades are blocks."""
     chance, time, order, number = random.Random(seed), 0, 0, 0
     for _ in range(300):
         number += chance.choices([1, 2], [9, 1])[0]
@@ -69,7 +67,7 @@ def make_trades(seed: int, dense: bool = True, orders: bool = False) -> Iterator
             side=chance.choice(("buy", "buy", "buy", "sell")),
             dense=dense,
             taker_order_id=f"order {order}" if orders else None,
-            block=BLOCKS and chance.random() < 0.05,
+            block=chance.random() < 0.05,
         )
 
 

@@ -6,6 +6,7 @@ market's trades by time, then by id; `horizon` counts the times after a trade at
 """
 
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL, SLACK, select_sweeps
+from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.duckdb.engine import NOTIONAL_SQL
 
 MINUTE_US = 60_000_000
@@ -51,8 +52,8 @@ CREATE OR REPLACE TEMP TABLE moments AS SELECT DISTINCT m, t FROM (
 ) JOIN markets USING (m) WHERE usd >= {SLACK} * floor::DOUBLE
 """
 
-NEAR = """
-CREATE OR REPLACE TEMP TABLE near AS SELECT * FROM {rows} WHERE coalesce(fills, 1) = 1
+NEAR = f"""
+CREATE OR REPLACE TEMP TABLE near AS SELECT {", ".join(COLUMN_NAMES)} FROM {{rows}} WHERE coalesce(fills, 1) = 1
     AND (exchange, symbol, epoch_us(event_time)) IN (SELECT (exchange, symbol, t) FROM moments JOIN markets USING (m))
 """
 

@@ -4,7 +4,7 @@ All fills of a sweep have one trade time, so only the moments in which one side 
 row by row; the rest of an hour is summed once. Gaps that were filled meanwhile are filled here too: the live sweep may
 have ended at one. Imported aggregates of several fills are no fills. A trade that the lake has twice counts once.
 
-Without dense ids the fills of one moment follow each other as they stand in the topic. Raises LakeError's subclasses.
+Without dense ids the fills of an order follow each other as they stand in the topic. Raises LakeError's subclasses.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,6 @@ from typing import NamedTuple
 import duckdb
 
 from whale_platform.domain.trade import DOLLARS
-from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
 
@@ -25,35 +24,37 @@ FLOORS = """SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
     unnest($floors)::DECIMAL(38,18) AS floor"""
 
 SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of the exact one
-BLOCK_SQL = "coalesce(block, false)" if "block" in COLUMN_NAMES else "false"
+BLOCK_SQL = "coalesce(block, false)"
+_COLUMNS = (
+    "exchange, symbol, base, quote, trade_id, price, quantity, notional_wide, side, event_time, received_time, source, "
+    "taker_order_id, topic_partition, topic_offset, coalesce(dense, true) AS dense"
+)
+_ORDER = "exchange, symbol, event_time, side, taker_order_id"
 _SWEEPS = """
-WITH floors AS ({floors}), rows AS NOT MATERIALIZED (SELECT * FROM {rows} WHERE coalesce(fills, 1) = 1), moments AS (
-    SELECT exchange, symbol, event_time FROM rows JOIN floors USING (exchange, symbol)
+WITH floors AS ({floors}), rows AS NOT MATERIALIZED (
+    SELECT {columns} FROM {rows} WHERE coalesce(fills, 1) = 1 AND NOT {block}
+), moments AS (
+    SELECT exchange, symbol, event_time, side FROM rows JOIN floors USING (exchange, symbol)
     GROUP BY exchange, symbol, event_time, side
     HAVING count(*) > 1 AND sum(price::DOUBLE * quantity::DOUBLE) >= {slack} * any_value(floor)::DOUBLE
+), placed AS (
+    SELECT *, {notional} AS notional, CASE WHEN dense THEN trade_id ELSE topic_offset END AS place
+    FROM rows SEMI JOIN moments USING (exchange, symbol, event_time, side)
+    QUALIFY row_number() OVER (PARTITION BY exchange, symbol, trade_id
+        ORDER BY topic_offset NULLS LAST, topic_partition) = 1
+), islands AS (
+    SELECT *, CASE WHEN dense THEN trade_id - row_number() OVER (PARTITION BY {order} ORDER BY trade_id) END AS island
+    FROM placed
 ), numbered AS (
-    SELECT rows.*, {block} AS is_block, row_number() OVER same AS copy, coalesce(dense, true) AS contiguous,
-        CASE WHEN coalesce(dense, true) THEN trade_id ELSE topic_offset END AS place
-    FROM rows SEMI JOIN moments USING (exchange, symbol, event_time)
-    WINDOW same AS (PARTITION BY exchange, symbol, trade_id ORDER BY topic_offset NULLS LAST, topic_partition)
-), marked AS (
-    SELECT *, {notional} AS notional, row_number() OVER moment AS number, price <> lag(price) OVER moment AS moved,
-        coalesce(side = lag(side) OVER moment AND taker_order_id IS NOT DISTINCT FROM lag(taker_order_id) OVER moment
-            AND (NOT contiguous OR trade_id = lag(trade_id) OVER moment + 1)
-            AND NOT is_block AND NOT lag(is_block) OVER moment, false) AS continues
-    FROM numbered WHERE copy = 1
-    WINDOW moment AS (PARTITION BY exchange, symbol, event_time ORDER BY place NULLS LAST, trade_id)
-), runs AS (
-    SELECT *, count_if(NOT continues) OVER (PARTITION BY exchange, symbol, event_time ORDER BY number) AS run
-    FROM marked
+    SELECT *, row_number() OVER fill AS number, coalesce(price <> lag(price) OVER fill, false) AS moved
+    FROM islands WINDOW fill AS (PARTITION BY {order}, island ORDER BY place NULLS LAST, trade_id)
 )
-SELECT exchange, symbol, arg_min(trade_id, number) AS first_id, arg_max(trade_id, number) AS last_id,
-    any_value(side) AS side, count(*) AS fills, 1 + count_if(continues AND moved) AS levels,
-    arg_min(price, number) AS first_price, arg_max(price, number) AS last_price, sum(quantity) AS quantity,
-    sum(notional) AS notional, event_time, any_value(taker_order_id) AS taker_order_id, any_value(base) AS base,
-    any_value(quote) AS quote, bool_or(coalesce(source = 'import', false)) AS imported,
-    max(received_time) AS received_time
-FROM runs JOIN floors USING (exchange, symbol) GROUP BY exchange, symbol, event_time, run
+SELECT exchange, symbol, arg_min(trade_id, number) AS first_id, arg_max(trade_id, number) AS last_id, side,
+    count(*) AS fills, 1 + count_if(moved) AS levels, arg_min(price, number) AS first_price,
+    arg_max(price, number) AS last_price, sum(quantity) AS quantity, sum(notional) AS notional, event_time,
+    taker_order_id, any_value(base) AS base, any_value(quote) AS quote,
+    bool_or(coalesce(source = 'import', false)) AS imported, max(received_time) AS received_time
+FROM numbered JOIN floors USING (exchange, symbol) GROUP BY {order}, island
 HAVING count(*) > 1 AND sum(notional) >= any_value(floor)
 """
 _DOLLAR_SWEEPS = """
@@ -96,7 +97,15 @@ def select_sweeps(rows: str, floors: str = FLOORS) -> str:
     Columns: those of LakeSweep, the times as TIMESTAMPTZ. floors: SQL with exchange, symbol, floor (quote currency); a
     market that it lacks has no sweeps. `rows` need every fill of the moments they hold, such as whole hours have.
     """
-    return _SWEEPS.format(rows=rows, floors=floors, block=BLOCK_SQL, slack=SLACK, notional=engine.NOTIONAL_SQL)
+    return _SWEEPS.format(
+        rows=rows,
+        floors=floors,
+        columns=_COLUMNS,
+        order=_ORDER,
+        block=BLOCK_SQL,
+        slack=SLACK,
+        notional=engine.NOTIONAL_SQL,
+    )
 
 
 def read_sweeps(
