@@ -1,7 +1,6 @@
 """Worlds of trades for back-tests: prices that walk at random, whales among the trades, and a planted move or none."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine, parquet_writer
+from whale_platform.storage.folders import Folder
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -27,7 +27,7 @@ FROM world
 Columns = dict[str, NDArray[Any]]
 
 
-def lay_world(root: Path, hours: int, seed: int, planted_bp: float) -> int:
+def lay_world(root: Folder, hours: int, seed: int, planted_bp: float) -> int:
     """Write `hours` of trades from START on; after a whale the price moves by `planted_bp` within half a minute.
 
     Takers of the other trades pay half a basis point each way, as across a spread. Returns the number of whales.

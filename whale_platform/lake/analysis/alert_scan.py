@@ -27,7 +27,6 @@ from whale_platform.lake.duckdb import engine
 from whale_platform.lake.maintenance import rewrite
 from whale_platform.storage.folders import Folder
 
-MEMORY = "1GB"
 MICROSECOND = timedelta(microseconds=1)
 ThresholdSince = tuple[int, Decimal | None]  # microseconds UTC, US dollars; None: none from then on
 ScanProgress = Callable[[int, int, int], None]  # hours read, of how many, trades so far
@@ -146,7 +145,7 @@ class AlertScan:
 def scan_alerts(root: Folder, request: ScanRequest, progress: ScanProgress) -> Iterator[AlertScan]:
     """Scan what `request` names; the result is there inside the context. Raises LakeNotFoundError."""
     files = table.list_files(table.open_table(root), request.start - HOUR)
-    with engine.connect(root, MEMORY) as connection:
+    with engine.connect(root) as connection:
         scan = AlertScan(connection, root, request)
         scan.read_hours(files, progress)
         yield scan
