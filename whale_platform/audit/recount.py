@@ -32,12 +32,12 @@ class MinuteDifference:
 def count_minutes(messages: Iterable[bytes], start: int, end: int) -> dict[MinuteKey, MinuteTotal]:
     """Totals of the minutes in [start, end), microseconds, by (exchange, symbol, minute); each id once.
 
-    What is no raw trade is left out: the stream leaves it out too.
+    What is no raw trade is left out, and a block: the stream leaves them out too.
     """
     seen: dict[MinuteKey, dict[int, Decimal]] = {}
     for message in messages:
         fill = read_fill(message)
-        if fill is not None and start <= fill.event_time < end:
+        if fill is not None and not fill.block and start <= fill.event_time < end:
             minute = fill.event_time // MINUTE_US * MINUTE_US
             quantities = seen.setdefault((fill.exchange, fill.symbol, minute), {})
             quantities[fill.trade_id] = Decimal(fill.quantity)

@@ -22,7 +22,7 @@ _JSON_SCHEMAS: dict[FieldKind, dict[str, Any]] = {
         "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
     },
 }
-_DUCKDB_TYPES: dict[FieldKind, str] = {"integer": "BIGINT", "time": "BIGINT", "boolean": "BOOLEAN"}
+_DUCKDB_TYPES: dict[FieldKind, str] = {"integer": "BIGINT", "time": "BIGINT", "boolean": "JSON"}
 
 
 class MessageField(NamedTuple):

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 _EXACT = Context(prec=100)
 MOST_NOTIONAL = Decimal(10) ** 20  # what is larger fits no message
+_Order = tuple[str, str | None]  # the taker's side, and its order's id where the exchange tells
 
 
 class SweepProgress(NamedTuple):
@@ -21,7 +22,8 @@ class SweepProgress(NamedTuple):
 
     first_id: trade id of the first fill, which identifies the sweep; fills: how many so far, at least two; levels:
     how many times the price has changed, plus one; first_price: quote currency for a base unit; quantity: base units;
-    notional: quote currency, the exact sum of price times quantity.
+    notional: quote currency, the exact sum of price times quantity; usd: the sum of its fills' US dollars where the
+    quote currency is no dollar, None where one of them has no rate.
     """
 
     first_id: int
@@ -30,6 +32,7 @@ class SweepProgress(NamedTuple):
     first_price: Decimal
     quantity: Decimal
     notional: Decimal
+    usd: Decimal | None = None
 
 
 class Fill(Protocol):
@@ -56,6 +59,14 @@ class Fill(Protocol):
         """Trade time, microseconds UTC."""
 
     @property
+    def notional_usd(self) -> Decimal | None:
+        """US dollars; None where they are not known."""
+
+    @property
+    def usd_rate(self) -> Decimal | None:
+        """US dollars for a unit of the quote currency, where that is no dollar."""
+
+    @property
     def dense(self) -> bool:
         """Whether ids are contiguous."""
 
@@ -73,39 +84,56 @@ class Fill(Protocol):
 
 
 class SweepTracker:
-    """Follows one symbol, whose trades come in the order of ids, or, without dense ids, of the exchange's frames."""
+    """Follows one symbol, whose trades come in the order of ids, or, without dense ids, of the exchange's frames.
+
+    Without dense ids nothing is known of what lies between two trades: those of one order belong together then.
+    """
 
     def __init__(self, last: Fill | None = None) -> None:
         """`last`: the trade that came before, with its own progress."""
-        self._last = last
-        self._sums = None if last is None or last.block else last.sweep or _begin(last)
+        self._next_id, self._time = 0, -1
+        self._orders: dict[_Order, tuple[SweepProgress, Decimal]] = {}  # those of `_time`, with their last price
+        if last is not None and not last.block:
+            self._next_id, self._time = last.trade_id + 1, last.event_time
+            self._orders[last.side, last.taker_order_id] = last.sweep or _begin(last), last.price
 
     def add(self, fill: Fill) -> SweepProgress | None:
         """How far the order of `fill` has come with it; None where it is the order's first fill."""
-        last, sums = self._last, self._sums
-        self._last = fill
-        if (
-            last is None
-            or sums is None
-            or fill.event_time != last.event_time
-            or fill.side != last.side
-            or fill.taker_order_id != last.taker_order_id
-            or (fill.dense and fill.trade_id != last.trade_id + 1)
-            or fill.block
-        ):
-            self._sums = None if fill.block else _begin(fill)
+        if fill.block:
             return None
+        if fill.event_time != self._time or (fill.dense and fill.trade_id != self._next_id):
+            self._orders.clear()
+        self._next_id, self._time = fill.trade_id + 1, fill.event_time
+        order, price = (fill.side, fill.taker_order_id), fill.price
+        known = self._orders.get(order) if self._orders else None
+        if known is None:
+            if fill.dense:
+                self._orders.clear()
+            self._orders[order] = _begin(fill), price
+            return None
+        sums, last_price = known
         progress = SweepProgress(
             sums.first_id,
             sums.fills + 1,
-            sums.levels + (fill.price != last.price),
+            sums.levels + (price != last_price),
             sums.first_price,
             _EXACT.add(sums.quantity, fill.quantity),
-            _EXACT.add(sums.notional, _EXACT.multiply(fill.price, fill.quantity)),
+            _EXACT.add(sums.notional, _EXACT.multiply(price, fill.quantity)),
+            _add_usd(sums.usd, fill),
         )
-        self._sums = progress
+        self._orders[order] = progress, price
         return progress if progress.notional < MOST_NOTIONAL else None
 
 
+def _add_usd(sum_so_far: Decimal | None, fill: Fill) -> Decimal | None:
+    if fill.usd_rate is None or sum_so_far is None:
+        return None
+    usd = fill.notional_usd
+    total = None if usd is None else _EXACT.add(sum_so_far, usd)
+    return total if total is not None and total < MOST_NOTIONAL else None
+
+
 def _begin(fill: Fill) -> SweepProgress:
-    return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, _EXACT.multiply(fill.price, fill.quantity))
+    notional = _EXACT.multiply(fill.price, fill.quantity)
+    usd = None if fill.usd_rate is None else fill.notional_usd
+    return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, notional, usd)

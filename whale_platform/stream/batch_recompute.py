@@ -10,17 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from whale_platform.domain.whale import ThresholdPeriod
 from whale_platform.files.scratch_folder import open_scratch_folder
 from whale_platform.setting_values import is_local_master
 from whale_platform.settings import Settings
-from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.lake_query import writer
-from whale_platform.stream.query import transforms
+from whale_platform.stream.query import sweeps, transforms
 from whale_platform.stream.query.threshold_file import encode_history
 from whale_platform.stream.spark import cluster, jvm_options
 from whale_platform.stream.spark.session import pass_secrets
@@ -35,7 +34,7 @@ NO_WATERMARK = "0 seconds"  # a batch has none
 
 def recompute_windows(session: SparkSession, root: Folder, paths: Sequence[str], run_id: str) -> Iterator[bytes]:
     """The values of `trade_windows` messages, one for each final window of these files of the lake."""
-    rows = transforms.compute_windows(_read_lake_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
+    rows = transforms.compute_windows(writer.read_trades(session, root, paths), NO_WATERMARK, run_id, aggregates=True)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
@@ -44,10 +43,12 @@ def recompute_whales(
 ) -> Iterator[bytes]:
     """The values of `whale_alerts` messages. `thresholds`: what held when, oldest first.
 
-    A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale.
+    A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale. A sweep
+    comes once for each of its fills from that on by which it is a whale.
     """
     known = transforms.parse_thresholds(F.lit(json.dumps(encode_history(thresholds))))
-    rows = transforms.compute_alerts(_read_lake_trades(session, root, paths).where("fills = 1"), known, run_id)
+    trades = sweeps.add_sweeps(writer.read_trades(session, root, paths).where("fills = 1")).drop("fills")
+    rows = transforms.compute_alerts(trades, known, run_id)
     return (row.value.encode() for row in rows.toLocalIterator())
 
 
@@ -118,7 +119,3 @@ def _build_object_store_options(settings: Settings) -> dict[str, str]:
         return {}
     paths = jars.find_s3_jars(settings.tools)
     return {"spark.jars": ",".join(map(str, paths)), **settings.object_store.build_hadoop_options()}
-
-
-def _read_lake_trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> DataFrame:
-    return writer.read_trades(session.read.parquet(*[folders.spark_path(root / path) for path in paths]))

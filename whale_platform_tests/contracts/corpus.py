@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from whale_platform.domain.decimal_text import format_decimal
+from whale_platform.domain.sweep import SweepProgress
 from whale_platform.domain.trade import Trade
 
 START_US = 1_723_118_400_000_000
@@ -64,7 +66,25 @@ def spell_version_2(trade: Trade) -> dict[str, Any]:
         out["notional"] = row["notional"]
     if not trade.dense:
         out["dense"] = False
-    return out if trade.taker_order_id is None else out | {"taker_order_id": trade.taker_order_id}
+    told: dict[str, Any] = {"taker_order_id": trade.taker_order_id, "buyer": trade.buyer, "seller": trade.seller}
+    order = ("taker_order_id", "block", "buyer", "seller", "usd_rate", "usd_via")
+    told |= {"block": True} if trade.block else {}
+    told |= {} if trade.usd_rate is None else {"usd_rate": f"{trade.usd_rate:f}", "usd_via": trade.usd_pair}
+    out |= {name: told[name] for name in order if told.get(name) is not None}
+    return out if trade.sweep is None else out | spell_sweep(trade.sweep)
+
+
+def spell_sweep(sweep: SweepProgress) -> dict[str, Any]:
+    """Return what a message says of a trade's order."""
+    return {
+        "sweep_first_id": sweep.first_id,
+        "sweep_fills": sweep.fills,
+        "sweep_levels": sweep.levels,
+        "sweep_first_price": format_decimal(sweep.first_price),
+        "sweep_quantity": format_decimal(sweep.quantity),
+        "sweep_notional": format_decimal(sweep.notional),
+        **({} if sweep.usd is None else {"sweep_usd": format_decimal(sweep.usd)}),
+    }
 
 
 SPELLINGS: dict[int, Callable[[Trade], dict[str, Any]]] = {1: spell_version_1, 2: spell_version_2}
@@ -89,13 +109,34 @@ VALID = {
     "of the next minute": TRADE._replace(trade_id=15, event_time=START_US + 60_000_000),
 }
 
+SWEEP = SweepProgress(3, 5, 2, Decimal("61837.5"), Decimal("4000000000.00001"), Decimal("98765432109876.1234567890123"))
+VALID_2 = {  # what version 1 could not say
+    "of a sweep": TRADE._replace(trade_id=16, sweep=SWEEP),
+    "of a sweep by its order": TRADE._replace(trade_id=17, taker_order_id="b2", sweep=SWEEP._replace(fills=2)),
+    "a block": TRADE._replace(trade_id=18, block=True),
+    "with its parties": TRADE._replace(trade_id=19, buyer="0xab", seller="0xcd", sweep=SWEEP),
+    "of euros with a rate": TRADE._replace(
+        trade_id=36, quote="EUR", usd_rate=Decimal("1.087"), usd_pair="binance:EURUSDT"
+    ),
+    "of bitcoin, in a sweep": TRADE._replace(
+        trade_id=37,
+        quote="BTC",
+        usd_rate=Decimal("61837.123456789012345678"),
+        usd_pair="okx:BTC-USDT",
+        sweep=SWEEP._replace(usd=Decimal("123456.000000000000000001")),
+        block=True,
+        buyer="a",
+    ),
+    "with one party": TRADE._replace(trade_id=30, block=True, seller="0xcd", dense=False),
+}
+
 
 def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
     turned = dict(reversed(row.items()))
     return [
         ("spaced", json.dumps(row | {"trade_id": 20}).encode(), TRADE._replace(trade_id=20)),
         ("in another order", dump(turned | {"trade_id": 21}), TRADE._replace(trade_id=21)),
-        ("with more fields", dump(row | {"trade_id": 22, "block": True, "sweep": {"id": 1, "fills": [1, 2]}}),
+        ("with more fields", dump(row | {"trade_id": 22, "blocked": True, "sweep": {"id": 1, "fills": [1, 2]}}),
          TRADE._replace(trade_id=22)),
         ("with a number for a name", dump(row | {"trade_id": 23, "base": 1}), TRADE._replace(trade_id=23, base="1")),
         ("over several lines", json.dumps(row | {"trade_id": 24}, indent=1).encode(), TRADE._replace(trade_id=24)),
@@ -108,6 +149,22 @@ def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
          TRADE._replace(trade_id=28, taker_order_id="a}b")),
         ("with an order without a name", dump(row | {"trade_id": 29, "taker_order_id": ""}),
          TRADE._replace(trade_id=29, taker_order_id="")),
+        ("with half a sweep", dump(row | {"trade_id": 31, "sweep_first_id": 3, "sweep_fills": 2}),
+         TRADE._replace(trade_id=31)),
+        ("with a sweep of a wrong number", dump(row | {"trade_id": 32} | spell_sweep(SWEEP) | {"sweep_quantity": "-1"}),
+         TRADE._replace(trade_id=32)),
+        ("with a sweep in another order", dump(dict(reversed(spell_sweep(SWEEP).items())) | row | {"trade_id": 33}),
+         TRADE._replace(trade_id=33, sweep=SWEEP)),
+        ("with a rate and no pair", dump(row | {"trade_id": 38, "usd_rate": "2", "usd_via": None}),
+         TRADE._replace(trade_id=38)),
+        ("with a rate that is none", dump(row | {"trade_id": 39, "quote": "EUR", "usd_rate": "0", "usd_via": "a:b"}),
+         TRADE._replace(trade_id=39, quote="EUR")),
+        ("with dollars that no message holds",
+         dump(row | {"trade_id": 40, "quote": "EUR", "usd_rate": "9" * 20, "usd_via": "a:b"}),
+         TRADE._replace(trade_id=40, quote="EUR")),
+        ("with a block that is a text", dump(row | {"trade_id": 34, "block": "true"}), TRADE._replace(trade_id=34)),
+        ("with a party that is a number", dump(row | {"trade_id": 35, "buyer": 1}),
+         TRADE._replace(trade_id=35, buyer="1")),
         ("with trailing zeros", dump(row | {"trade_id": 25, "price": "61837.63000"}), TRADE._replace(trade_id=25)),
     ]  # fmt: skip
 
@@ -178,6 +235,8 @@ def cases() -> list[RawTradeCase]:
     for version, spell in SPELLINGS.items():
         row = spell(TRADE)
         out += [RawTradeCase(f"version {version}: {name}", dump(spell(one)), one, True) for name, one in VALID.items()]
+        if version == 2:
+            out += [RawTradeCase(f"version 2: {name}", dump(spell(one)), one, True) for name, one in VALID_2.items()]
         out += [RawTradeCase(f"version {version}: {name}", value, one) for name, value, one in _odd(row)]
         out += [RawTradeCase(f"version {version}: {name}", value) for name, value in _broken(row)]
     return out
@@ -200,4 +259,6 @@ WRITTEN = [
     for spell in SPELLINGS.values()
     for dense, order in ((True, None), (False, "b2-1"))
 ]
+WRITTEN += [dump(spell_version_2(one)) for one in VALID_2.values()]
 EXPECTED = [case.trade for case in RAW_TRADES if case.trade is not None]
+IN_WINDOWS = [trade for trade in EXPECTED if not trade.block]

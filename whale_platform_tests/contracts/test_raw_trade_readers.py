@@ -23,6 +23,7 @@ from whale_platform.lake.maintenance import kafka_spool
 from whale_platform.reports.suggestions import collect_notionals
 from whale_platform_tests.contracts.corpus import (
     EXPECTED,
+    IN_WINDOWS,
     RAW_TRADES,
     START_US,
     WRITTEN,
@@ -60,7 +61,7 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
         *(trade.exchange, trade.symbol, trade.trade_id, trade.side, trade.event_time),
     )
     assert (Decimal(fill.price), Decimal(fill.quantity), fill.notional) == (trade.price, trade.quantity, trade.notional)
-    assert fill.usd is (trade.notional_usd is not None)
+    assert (fill.notional_usd, fill.block) == (trade.notional_usd, trade.block)
     assert raw_trade.peek_trade_id(case.value) == trade.trade_id
     assert raw_trade.peek_event_time(case.value) == trade.event_time
     if identity is not None:
@@ -112,7 +113,7 @@ def test_the_audit_counts_those_ids() -> None:
 def test_the_recount_has_those_trades() -> None:
     found = count_minutes(VALUES, 0, 2**62)
     quantities: dict[tuple[str, str, int], dict[int, Decimal]] = defaultdict(dict)
-    for trade in EXPECTED:
+    for trade in IN_WINDOWS:
         minute = trade.event_time // 60_000_000 * 60_000_000
         quantities[trade.exchange, trade.symbol, minute][trade.trade_id] = trade.quantity
     assert {key: (one.trades, one.quantity) for key, one in found.items()} == {
@@ -132,13 +133,13 @@ def test_the_push_server_samples_those_trades() -> None:
     found, unread = sample_trades(VALUES)
     assert unread == len(VALUES) - len(EXPECTED)
     for (exchange, symbol), sample in found.items():
-        trades = [trade for trade in EXPECTED if (trade.exchange, trade.symbol) == (exchange, symbol)]
+        trades = [trade for trade in IN_WINDOWS if (trade.exchange, trade.symbol) == (exchange, symbol)]
         assert sample.count == len(trades)
         assert sample.volume == total(trade.quantity for trade in trades)
         assert sample.notional == total(trade.notional for trade in trades)
         assert sample.buy_volume == total(trade.quantity for trade in trades if trade.side == "buy")
         assert sample.largest_usd == max(trade.notional_usd or Decimal(0) for trade in trades)
-    assert sum(sample.count for sample in found.values()) == len(EXPECTED)
+    assert sum(sample.count for sample in found.values()) == len(IN_WINDOWS)
 
 
 def test_the_lake_restores_those_trades(tmp_path: Path) -> None:
@@ -149,11 +150,12 @@ def test_the_lake_restores_those_trades(tmp_path: Path) -> None:
     with engine.connect(tmp_path) as connection:
         rows = connection.execute(
             f"SELECT {names}, epoch_us(event_time), epoch_us(received_time), source, dense, taker_order_id, "
-            f"notional_wide, topic_offset "
+            f"block, buyer, seller, NULL, usd_rate, usd_pair, usd_exact, notional_wide, topic_offset "
             f"FROM {kafka_spool.select_spooled(path)} ORDER BY topic_offset"
         ).fetchall()
     assert count == len(rows) == len(EXPECTED)
-    assert [Trade(*row[:13]) for row in rows] == EXPECTED
+    assert [Trade(*row[:19]) for row in rows] == [trade._replace(sweep=None) for trade in EXPECTED]
+    assert [row[19] for row in rows] == [trade.notional_usd if trade.usd_rate else None for trade in EXPECTED]
     assert all(wide is None or wide == EXACT.multiply(row[5], row[6]) for *row, wide, _ in rows)
     assert sum(row[-2] is not None for row in rows) == sum(trade.price < Decimal("1e-8") for trade in EXPECTED), (
         "only what decimal(18,8) can't hold"

@@ -1,5 +1,6 @@
 """Commits: each message once whatever is tried again, rewrites that exclude each other, the newest hours in step."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import duckdb
 import pytest
 from deltalake import DeltaTable
 from hypothesis import example, given, settings
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from whale_platform.lake.delta import commits, durability, newest, table
 from whale_platform.lake.delta.table import HOUR, LakeFile, NewFile
+from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import ConcurrentCommitError, LakeError, LakeNotFoundError
 from whale_platform.lake.maintenance import rewrite
 from whale_platform_tests.lake.builders import START, ids, lay, trade
@@ -209,6 +212,43 @@ def test_what_a_commit_names_is_on_the_disk_before_it_is(root: Path, monkeypatch
     monkeypatch.setattr(durability, "sync_files", flush)
     lay(root, [trade(0)])
     assert flushed == [({".parquet"}, 1), ({".json"}, 2)], "files, then the commit, then the commit is flushed too"
+
+
+def test_a_table_of_before_gets_the_columns_that_were_added_since(root: Path) -> None:
+    lay(root, [trade(1), trade(2)])
+    (old,) = table.list_files(table.open_table(root))
+    _drop_new_columns(root, old.path)
+    assert {"block", "buyer", "seller"}.isdisjoint(field.name for field in table.open_table(root).schema().fields)
+    table.create_table(root)
+    lay(root, [trade(3)._replace(block=True, buyer="0xab")], first_offset=2)
+    opened = table.open_table(root)
+    assert {field.name for field in opened.schema().fields} >= {"block", "buyer", "seller"}
+    files = [file.path for file in table.list_files(opened)]
+    for paths, found in ((files, 3), ([old.path], 2)):
+        with engine.connect(root) as connection:
+            rows = connection.execute(
+                f"SELECT trade_id, block, buyer, notional FROM {engine.select_trades(root, paths)} ORDER BY trade_id"
+            ).fetchall()
+        assert [row[:3] for row in rows] == [(1, None, None), (2, None, None), (3, True, "0xab")][:found]
+        assert {row[3] for row in rows} == {201}
+    assert rewrite.rewrite_hour(root, START, {"run": "test"}) is not None
+    assert len(table.list_files(table.open_table(root))) == 1 and [number for _, number in ids(root)] == [1, 2, 3]
+
+
+def _drop_new_columns(root: Path, path: str) -> None:
+    """Leave the table as it was before it had blocks and parties."""
+    new = {"block", "buyer", "seller"}
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE old AS SELECT * EXCLUDE ({', '.join(new)}) FROM '{root / path}'")
+        connection.execute(f"COPY (SELECT * EXCLUDE (date, hour) FROM old) TO '{root / path}' (FORMAT parquet)")
+    log = root / "_delta_log" / f"{0:020}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "metaData" in action:
+            schema = json.loads(action["metaData"]["schemaString"])
+            schema["fields"] = [field for field in schema["fields"] if field["name"] not in new]
+            action["metaData"]["schemaString"] = json.dumps(schema)
+    log.write_text("".join(json.dumps(action) + "\n" for action in actions))
 
 
 def test_versions_can_be_read_again(root: Path) -> None:

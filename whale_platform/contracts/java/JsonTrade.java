@@ -39,6 +39,7 @@ final class JsonTrade {
   private final Map<String, String> texts = new HashMap<>();
   private final Map<String, BigInteger> integers = new HashMap<>();
   private boolean dense = true;
+  private boolean block;
 
   private JsonTrade() {}
 
@@ -78,6 +79,8 @@ final class JsonTrade {
         }
         if (name.equals("dense")) {
           dense = value != JsonToken.VALUE_FALSE;
+        } else if (name.equals("block")) {
+          block = value == JsonToken.VALUE_TRUE;
         }
         parser.skipChildren();
       }
@@ -102,16 +105,50 @@ final class JsonTrade {
     good &= "buy".equals(side) || "sell".equals(side);
     row[ReadTrade.DENSE] = dense;
     row[ReadTrade.TAKER_ORDER_ID] = ReadTrade.encodeText(readTextOrNumber("taker_order_id"));
+    row[ReadTrade.BLOCK] = block;
+    row[ReadTrade.BUYER] = ReadTrade.encodeText(readTextOrNumber("buyer"));
+    row[ReadTrade.SELLER] = ReadTrade.encodeText(readTextOrNumber("seller"));
+    fillSweep(row);
     row[ReadTrade.PRICE] = ReadTrade.encodeText(texts.get("price"));
     row[ReadTrade.QUANTITY] = ReadTrade.encodeText(texts.get("quantity"));
-    BigDecimal price = readDecimal("price");
-    BigDecimal quantity = readDecimal("quantity");
+    BigDecimal price = readNumber("price");
+    BigDecimal quantity = readNumber("quantity");
     if (good && price != null && quantity != null) {
       boolean narrow = isNarrow("price") && isNarrow("quantity");
-      BigDecimal notional = narrow ? price.multiply(quantity) : readDecimal("notional"); // wider, it is trusted
+      BigDecimal notional = narrow ? price.multiply(quantity) : readNumber("notional"); // wider, it is trusted
       row[ReadTrade.PRICE_EXACT] = ReadTrade.encodeNumber(price);
       row[ReadTrade.QUANTITY_EXACT] = ReadTrade.encodeNumber(quantity);
       row[ReadTrade.NOTIONAL_EXACT] = notional == null ? null : ReadTrade.encodeNumber(notional);
+      fillUsd(row, notional);
+    }
+  }
+
+  private void fillSweep(Object[] row) {
+    Long first = readInteger("sweep_first_id");
+    Long fills = readInteger("sweep_fills");
+    Long levels = readInteger("sweep_levels");
+    BigDecimal notional = readNumber("sweep_notional");
+    boolean whole = first != null && fills != null && levels != null && notional != null;
+    if (whole && readNumber("sweep_first_price") != null && readNumber("sweep_quantity") != null) {
+      row[ReadTrade.SWEEP_FIRST_ID] = first;
+      row[ReadTrade.SWEEP_FILLS] = fills;
+      row[ReadTrade.SWEEP_LEVELS] = levels;
+      row[ReadTrade.SWEEP_FIRST_PRICE] = ReadTrade.encodeText(texts.get("sweep_first_price"));
+      row[ReadTrade.SWEEP_QUANTITY] = ReadTrade.encodeText(texts.get("sweep_quantity"));
+      row[ReadTrade.SWEEP_NOTIONAL] = ReadTrade.encodeNumber(notional);
+      BigDecimal usd = readNumber("sweep_usd");
+      row[ReadTrade.SWEEP_USD] = usd == null ? null : ReadTrade.encodeNumber(usd);
+    }
+  }
+
+  private void fillUsd(Object[] row, BigDecimal notional) {
+    BigDecimal rate = readNumber("usd_rate");
+    String pair = texts.get("usd_via");
+    if (notional != null && rate != null && pair != null && NAME.matcher(pair).matches()) {
+      row[ReadTrade.USD_EXACT] = ReadTrade.convertToUsd(notional, rate);
+      boolean known = row[ReadTrade.USD_EXACT] != null;
+      row[ReadTrade.USD_RATE] = known ? ReadTrade.encodeText(texts.get("usd_rate")) : null;
+      row[ReadTrade.USD_PAIR] = known ? ReadTrade.encodeText(pair) : null;
     }
   }
 
@@ -136,8 +173,12 @@ final class JsonTrade {
     return number == null ? texts.get(field) : number.toString();
   }
 
-  private BigDecimal readDecimal(String field) {
-    String text = texts.get(field);
+  private BigDecimal readNumber(String field) {
+    return readDecimal(texts.get(field));
+  }
+
+  /** A positive number that fits decimal(38,18); null where the text is none. */
+  static BigDecimal readDecimal(String text) {
     return text != null && DECIMAL.matcher(text).matches() ? new BigDecimal(text) : null;
   }
 

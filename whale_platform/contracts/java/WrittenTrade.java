@@ -36,6 +36,18 @@ public final class WrittenTrade {
   private static final byte[] SOURCE = ascii(",\"source\":\"");
   private static final byte[] QUOTATION_MARK = ascii("\"");
   private static final byte[] TAKER_ORDER_ID = ascii(",\"taker_order_id\":");
+  private static final byte[] BLOCK = ascii(",\"block\":true");
+  private static final byte[] BUYER = ascii(",\"buyer\":\"");
+  private static final byte[] SELLER = ascii(",\"seller\":\"");
+  private static final byte[] USD_RATE = ascii(",\"usd_rate\":\"");
+  private static final byte[] RATE_VIA = ascii("\",\"usd_via\":\"");
+  private static final byte[] SWEEP_FIRST_ID = ascii(",\"sweep_first_id\":");
+  private static final byte[] SWEEP_FILLS = ascii(",\"sweep_fills\":");
+  private static final byte[] SWEEP_LEVELS = ascii(",\"sweep_levels\":");
+  private static final byte[] SWEEP_FIRST_PRICE = ascii(",\"sweep_first_price\":\"");
+  private static final byte[] SWEEP_QUANTITY = ascii("\",\"sweep_quantity\":\"");
+  private static final byte[] SWEEP_NOTIONAL = ascii("\",\"sweep_notional\":\"");
+  private static final byte[] SWEEP_USD = ascii("\",\"sweep_usd\":\"");
   private static final byte[] NULL = ascii("null");
   private static final byte[] END = ascii("}");
   private static final boolean[] NAME = allowBytes("!#-Z^-z|~");
@@ -103,14 +115,49 @@ public final class WrittenTrade {
       row[ReadTrade.TAKER_ORDER_ID] = readAfter(QUOTATION_MARK, TEXT);
       expect(QUOTATION_MARK);
     }
+    row[ReadTrade.BLOCK] = skip(BLOCK);
+    row[ReadTrade.BUYER] = readOptional(BUYER);
+    row[ReadTrade.SELLER] = readOptional(SELLER);
+    BigDecimal rate = null;
+    if (!failed && skip(USD_RATE)) {
+      rate = readWideNumber(row, ReadTrade.USD_RATE);
+      row[ReadTrade.USD_PAIR] = readAfter(RATE_VIA, NAME);
+      expect(QUOTATION_MARK);
+    }
+    if (!failed && skip(SWEEP_FIRST_ID)) {
+      cutSweep(row);
+    }
     expect(END);
     if (failed || at != message.length) {
       return null;
     }
     row[ReadTrade.PRICE_EXACT] = ReadTrade.encodeNumber(price);
     row[ReadTrade.QUANTITY_EXACT] = ReadTrade.encodeNumber(quantity);
-    row[ReadTrade.NOTIONAL_EXACT] = ReadTrade.encodeNumber(price.multiply(quantity));
+    BigDecimal notional = price.multiply(quantity);
+    row[ReadTrade.NOTIONAL_EXACT] = ReadTrade.encodeNumber(notional);
+    if (rate != null && (row[ReadTrade.USD_EXACT] = ReadTrade.convertToUsd(notional, rate)) == null) {
+      row[ReadTrade.USD_RATE] = null;
+      row[ReadTrade.USD_PAIR] = null;
+    }
     return row;
+  }
+
+  private void cutSweep(Object[] row) {
+    row[ReadTrade.SWEEP_FIRST_ID] = readInteger(MAX_ID_DIGITS);
+    expect(SWEEP_FILLS);
+    row[ReadTrade.SWEEP_FILLS] = readInteger(MAX_ID_DIGITS);
+    expect(SWEEP_LEVELS);
+    row[ReadTrade.SWEEP_LEVELS] = readInteger(MAX_ID_DIGITS);
+    expect(SWEEP_FIRST_PRICE);
+    readNumber(row, ReadTrade.SWEEP_FIRST_PRICE);
+    expect(SWEEP_QUANTITY);
+    readWideNumber(row, ReadTrade.SWEEP_QUANTITY);
+    expect(SWEEP_NOTIONAL);
+    BigDecimal notional = readWideNumber();
+    BigDecimal usd = !failed && skip(SWEEP_USD) ? readWideNumber() : null;
+    expect(QUOTATION_MARK);
+    row[ReadTrade.SWEEP_NOTIONAL] = failed ? null : ReadTrade.encodeNumber(notional);
+    row[ReadTrade.SWEEP_USD] = failed || usd == null ? null : ReadTrade.encodeNumber(usd);
   }
 
   private boolean skip(byte[] expected) {
@@ -128,6 +175,15 @@ public final class WrittenTrade {
 
   private void expect(byte[] expected) {
     failed = failed || !skip(expected);
+  }
+
+  private UTF8String readOptional(byte[] name) {
+    if (failed || !skip(name)) {
+      return null;
+    }
+    UTF8String text = read(TEXT);
+    expect(QUOTATION_MARK);
+    return text;
   }
 
   private UTF8String readAfter(byte[] expected, boolean[] allowed) {
@@ -173,6 +229,21 @@ public final class WrittenTrade {
     failed = failed || unscaled == 0;
     row[field] = copySince(start);
     return BigDecimal.valueOf(unscaled, scale);
+  }
+
+  /** A positive number that fits decimal(38,18); null where there is none. Puts its text into the row. */
+  private BigDecimal readWideNumber(Object[] row, int field) {
+    int start = at;
+    BigDecimal number = readWideNumber();
+    row[field] = copySince(start);
+    return number;
+  }
+
+  private BigDecimal readWideNumber() {
+    UTF8String text = failed ? null : read(NUMBER);
+    BigDecimal number = failed ? null : JsonTrade.readDecimal(text.toString());
+    failed = number == null;
+    return number;
   }
 
   private long readDigits(long number, int most) {

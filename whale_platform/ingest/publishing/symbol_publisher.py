@@ -13,7 +13,9 @@ from whale_platform.contracts.ingest_gap import encode_gap_key
 from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.rates import RateBook, UsdRate, convert_to_usd, invert
+from whale_platform.domain.sweep import SweepTracker
+from whale_platform.domain.trade import DOLLARS, Trade
 from whale_platform.ingest.publishing.dead_letters import DeadLetterSender, describe_trade
 from whale_platform.ingest.publishing.delivery import CountedSender, TradeSender
 from whale_platform.ingest.publishing.latency import PipelineCounts
@@ -56,8 +58,19 @@ class ExchangeRecords:
 class SymbolPublisher:
     """One symbol: what its `sequencer` lets go is published, what it found is recorded."""
 
-    def __init__(self, symbol: str, sequencer: Sequencer, outlet: TradeSender, books: ExchangeRecords) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        sequencer: Sequencer,
+        outlet: TradeSender,
+        books: ExchangeRecords,
+        rates: RateBook,
+        newest: Trade | None = None,
+    ) -> None:
+        """`newest`: the trade of the highest id that was published before, where it is known."""
         self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
+        self._rates, self._newest = rates, newest
+        self._sweeps, self._filled_sweeps = SweepTracker(newest), SweepTracker()
         self._sent_before = self._sent_heard = 0
         self._began = self._heard = time.monotonic()
         self._holding: tuple[int, float] | None = None
@@ -70,7 +83,7 @@ class SymbolPublisher:
         if self._sparse is not None and self._sparse.unjoined:
             self._books.wanting.set()
         for trade in trades:
-            self.outlet.send(trade)
+            self._send(trade)
         self._books.counts.trades += len(trades)
         if self.sequencer.record.corrections:
             for gap in self.sequencer.record.take_corrections():
@@ -110,9 +123,10 @@ class SymbolPublisher:
 
     def build_position(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
+        newest = "" if self._newest is None else encode_trade(self._newest).decode()
         if self._sparse is not None:
             recent = self._sparse.list_recent()
-            return SymbolPosition(recent[-1][0], [], self._sparse.newest_time, 0, recent) if recent else None
+            return SymbolPosition(recent[-1][0], [], self._sparse.newest_time, 0, recent, newest) if recent else None
         if self.sequencer.next_id is None:
             return None
         blocking_gap = self.sequencer.blocking_gap
@@ -122,7 +136,11 @@ class SymbolPublisher:
         ]
         newest_time = self.sequencer.newest_time
         return SymbolPosition(
-            self.sequencer.next_id - 1, gaps, newest_time, 0 if newest_time else self.sequencer.latest
+            self.sequencer.next_id - 1,
+            gaps,
+            newest_time,
+            0 if newest_time else self.sequencer.latest,
+            newest=newest,
         )
 
     def encode_held_trades(self) -> list[str]:
@@ -132,6 +150,31 @@ class SymbolPublisher:
             if self.sequencer.next_id is not None
             else [encode_trade(one).decode() for one in self.sequencer.unconfirmed]
         )
+
+    def _send(self, trade: Trade) -> None:
+        """Publish it with its dollars and its taker's order so far. What is filled in below has orders of its own."""
+        newest = self._newest
+        ahead = newest is None or trade.trade_id > newest.trade_id or not trade.dense
+        if trade.quote not in DOLLARS:
+            trade = self._convert(trade)
+        elif trade.base in self._rates.wanted and ahead and not trade.block:
+            self._rates.record(trade.base, UsdRate(trade.price, f"{trade.exchange}:{trade.symbol}", trade.event_time))
+        sweep = (self._sweeps if ahead else self._filled_sweeps).add(trade)
+        if sweep is not None:
+            trade = trade._replace(sweep=sweep)
+        if ahead:
+            self._newest = trade
+        self.outlet.send(trade)
+
+    def _convert(self, trade: Trade) -> Trade:
+        """The trade with its dollars, where a rate is known. A dollar coin's price in its currency is one itself."""
+        if trade.base in DOLLARS:
+            pair = f"{trade.exchange}:{trade.symbol}"
+            self._rates.record(trade.quote, UsdRate(invert(trade.price), pair, trade.event_time))
+        rate = self._rates.find(trade.quote, trade.event_time)
+        if rate is None or convert_to_usd(trade.notional, rate.usd) is None:
+            return trade
+        return trade._replace(usd_rate=rate.usd, usd_pair=rate.via)
 
     def _write_events(self) -> None:
         for event in self.sequencer.record.take_events():

@@ -27,6 +27,7 @@ class SymbolPosition:
     """One symbol: the highest id published, the background gaps below it and the gap that begins there or before.
 
     last_time: event time of that id; latest: where that is not known (0), a time after it. Microseconds UTC.
+    newest: its message, by which the taker's order that it belongs to goes on; empty in files of before.
     recent: of a symbol whose ids are not contiguous, id and event time of the trades published last; None of others.
     """
 
@@ -35,6 +36,7 @@ class SymbolPosition:
     last_time: int = 0
     latest: int = 0
     recent: list[tuple[int, int]] | None = None
+    newest: str = ""
 
 
 @dataclass(slots=True)
@@ -86,6 +88,7 @@ def load_positions(path: Path) -> Positions | None:
                         or (0 if position.get("last_time") else written_us + CLOCK_TOLERANCE_US)
                     ),
                     _parse_recent(position.get("recent")),
+                    str(position.get("newest", "")),
                 )
                 for name, position in row["places"].items()
             },

@@ -27,6 +27,7 @@ IdRange = tuple[int, int]
 class ResumePoint:
     """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it.
 
+    `newest`: the trade of the highest id, where it is known.
     recent: of a symbol whose ids are not contiguous, as `SparseSequencer` has it; None of others.
     """
 
@@ -39,6 +40,7 @@ class ResumePoint:
     blocking_gap: SequenceGap | None = None
     latest: int = 0
     held: list[Trade] = field(default_factory=list)
+    newest: Trade | None = None
     recent: list[tuple[int, int]] | None = None
 
     def build_sparse_sequencer(self, shown_first: bool) -> SparseSequencer:
@@ -69,6 +71,7 @@ def find_resume_point(
         tail.last + 1, newest_time=tail.read_newest_time(), floor=-1 if tail.first is None else tail.first
     )
     begin.latest = 0 if begin.newest_time else tail.latest
+    begin.newest = tail.read_newest()
     # 2. Rows that lack the latest trades of the topic are corrected.
     corrected = {first_id: _count_late(row, tail) for first_id, row in ledger.items()}
     begin.changed += [row for first_id, row in corrected.items() if row is not ledger[first_id] and row.state != "open"]

@@ -7,7 +7,9 @@ gap was backfilled, or came late, and divides it. Of a symbol whose ids are not 
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from whale_platform.contracts.raw_trade import peek_event_time
+from whale_platform.contracts.errors import MessageFormatError
+from whale_platform.contracts.raw_trade import decode_trade, peek_event_time
+from whale_platform.domain.trade import Trade
 from whale_platform.ingest.sequencing.sparse_sequencer import REMEMBERED
 
 SPARSE_MARK = b'"dense":false'  # as encode_trade writes it
@@ -64,6 +66,14 @@ class SymbolTail:
     def read_newest_time(self) -> int:
         """Event time of the highest id, microseconds UTC; 0 where it is not known."""
         return (peek_event_time(self.newest) if self.newest is not None else None) or self.time
+
+    def read_newest(self) -> Trade | None:
+        """Return the trade of the highest id; None where it is not known."""
+        try:
+            newest = None if self.newest is None else decode_trade(self.newest)
+        except MessageFormatError:
+            return None
+        return newest if newest is not None and newest.trade_id == self.last else None
 
     def _add_recent(self, trade_id: int, message: bytes | None) -> None:
         recent = self.recent = {} if self.recent is None else self.recent

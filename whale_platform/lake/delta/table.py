@@ -15,6 +15,7 @@ from whale_platform.lake.delta.schema import (
     COLUMNS,
     PARTITION_COLUMNS,
     TABLE_PROPERTIES,
+    LakeColumn,
     has_commit,
     table_exists,
 )
@@ -60,16 +61,14 @@ def create_table(root: Folder) -> None:
     if table_exists(root):
         durability.set_aside_torn_commits(root)
     if has_commit(root):
+        _add_new_columns(root)
         return
     if table_exists(root):
         raise LakeError(
             f"{root} has data but no log: put `_delta_log` back from a copy, or move the folder elsewhere to start an "
             "empty lake"
         )
-    fields = [
-        Field(column.name, PrimitiveType(column.delta), nullable=True, metadata={"comment": column.comment})
-        for column in (*COLUMNS, *PARTITION_COLUMNS)
-    ]
+    fields = [_build_field(column) for column in (*COLUMNS, *PARTITION_COLUMNS)]
     with translate_delta_errors():
         DeltaTable.create(
             str(root),
@@ -81,6 +80,19 @@ def create_table(root: Folder) -> None:
             configuration=TABLE_PROPERTIES,
             storage_options=folders.object_options(root),
         )
+
+
+def _add_new_columns(root: Folder) -> None:
+    """Tell a table of before about the columns that were added since; its files stay as they are."""
+    opened = open_table(root)
+    with translate_delta_errors():
+        known = {field.name for field in opened.schema().fields}
+        if missing := [_build_field(column) for column in COLUMNS if column.name not in known]:
+            opened.alter.add_columns(missing)
+
+
+def _build_field(column: LakeColumn) -> Field:
+    return Field(column.name, PrimitiveType(column.delta), nullable=True, metadata={"comment": column.comment})
 
 
 def open_table(root: Folder, version: int | None = None) -> DeltaTable:

@@ -17,7 +17,16 @@ from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 
 THREADS, MEMORY_LIMIT = 2, "400MB"
-PARTITION_TYPES = "{" + ", ".join(f"'{column.name}': {column.duck}" for column in PARTITION_COLUMNS) + "}"
+# A file's partition values, by which DuckDB leaves files out: a schema can't be given beside hive_partitioning.
+FOLDER_COLUMNS = ", ".join(
+    f"regexp_extract(filename, '.*/{column.name}=([^/]*)/', 1)::{column.duck} AS {column.name}"
+    for column in PARTITION_COLUMNS
+)
+FILE_COLUMNS = (  # told beforehand, so that no file is opened whose folder a query leaves out
+    "MAP {"
+    + ", ".join(f"'{one.name}': {{name: '{one.name}', type: '{one.duck}', default_value: NULL}}" for one in COLUMNS)
+    + "}"
+)
 NOTIONAL_SQL = "coalesce(notional_wide, ({} * {})::DECIMAL(38,18))".format(
     *(f"try_cast({name} AS {NARROW_DECIMAL})::DECIMAL(19,8)" for name in ("price", "quantity"))
 )
@@ -54,11 +63,15 @@ def require_free_space(root: Folder, needed: int, purpose: str) -> None:
 
 
 def select_rows(root: Folder, paths: Iterable[str]) -> str:
-    """SQL: the rows of these files (relative to `root`) as they are stored, with `date` and `hour`."""
+    """SQL: the rows of these files (relative to `root`) as they are stored, with `date` and `hour`.
+
+    Columns that a file was written before are null there.
+    """
     listed = ", ".join(quote_literal(str(root / path)) for path in paths)
     if not listed:
         return f"(SELECT {EMPTY_ROW} LIMIT 0)"
-    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {PARTITION_TYPES})"
+    files = f"read_parquet([{listed}], schema = {FILE_COLUMNS}, filename = true)"
+    return f"(SELECT {', '.join(COLUMN_NAMES)}, {FOLDER_COLUMNS} FROM {files})"
 
 
 def select_trades(root: Folder, paths: Iterable[str]) -> str:

@@ -6,18 +6,25 @@ left out, so every message is in the table once, whatever the batches were. If t
 ends, says why and is tried again (supervisor.py); the real-time queries go on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from whale_platform.contracts import raw_trade
 from whale_platform.lake.delta import commits, table
-from whale_platform.lake.delta.schema import COLUMN_NAMES, IDENTITY, NARROW_DECIMAL, WIDE_DECIMAL, build_narrow_check
+from whale_platform.lake.delta.schema import (
+    COLUMN_NAMES,
+    COLUMNS,
+    IDENTITY,
+    NARROW_DECIMAL,
+    WIDE_DECIMAL,
+    build_narrow_check,
+)
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.lake_query import parquet_footers
@@ -79,6 +86,7 @@ def select_lake_rows(kafka: DataFrame) -> DataFrame:
         "fills": F.lit(1),
         "price": F.col("price_exact"),
         "quantity": F.col("quantity_exact"),
+        "usd_rate": F.col("usd_rate").cast(WIDE_DECIMAL),
         "notional_wide": F.when(~narrow, F.col("notional_exact")),
         "event_time": F.col("ts"),
         "received_time": F.timestamp_micros("received_time"),
@@ -87,8 +95,13 @@ def select_lake_rows(kafka: DataFrame) -> DataFrame:
     return good.select(*[columns[name].alias(name) for name in COLUMN_NAMES], *[c.alias(n) for n, c in dated.items()])
 
 
-def read_trades(files: DataFrame) -> DataFrame:
-    """The lake's rows as `transforms.parse_trades` gives them, with their `fills`; `received_time` is never null."""
+def read_trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> DataFrame:
+    """The rows of these files of the lake as `transforms.parse_trades` gives them, with their `fills`.
+
+    `received_time` is never null. The orders that trades belong to are not read here: sweeps.py finds them.
+    """
+    layout = ", ".join(f"{column.name} {column.delta}" for column in COLUMNS)  # files of before lack some of them
+    files = session.read.schema(layout).parquet(*[folders.spark_path(root / path) for path in paths])
     exact = F.expr(f"try_cast(price AS {NARROW_DECIMAL}) * try_cast(quantity AS {NARROW_DECIMAL})").cast(WIDE_DECIMAL)
     event = F.unix_micros("event_time")
     columns = {
@@ -98,11 +111,16 @@ def read_trades(files: DataFrame) -> DataFrame:
         "price_exact": F.col("price"),
         "quantity_exact": F.col("quantity"),
         "notional_exact": F.coalesce("notional_wide", exact),
-        "usd_via": transforms.usd_via_column(F.col("quote")),
+        "usd_via": transforms.usd_via_column(),
         "v": F.lit(raw_trade.VERSION),
         "good": F.lit(True),
+        "dense": F.coalesce("dense", F.lit(True)),
+        "block": F.coalesce("block", F.lit(False)),
         "value": F.lit(""),
     }
     names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", "base", "quote")
-    kept = [F.col(name) for name in (*names, *transforms.OFFSET_COLUMNS)]
+    kept = [
+        F.col(name)
+        for name in (*names, "taker_order_id", "usd_rate", "usd_pair", "usd_exact", *transforms.OFFSET_COLUMNS)
+    ]
     return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

@@ -9,7 +9,7 @@ multiplies what fits decimal(18,8): of wider numbers the message has the product
 most here, so what is only passed on stays the text it came as.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -17,13 +17,15 @@ from pyspark.sql import functions as F
 from whale_platform.broker.naming import add_prefix
 from whale_platform.contracts import dead_letter, raw_trade, stream_position, trade_window, whale_alert
 from whale_platform.domain.names import (
+    BLOCK,
     DEAD_LETTERS,
     SINGLE_TRADE,
     STREAM_POSITIONS,
+    SWEEP,
     WHALE_ALERTS,
     WINDOW_SECONDS,
 )
-from whale_platform.domain.trade import PEGGED
+from whale_platform.domain.trade import DOLLARS, PEGGED
 from whale_platform.stream.query.message_columns import build_json, build_struct
 from whale_platform.toolchain import java_classes
 
@@ -43,19 +45,21 @@ def parse_trades(kafka: DataFrame, kept: Sequence[str] = ()) -> DataFrame:
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` as text for dead letters.
 
     `kept` names columns to keep. Columns: the fields of a raw trade, `price_exact`, `quantity_exact`, `notional_exact`,
-    `ts` (event time), `usd_via` and `good` (a raw trade, complete, with numbers to compute with): see ReadTrade.java.
+    `usd_exact` (of a currency that is no dollar), `ts` (event time), `usd_via` and `good` (a raw trade, complete, with
+    numbers to compute with): see ReadTrade.java.
     No name of a good trade has an escape, so `compute_windows` may write it out as it came.
     They are made in a generator, which the optimizer leaves alone: plain columns are pushed into every filter, and the
     message is read once for each.
     """
     fields = F.inline(F.array(F.call_function(java_classes.READ_TRADE, F.col("value").cast("binary"))))
-    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote"))}
+    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column()}
     return kafka.select(F.col("value").cast("string").alias("value"), *kept, fields).withColumns(derived)
 
 
 def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
     """Trades -> Kafka rows (key, value) of `trade_windows`: tumbling windows per exchange and symbol, update by update.
 
+    Blocks, which were agreed off the book, are in none.
     Open and close go by trade id, not arrival. `watermark` bounds the state: trades later than it leave no trace in
     the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands
     for `fills` trades of one price, with ids from trade_id on, as in the lake. Where the trades have
@@ -75,7 +79,7 @@ def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: 
         )
     place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(trades.columns) else ()
     folded = (
-        trades.where("good")
+        trades.where("good AND NOT block")
         .withWatermark("ts", watermark)
         .groupBy(F.window("ts", f"{WINDOW_SECONDS} seconds"), "exchange", "symbol")
         .agg(
@@ -111,8 +115,9 @@ def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: 
 
 
 def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions: bool = False) -> DataFrame:
-    """Trades -> Kafka rows (topic, key, value): trades at or over the threshold, and dead letters for what won't parse.
+    """Trades -> Kafka rows (topic, key, value): whales at or over the threshold, and dead letters for what won't parse.
 
+    A trade may be two whales: alone, and as the fill by which its order is one, or by which that grows (SWEEP).
     `thresholds`: see `parse_thresholds`; of what held at a trade's time (`{"exchange:symbol": USD}` with `*` for any)
     the most specific entry counts. A trade whose dollar notional is unknown is no whale. Where the trades have
     OFFSET_COLUMNS an alert names them. With `positions`, for which the trades need them, each POSITION_EVERY-th offset
@@ -126,42 +131,33 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     broken, due = ~F.col("good"), F.lit(False)
     if positions:
         due = F.col("topic_offset") % POSITION_EVERY == 0
-    possible = broken | due | (F.col("notional_exact") >= thresholds["least"])  # few are: the others end here
+    pegged = F.col("quote").isin(*sorted(DOLLARS))
+    alone = F.when(pegged, F.col("notional_exact")).otherwise(F.col("usd_exact"))
+    together = F.when(pegged, F.col("sweep_notional")).otherwise(F.col("sweep_usd"))
+    amounts = F.greatest("notional_exact", "sweep_notional", "usd_exact", "sweep_usd")
+    possible = broken | due | (amounts >= thresholds["least"])  # few are: the others end here
     rows = (
         trades.where(possible)
         .withColumn("history", thresholds["history"])
         .withColumn("threshold_usd", threshold)
-        .withColumn("notional_usd", F.when(F.col("usd_via").isNotNull(), F.col("notional_exact")))
+        .withColumn("notional_usd", alone)
+        .withColumn("sweep_usd", together)
     )
-    place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(trades.columns) else ()
-    alert = build_struct(
-        whale_alert.CONTRACT,
-        rows,
-        {
-            "kind": F.lit(SINGLE_TRADE),
-            **{name: F.col(name).cast("string") for name in ("price", "quantity", "notional_usd", "threshold_usd")},
-            "run_id": F.lit(run_id),
-            **{name: F.col(column) for name, column in zip(("partition", "offset"), place, strict=False)},
-        },
-    )
-    found = broken | (F.col("notional_usd") >= F.col("threshold_usd"))
-    row = (
-        F.when(broken, F.lit(add_prefix(DEAD_LETTERS))).otherwise(F.lit(add_prefix(WHALE_ALERTS))).alias("topic"),
-        F.coalesce(_build_key(), F.lit(dead_letter.UNKNOWN_EXCHANGE)).alias("key"),
-        F.when(broken, F.to_json(_build_dead_letter(rows))).otherwise(F.to_json(alert)).alias("value"),
-    )
-    if not positions:
-        return rows.where(found).select(*row)
-    partition, offset = map(F.col, OFFSET_COLUMNS)
-    reached = F.struct(
-        F.lit(add_prefix(STREAM_POSITIONS)).alias("topic"),
-        partition.cast("string").alias("key"),
-        build_json(
-            stream_position.CONTRACT, rows, {"partition": partition, "offset": offset, "run_id": F.lit(run_id)}
-        ).alias("value"),
-    )
-    both = F.array_compact(F.array(F.when(found, F.struct(*row)), F.when(due, reached)))
-    return rows.where(found | due).select(F.inline(both))
+    single = F.col("notional_usd") >= F.col("threshold_usd")
+    sweep = F.col("sweep_usd") >= F.col("threshold_usd")
+    found = [
+        F.when(broken, _build_row(DEAD_LETTERS, F.to_json(_build_dead_letter(rows)))),
+        F.when(single, _build_row(WHALE_ALERTS, F.to_json(_build_alert(rows, run_id)))),
+        F.when(sweep, _build_row(WHALE_ALERTS, F.to_json(_build_sweep(rows, run_id)))),
+    ]
+    any_found = broken | single | sweep
+    if positions:
+        partition, offset = map(F.col, OFFSET_COLUMNS)
+        place = {"partition": partition, "offset": offset, "run_id": F.lit(run_id)}
+        reached = build_json(stream_position.CONTRACT, rows, place)
+        found.append(F.when(due, _build_row(STREAM_POSITIONS, reached, partition.cast("string"))))
+        any_found |= due
+    return rows.where(any_found).select(F.inline(F.array_compact(F.array(*found))))
 
 
 def parse_thresholds(copy: Column) -> Column:
@@ -172,9 +168,52 @@ def parse_thresholds(copy: Column) -> Column:
     return F.struct(history.alias("history"), least.alias("least"))
 
 
-def usd_via_column(quote: Column) -> Column:
-    """`domain.trade.usd_via` of a column of quote currencies."""
-    return F.when(quote == "USD", quote).when(quote.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), quote))
+def usd_via_column(quote: Column | None = None) -> Column:
+    """`domain.trade.usd_via` of a column of quote currencies; without one, a trade's own, by its rate too."""
+    asked = F.col("quote") if quote is None else quote
+    via = F.when(asked == "USD", asked).when(asked.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), asked))
+    return via if quote is not None else via.when(F.col("usd_exact").isNotNull(), F.col("usd_pair"))
+
+
+def _build_alert(rows: DataFrame, run_id: str) -> Column:
+    """The alert of a trade alone."""
+    of_kind = {
+        "kind": F.when(F.col("block"), F.lit(BLOCK)).otherwise(F.lit(SINGLE_TRADE)),
+        "notional": F.col("notional_exact"),
+    }
+    return _build_whale(rows, run_id, of_kind)
+
+
+def _build_sweep(rows: DataFrame, run_id: str) -> Column:
+    """The alert of its order up to it."""
+    of_kind = {
+        "kind": F.lit(SWEEP),
+        "trade_id": F.col("sweep_first_id"),
+        "quantity": F.col("sweep_quantity"),
+        "notional_usd": F.col("sweep_usd"),
+        "notional": F.col("sweep_notional"),
+        "fills": F.col("sweep_fills"),
+        "levels": F.col("sweep_levels"),
+        "first_price": F.col("sweep_first_price"),
+        "last_trade_id": F.col("trade_id"),
+    }
+    return _build_whale(rows, run_id, of_kind)
+
+
+def _build_whale(rows: DataFrame, run_id: str, of_kind: Mapping[str, Column]) -> Column:
+    place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(rows.columns) else ()
+    there = {name: F.col(name) for name in ("price", "quantity", "notional_usd", "threshold_usd", "usd_rate")} | dict(
+        of_kind
+    )
+    texts = {field.name for field in whale_alert.CONTRACT.fields if field.kind == "decimal"}
+    columns = {name: column.cast("string") if name in texts else column for name, column in there.items()}
+    places = {name: F.col(column) for name, column in zip(("partition", "offset"), place, strict=False)}
+    return build_struct(whale_alert.CONTRACT, rows, {**columns, **places, "run_id": F.lit(run_id)})
+
+
+def _build_row(topic: str, value: Column, key: Column | None = None) -> Column:
+    key = F.coalesce(_build_key(), F.lit(dead_letter.UNKNOWN_EXCHANGE)) if key is None else key
+    return F.struct(F.lit(add_prefix(topic)).alias("topic"), key.alias("key"), value.alias("value"))
 
 
 def _build_key() -> Column:

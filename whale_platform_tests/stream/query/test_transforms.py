@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.plausibility import explain_implausible
+from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.domain.whale import build_threshold_periods, find_threshold
 from whale_platform.lake.delta import table
@@ -52,6 +53,31 @@ def some_trades(count: int) -> list[Trade]:
         if explain_implausible(trade, START + 10 * MINUTE) is None:
             ids[symbol] += 1
             out.append(trade)
+    return out
+
+
+def swept(trades: list[Trade]) -> list[Trade]:
+    """The trades with dense ids by exchange, every other one of the time of the one before, as an ingester writes them.
+
+    Some are blocks, some of an exchange without dense ids.
+    """
+    dice, out = random.Random(3), []
+    last: dict[tuple[str, str], Trade] = {}
+    trackers: dict[tuple[str, str], SweepTracker] = defaultdict(SweepTracker)
+    for one in trades:
+        market = (one.exchange, one.symbol)
+        before = last.get(market)
+        number = 1 if before is None else before.trade_id + dice.choice([1, 1, 1, 2])
+        one = one._replace(trade_id=number, block=dice.random() < 0.05, dense=market[0] == "binance")
+        if before is not None and dice.random() < 0.7:
+            one = one._replace(event_time=before.event_time, side=before.side)
+        if one.exchange == "coinbase":
+            one = one._replace(taker_order_id=dice.choice("ab"))
+        if one.quote == "BTC" and dice.random() < 0.8:
+            rated = one._replace(usd_rate=Decimal("61837.123456789"), usd_pair="binance:BTCUSDT")
+            one = one if rated.notional_usd is None else rated
+        last[market] = one
+        out.append(one._replace(sweep=trackers[market].add(one)))
     return out
 
 
@@ -181,6 +207,27 @@ def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp
     assert 0 < len(found) < len(trades)
 
 
+def test_a_sweep_is_told_from_the_fill_on_that_takes_it_over_the_threshold(spark: SparkSession, tmp_path: Path) -> None:
+    first = some_trades(1)[0]._replace(exchange="binance", symbol="BTCUSDT", quote="USDT", trade_id=1, event_time=START)
+    tracker, fills = SweepTracker(), list[Trade]()
+    for number, price in enumerate((100, 100, 101, 103)):
+        one = first._replace(trade_id=1 + number, price=Decimal(price), quantity=Decimal(2), side="buy")
+        fills.append(one._replace(sweep=tracker.add(one)))
+    limits = thresholds(spark, tmp_path, {"*:*": "602"})
+    rows = transforms.compute_alerts(parsed(spark, [raw_trade.encode_trade(one) for one in fills]), limits, "run")
+    found = [json.loads(row.value) for row in rows.collect()]
+    said = ("kind", "trade_id", "last_trade_id", "fills", "levels", "side")
+    assert [[body[name] for name in said] for body in found] == [
+        ["sweep", 1, 3, 3, 2, "buy"],
+        ["sweep", 1, 4, 4, 3, "buy"],
+    ]
+    numbers = ("price", "first_price", "quantity", "notional", "notional_usd")
+    assert [[Decimal(body[name]) for name in numbers] for body in found] == [
+        [101, 100, 6, 602, 602],
+        [103, 100, 8, 808, 808],
+    ]
+
+
 def test_positions_come_beside_the_alerts_whatever_they_are(spark: SparkSession, tmp_path: Path) -> None:
     """Where executors are elsewhere, the query says how far it has read; its alerts are the same."""
     values = [b"{" if number % 30 == 0 else raw_trade.encode_trade(one) for number, one in enumerate(some_trades(200))]
@@ -237,7 +284,7 @@ def test_a_raw_message_that_does_not_parse_becomes_a_dead_letter(spark: SparkSes
 
 
 def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession, tmp_path: Path) -> None:
-    root, trades = tmp_path / "trades", some_trades(2_000)
+    root, trades = tmp_path / "trades", swept(some_trades(2_000))
     lay(root, trades)
     laid = [(0, number, raw_trade.encode_trade(trade)) for number, trade in enumerate(trades)]
     frame = spark.createDataFrame(laid, "partition int, offset bigint, value binary")
@@ -250,6 +297,9 @@ def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession
     thresholds = transforms.parse_thresholds(F.lit(json.dumps(encode_history(usd))))
     alerts = {row.value for row in transforms.compute_alerts(kafka, thresholds, "run").collect()}
     assert len(alerts) > 100
+    kinds = Counter(json.loads(value)["kind"] for value in alerts)
+    assert min(kinds["single_trade"], kinds["sweep"], kinds["block"]) > 20
+    assert {json.loads(value)["kind"] for value in alerts if '"usd_via":"binance:BTCUSDT"' in value} == kinds.keys()
     assert {_plain(value) for value in batch_recompute.recompute_whales(spark, root, paths, usd, "run")} == {
         _plain(value.encode()) for value in alerts
     }

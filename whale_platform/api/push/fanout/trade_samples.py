@@ -70,13 +70,18 @@ def _rank_fill(fill: TradeFill) -> tuple[int, int]:
 
 
 def sample_trades(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str], TradeSample], int]:
-    """Samples by (exchange, symbol), and how many messages could not be read. A repaired trade comes late."""
+    """Samples by (exchange, symbol), and how many messages could not be read. A repaired trade comes late.
+
+    Blocks are left out, as from the windows.
+    """
     out: dict[tuple[str, str], TradeSample] = {}
     unread, add = 0, EXACT.add
     for value in values:
         fill = read_fill(value or b"")
         if fill is None:
             unread += 1
+            continue
+        if fill.block:
             continue
         market = (fill.exchange, fill.symbol)
         held = out.get(market)
@@ -90,6 +95,6 @@ def sample_trades(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str],
         held.notional = add(held.notional, fill.notional)
         if fill.side == "buy":
             held.buy_volume = add(held.buy_volume, amount)
-        if fill.usd and fill.notional > held.largest_usd:
-            held.largest_usd = fill.notional
+        if fill.notional_usd is not None and fill.notional_usd > held.largest_usd:
+            held.largest_usd = fill.notional_usd
     return out, unread
