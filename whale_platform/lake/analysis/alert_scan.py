@@ -85,15 +85,15 @@ class AlertScan:
             if start + HOUR > self.request.start:
                 covered = min(start + HOUR, self.request.end) - max(start, self.request.start)
                 self.covered_hours += covered / HOUR
-                self._find_alerts(rows, values | {"end": min(values["end"], _to_us(self.request.end))})
+                self._find_alerts(values | {"end": min(values["end"], _to_us(self.request.end))})
             self._run(alert_tables.REMEMBER, {"end": values["end"]})
         self._run(alert_tables.PRICES, {"end": values["end"]})
         self._run(alert_tables.DONE, {"end": values["end"]})
         self._run(alert_tables.REACHED)
 
-    def _find_alerts(self, rows: str, values: Mapping[str, object]) -> None:
+    def _find_alerts(self, values: Mapping[str, object]) -> None:
         self._run(alert_tables.MOMENTS)
-        self._run(alert_tables.NEAR.format(rows=rows))
+        self._run(alert_tables.NEAR)
         self._run(alert_tables.ALERTS, values)
         self._run(alert_tables.SHARES if self.request.shares else alert_tables.NO_SHARES)
         self._run(alert_tables.KEEP_ALERTS)
