@@ -17,7 +17,6 @@ from itertools import groupby
 
 import duckdb
 
-from whale_platform.domain.trade import usd_via
 from whale_platform.lake.analysis import alert_tables
 from whale_platform.lake.analysis.sweeps import HIGHEST_FLOOR
 from whale_platform.lake.delta import table
@@ -113,14 +112,14 @@ class AlertScan:
     def _add_markets(self, rows: str) -> None:
         found = self._run(alert_tables.MARKETS_OF_HOUR.format(rows=rows)).fetchall()
         for exchange, symbol, base, quote in sorted(found):
-            floor = self.request.find_floor(exchange, symbol) if usd_via(quote) else None
+            floor = self.request.find_floor(exchange, symbol)
             if floor is None or (exchange, symbol) in self._known:
                 continue
             self._known.add((exchange, symbol))
             number = len(self._known)
             self._run(
-                "INSERT INTO markets VALUES (?, ?, ?, ?, ?)",
-                [number, exchange, symbol, base, min(floor, HIGHEST_FLOOR)],
+                "INSERT INTO markets VALUES (?, ?, ?, ?, ?, ?)",
+                [number, exchange, symbol, base, quote, min(floor, HIGHEST_FLOOR)],
             )
             for since, usd in self.request.find_thresholds(exchange, symbol):
                 self._run("INSERT INTO thresholds VALUES (?, ?, ?)", [number, since, usd and min(usd, HIGHEST_FLOOR)])

@@ -7,7 +7,7 @@ after a trade at which the price is wanted.
 """
 
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL, SLACK, select_sweeps
-from whale_platform.lake.duckdb.engine import NOTIONAL_SQL
+from whale_platform.lake.duckdb.engine import NOTIONAL_SQL, USD_SQL
 
 MINUTE_US = 60_000_000
 CONTROL_US = 120_000_000  # of each market and side one ordinary trade in so long
@@ -19,7 +19,7 @@ _PLACE_SQL = _PLACE.format(time="t", id="id")
 _LAST = f"({_PLACE.format(time='{time}', id=10**16 - 1)})"
 
 CREATE = """
-CREATE TABLE markets (m INTEGER, exchange VARCHAR, symbol VARCHAR, base VARCHAR, floor DECIMAL(38,18));
+CREATE TABLE markets (m INTEGER, exchange VARCHAR, symbol VARCHAR, base VARCHAR, quote VARCHAR, floor DECIMAL(38,18));
 CREATE TABLE thresholds (m INTEGER, since BIGINT, threshold DECIMAL(38,18));
 CREATE TABLE minutes (m INTEGER, minute BIGINT, close DOUBLE);
 CREATE TABLE reached (m INTEGER PRIMARY KEY, place HUGEINT, t BIGINT, price DECIMAL(38,18));
@@ -37,7 +37,8 @@ MARKETS_OF_HOUR = "SELECT DISTINCT exchange, symbol, base, quote FROM {rows}"
 TRADES = f"""
 CREATE OR REPLACE TEMP TABLE trades AS SELECT m, trade_id AS id, epoch_us(event_time) AS t, price, quantity,
     notional_wide, side = 'sell' AS sell, coalesce(fills, 1) = 1 AS single, {BLOCK_SQL} AS block,
-    coalesce(dense, true) AS dense, coalesce(source = 'import', false) AS imported, taker_order_id, topic_offset
+    coalesce(dense, true) AS dense, coalesce(source = 'import', false) AS imported, taker_order_id, topic_offset,
+    usd_pair, usd_exact
 FROM {{rows}} JOIN markets USING (exchange, symbol)
 """
 
@@ -50,16 +51,19 @@ MOMENTS = f"""
 CREATE OR REPLACE TEMP TABLE moments AS SELECT DISTINCT m, t FROM (
     SELECT m, t, sum(quantity) AS quantity FROM trades WHERE single GROUP BY m, t, sell
 ) JOIN (
-    SELECT m, least({SLACK} * any_value(floor)::DOUBLE / max(price)::DOUBLE, 1e19)::DECIMAL(38,18) AS least_quantity
+    SELECT m, least({SLACK} * any_value(floor)::DOUBLE
+        / greatest(max(price)::DOUBLE, max(usd_exact::DOUBLE / quantity::DOUBLE)), 1e19
+    )::DECIMAL(38,18) AS least_quantity
     FROM trades JOIN markets USING (m) GROUP BY m
 ) USING (m) WHERE quantity >= least_quantity
 """
 
 NEAR = """
-CREATE OR REPLACE TEMP TABLE near AS SELECT exchange, symbol, base, NULL::VARCHAR AS quote, id AS trade_id, 1 AS fills,
+CREATE OR REPLACE TEMP TABLE near AS SELECT exchange, symbol, base, quote, id AS trade_id, 1 AS fills,
     dense, price, quantity, notional_wide, CASE WHEN sell THEN 'sell' ELSE 'buy' END AS side,
     make_timestamptz(t) AS event_time, NULL::TIMESTAMPTZ AS received_time,
-    CASE WHEN imported THEN 'import' END AS source, taker_order_id, block, 0 AS topic_partition, topic_offset
+    CASE WHEN imported THEN 'import' END AS source, taker_order_id, block, usd_pair, usd_exact, 0 AS topic_partition,
+    topic_offset
 FROM trades JOIN markets USING (m) SEMI JOIN moments USING (m, t) WHERE single
 """
 
@@ -69,10 +73,12 @@ ALERTS = f"""
 CREATE OR REPLACE TEMP TABLE new_alerts AS SELECT nextval('numbers') AS n, found.* FROM (
     SELECT m, CASE WHEN {BLOCK_SQL} THEN 'block' ELSE 'single_trade' END AS kind, trade_id AS first_id,
         trade_id AS last_id, side = 'sell' AS sell, epoch_us(event_time) AS t, price::DOUBLE AS price,
-        {NOTIONAL_SQL} AS usd, coalesce(source = 'import', false) AS imported
-    FROM ({_ONCE}) JOIN markets USING (exchange, symbol) WHERE {NOTIONAL_SQL} >= floor
+        usd, notional, coalesce(source = 'import', false) AS imported
+    FROM (SELECT *, {USD_SQL} AS usd, {NOTIONAL_SQL} AS notional FROM ({_ONCE})) JOIN markets USING (exchange, symbol)
+    WHERE usd >= floor
     UNION ALL
-    SELECT m, 'sweep', first_id, last_id, side = 'sell', epoch_us(event_time), last_price::DOUBLE, notional, imported
+    SELECT m, 'sweep', first_id, last_id, side = 'sell', epoch_us(event_time), last_price::DOUBLE, usd, notional,
+        imported
     FROM ({select_sweeps("near", "SELECT exchange, symbol, floor FROM markets")}) JOIN markets USING (exchange, symbol)
     ORDER BY t, m, kind, first_id
 ) AS found WHERE t >= $start AND t < $end
@@ -97,7 +103,7 @@ WHERE NOT block AND t >= $end - {MINUTE_US}
 
 KEEP_ALERTS = """
 INSERT INTO alerts SELECT n, m, kind, first_id, last_id, sell, t, price, usd, imported,
-    CASE WHEN kind <> 'block' THEN usd::DOUBLE / traded END
+    CASE WHEN kind <> 'block' THEN notional::DOUBLE / traded END
 FROM new_alerts LEFT JOIN shares USING (n)
 """
 
