@@ -217,6 +217,7 @@ for _name, _measure in (
     ("lake", part_commands.lake),
     ("messages", part_commands.messages),
     ("ingest", part_commands.ingest),
+    ("backtest", part_commands.backtest),
 ):
     app.command(_name)(_measure)
 

@@ -71,3 +71,15 @@ def ingest(
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         print_result("ingest", ingest_rate.measure_ingest(Path(folder), trades, symbols, rate, rounds, report))
+
+
+def backtest(
+    hours: Annotated[int, typer.Option(min=1)] = 8,
+    per_hour: Annotated[int, typer.Option(min=1000, help="Trades an hour.")] = 1_000_000,
+    home: HomeOption = None,
+) -> None:
+    """Rules tried on a generated lake: trades a second, CPU a million trades, memory."""
+    from whale_platform.bench.storage import backtest_rate
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        print_result("backtest", backtest_rate.measure_backtest(Path(folder) / "lake" / "trades", hours, per_hour))

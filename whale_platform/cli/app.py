@@ -27,6 +27,7 @@ LAZY_COMMANDS = {
     "import": "whale_platform.cli.commands.dump_import",
     "audit": "whale_platform.cli.commands.audit",
     "lake": "whale_platform.cli.commands.lake",
+    "backtest": "whale_platform.cli.commands.backtest",
 }
 
 

@@ -22,7 +22,8 @@ class SweepProgress(NamedTuple):
 
     first_id: trade id of the first fill, which identifies the sweep; fills: how many so far, at least two; levels:
     how many times the price has changed, plus one; first_price: quote currency for a base unit; quantity: base units;
-    notional: quote currency, the exact sum of price times quantity.
+    notional: quote currency, the exact sum of price times quantity; usd: the sum of its fills' US dollars where the
+    quote currency is no dollar, None where one of them has no rate.
     """
 
     first_id: int
@@ -31,6 +32,7 @@ class SweepProgress(NamedTuple):
     first_price: Decimal
     quantity: Decimal
     notional: Decimal
+    usd: Decimal | None = None
 
 
 class Fill(Protocol):
@@ -55,6 +57,14 @@ class Fill(Protocol):
     @property
     def event_time(self) -> int:
         """Trade time, microseconds UTC."""
+
+    @property
+    def notional_usd(self) -> Decimal | None:
+        """US dollars; None where they are not known."""
+
+    @property
+    def usd_rate(self) -> Decimal | None:
+        """US dollars for a unit of the quote currency, where that is no dollar."""
 
     @property
     def dense(self) -> bool:
@@ -109,10 +119,21 @@ class SweepTracker:
             sums.first_price,
             _EXACT.add(sums.quantity, fill.quantity),
             _EXACT.add(sums.notional, _EXACT.multiply(price, fill.quantity)),
+            _add_usd(sums.usd, fill),
         )
         self._orders[order] = progress, price
         return progress if progress.notional < MOST_NOTIONAL else None
 
 
+def _add_usd(sum_so_far: Decimal | None, fill: Fill) -> Decimal | None:
+    if fill.usd_rate is None or sum_so_far is None:
+        return None
+    usd = fill.notional_usd
+    total = None if usd is None else _EXACT.add(sum_so_far, usd)
+    return total if total is not None and total < MOST_NOTIONAL else None
+
+
 def _begin(fill: Fill) -> SweepProgress:
-    return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, _EXACT.multiply(fill.price, fill.quantity))
+    notional = _EXACT.multiply(fill.price, fill.quantity)
+    usd = None if fill.usd_rate is None else fill.notional_usd
+    return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, notional, usd)

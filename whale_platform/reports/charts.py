@@ -68,6 +68,31 @@ def draw_ranges(title: str, unit: str, ranges: Mapping[str, tuple[float, float]]
     return _encode_png(figure)
 
 
+def draw_intervals(title: str, unit: str, series: Mapping[str, Sequence[tuple[str, float, float, float]]]) -> bytes:
+    """Points with their intervals, by name: (label on the x axis, low, value, high). PNG bytes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), dpi=80, layout="constrained")
+    axes = figure.add_subplot()
+    labels = list(dict.fromkeys(label for points in series.values() for label, *_ in points))
+    for number, (name, points) in enumerate(series.items()):
+        shift = (number + 1) / (len(series) + 1) - 0.5
+        places = [labels.index(label) + shift * 0.8 for label, *_ in points]
+        below = [max(0.0, value - low) for _, low, value, _ in points]
+        above = [max(0.0, high - value) for _, _, value, high in points]
+        values = [value for _, _, value, _ in points]
+        axes.errorbar(places, values, (below, above), fmt="o", markersize=4, capsize=2, label=name)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.set_ylabel(unit)
+    axes.set_title(title, loc="left")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    if series:
+        axes.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    return _encode_png(figure)
+
+
 def _encode_png(figure: "Figure") -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image  # matplotlib requires it

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY
+from whale_platform.defs.lineage.assets import DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY, SCORECARD_KEY
 from whale_platform.defs.reports.checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
 from whale_platform.defs.shared.job_factories import build_asset_job
 
@@ -20,4 +20,11 @@ daily_assets = build_asset_job(
     dg.AssetSelection.assets(DAILY_KEY) | dg.AssetSelection.checks(rollups_are_their_windows, reports_are_their_whales),
     "Makes the market report of the chosen days, from rollups and whale reports that are right.",
     timedelta(hours=1),
+)
+
+scorecard_assets = build_asset_job(
+    "scorecard_assets",
+    dg.AssetSelection.assets(SCORECARD_KEY),
+    "Tries the standard rules for whales on the week that ends with each chosen day.",
+    timedelta(hours=6),
 )

@@ -100,6 +100,8 @@ class _Fill(NamedTuple):
     whale: LakeWhale
     block: bool = False
     sweep: SweepProgress | None = None
+    notional_usd: Decimal | None = None
+    usd_rate: Decimal | None = None
 
 
 def read_whales(

@@ -1,0 +1,134 @@
+"""The sweeps that the lake holds: `domain/sweep.py` in SQL, for the audit and the back-test.
+
+All fills of a sweep have one trade time, so only the moments in which one side of a market traded enough are looked at
+row by row; the rest of an hour is summed once. Gaps that were filled meanwhile are filled here too: the live sweep may
+have ended at one. Imported aggregates of several fills are no fills. A trade that the lake has twice counts once.
+
+Without dense ids the fills of an order follow each other as they stand in the topic. Raises LakeError's subclasses.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import duckdb
+
+from whale_platform.domain.trade import DOLLARS
+from whale_platform.lake.duckdb import engine
+from whale_platform.storage.folders import Folder
+
+FETCH_ROWS = 10_000
+HIGHEST_FLOOR = Decimal(10**19)  # DECIMAL(38,18) holds no more
+FLOORS = """SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
+    unnest($floors)::DECIMAL(38,18) AS floor"""
+
+SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of the exact one
+BLOCK_SQL = "coalesce(block, false)"
+_COLUMNS = (
+    "exchange, symbol, base, quote, trade_id, price, quantity, notional_wide, side, event_time, received_time, source, "
+    "taker_order_id, topic_partition, topic_offset, coalesce(dense, true) AS dense"
+)
+_ORDER = "exchange, symbol, event_time, side, taker_order_id"
+_SWEEPS = """
+WITH floors AS ({floors}), rows AS NOT MATERIALIZED (
+    SELECT {columns} FROM {rows} WHERE coalesce(fills, 1) = 1 AND NOT {block}
+), moments AS (
+    SELECT exchange, symbol, event_time, side FROM rows JOIN floors USING (exchange, symbol)
+    GROUP BY exchange, symbol, event_time, side
+    HAVING count(*) > 1 AND sum(price::DOUBLE * quantity::DOUBLE) >= {slack} * any_value(floor)::DOUBLE
+), placed AS (
+    SELECT *, {notional} AS notional, CASE WHEN dense THEN trade_id ELSE topic_offset END AS place
+    FROM rows SEMI JOIN moments USING (exchange, symbol, event_time, side)
+    QUALIFY row_number() OVER (PARTITION BY exchange, symbol, trade_id
+        ORDER BY topic_offset NULLS LAST, topic_partition) = 1
+), islands AS (
+    SELECT *, CASE WHEN dense THEN trade_id - row_number() OVER (PARTITION BY {order} ORDER BY trade_id) END AS island
+    FROM placed
+), numbered AS (
+    SELECT *, row_number() OVER fill AS number, coalesce(price <> lag(price) OVER fill, false) AS moved
+    FROM islands WINDOW fill AS (PARTITION BY {order}, island ORDER BY place NULLS LAST, trade_id)
+)
+SELECT exchange, symbol, arg_min(trade_id, number) AS first_id, arg_max(trade_id, number) AS last_id, side,
+    count(*) AS fills, 1 + count_if(moved) AS levels, arg_min(price, number) AS first_price,
+    arg_max(price, number) AS last_price, sum(quantity) AS quantity, sum(notional) AS notional, event_time,
+    taker_order_id, any_value(base) AS base, any_value(quote) AS quote,
+    bool_or(coalesce(source = 'import', false)) AS imported, max(received_time) AS received_time
+FROM numbered JOIN floors USING (exchange, symbol) GROUP BY {order}, island
+HAVING count(*) > 1 AND sum(notional) >= any_value(floor)
+"""
+_DOLLAR_SWEEPS = """
+SELECT * EXCLUDE (event_time, received_time), epoch_us(event_time), epoch_us(received_time) FROM ({sweeps})
+ORDER BY exchange, symbol, event_time, first_id
+"""
+_DOLLAR_ROWS = "(SELECT * FROM {rows} WHERE event_time < $end AND list_contains($dollars, quote))"
+
+
+class LakeSweep(NamedTuple):
+    """One taker order of two fills or more.
+
+    first_id, last_id: trade ids of its first and last fill; price and notional: quote currency; quantity: base units,
+    both sums exact; levels: how many times the price has changed, plus one; imported: some of its fills were.
+    event_time, received_time: microseconds UTC; received_time: the latest of its fills, None where all were imported.
+    """
+
+    exchange: str
+    symbol: str
+    first_id: int
+    last_id: int
+    side: str
+    fills: int
+    levels: int
+    first_price: Decimal
+    last_price: Decimal
+    quantity: Decimal
+    notional: Decimal
+    taker_order_id: str | None
+    base: str
+    quote: str
+    imported: bool
+    event_time: int
+    received_time: int | None
+
+
+def select_sweeps(rows: str, floors: str = FLOORS) -> str:
+    """SQL: the sweeps among `rows` (SQL, as `engine.select_rows`) from their market's floor on.
+
+    Columns: those of LakeSweep, the times as TIMESTAMPTZ. floors: SQL with exchange, symbol, floor (quote currency); a
+    market that it lacks has no sweeps. `rows` need every fill of the moments they hold, such as whole hours have.
+    """
+    return _SWEEPS.format(
+        rows=rows,
+        floors=floors,
+        columns=_COLUMNS,
+        order=_ORDER,
+        block=BLOCK_SQL,
+        slack=SLACK,
+        notional=engine.NOTIONAL_SQL,
+    )
+
+
+def read_sweeps(
+    connection: duckdb.DuckDBPyConnection,
+    root: Folder,
+    paths: Iterable[str],
+    end: datetime,
+    floors: Mapping[tuple[str, str], Decimal],
+) -> Iterator[LakeSweep]:
+    """Each sweep of these files before `end` (aware) that is worth its market's floor, by exchange, symbol and time.
+
+    floors: US dollars by (exchange, symbol); quotes without a dollar value have no sweeps. `paths`: all files of one or
+    more hours. Iterate to the end before the next query.
+    """
+    rows = _DOLLAR_ROWS.format(rows=engine.select_rows(root, paths))
+    parameters = {
+        "exchanges": [exchange for exchange, _ in floors],
+        "symbols": [symbol for _, symbol in floors],
+        "floors": [f"{min(floor, HIGHEST_FLOOR):f}" for floor in floors.values()],
+        "end": end,
+        "dollars": sorted(DOLLARS),
+    }
+    with engine.translate_duckdb_errors():
+        cursor = connection.execute(_DOLLAR_SWEEPS.format(sweeps=select_sweeps(rows)), parameters)
+        while some := cursor.fetchmany(FETCH_ROWS):
+            yield from map(LakeSweep._make, some)
