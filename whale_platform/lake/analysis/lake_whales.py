@@ -22,14 +22,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FLOORS = """(SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
     unnest($floors)::DECIMAL(38,18) AS floor)"""
 
-_COLUMNS = """trade.exchange, trade.symbol, trade_id, trade.side, price, quantity, notional,
+_USD = "CASE WHEN list_contains($dollars, quote) THEN notional ELSE usd_exact END"
+_COLUMNS = f"""trade.exchange, trade.symbol, trade_id, trade.side, price, quantity, {_USD},
     epoch_us(trade.event_time), coalesce(source = 'import', false), coalesce(received_time > $settled, false),
-    epoch_us(received_time), base, quote, coalesce(dense, true), trade.taker_order_id"""
+    epoch_us(received_time), base, quote, CASE WHEN NOT list_contains($dollars, quote) THEN usd_pair END, notional,
+    usd_rate, coalesce(dense, true), trade.taker_order_id"""
 
 _TRADES = """
 SELECT {columns} FROM {rows} AS trade JOIN {floors} USING (exchange, symbol)
-WHERE coalesce(fills, 1) = 1 AND coalesce(block, false) = $block AND list_contains($dollars, quote)
-    AND notional >= floor AND event_time < $end
+WHERE coalesce(fills, 1) = 1 AND coalesce(block, false) = $block AND {usd} >= floor AND event_time < $end
 ORDER BY trade.exchange, trade.symbol, trade_id
 """
 
@@ -38,10 +39,10 @@ _FILLS = """
 WITH trade AS (
     SELECT *, CASE WHEN coalesce(dense, true) THEN trade_id ELSE topic_offset END AS place
     FROM {rows} JOIN {floors} USING (exchange, symbol)
-    WHERE coalesce(fills, 1) = 1 AND NOT coalesce(block, false) AND list_contains($dollars, quote) AND event_time < $end
+    WHERE coalesce(fills, 1) = 1 AND NOT coalesce(block, false) AND event_time < $end
 ), large AS (
     SELECT exchange, symbol, event_time, side, taker_order_id, arg_min(trade_id, place) AS first_id
-    FROM trade GROUP BY ALL HAVING count(*) > 1 AND sum(notional) >= any_value(floor)
+    FROM trade GROUP BY ALL HAVING count(*) > 1 AND sum({usd}) >= any_value(floor)
 )
 SELECT {columns} FROM trade JOIN large
     ON (trade.exchange, trade.symbol, trade.event_time, trade.side)
@@ -54,8 +55,8 @@ ORDER BY trade.exchange, trade.symbol, CASE WHEN coalesce(dense, true) THEN trad
 class LakeWhale(NamedTuple):
     """A trade, sweep or block of at least so many dollars, as the lake has it; imported, late: as of a minute.
 
-    received_time is None where it was imported. Of a sweep, trade_id is that of its first fill, price that of its last;
-    what follows the currencies is None of others.
+    received_time is None where it was imported; usd_pair and usd_rate where the quote currency is a dollar. Of a sweep,
+    trade_id is that of its first fill, price and usd_rate those of its last; fills and what follows are None of others.
     """
 
     exchange: str
@@ -71,6 +72,9 @@ class LakeWhale(NamedTuple):
     received_time: datetime | None
     base: str
     quote: str
+    usd_pair: str | None
+    notional: Decimal
+    usd_rate: Decimal | None
     fills: int | None = None
     levels: int | None = None
     first_price: Decimal | None = None
@@ -79,7 +83,7 @@ class LakeWhale(NamedTuple):
     @property
     def usd_via(self) -> str | None:
         """How its dollars were found."""
-        return usd_via(self.quote)
+        return usd_via(self.quote) or self.usd_pair
 
     @property
     def newest_id(self) -> int:
@@ -98,10 +102,10 @@ class _Fill(NamedTuple):
     dense: bool
     taker_order_id: str | None
     whale: LakeWhale
+    notional_usd: Decimal | None
+    usd_rate: Decimal | None
     block: bool = False
     sweep: SweepProgress | None = None
-    notional_usd: Decimal | None = None
-    usd_rate: Decimal | None = None
 
 
 def read_whales(
@@ -122,7 +126,7 @@ def read_whales(
         "floors": [f"{min(floor, MAX_THRESHOLD):f}" for floor in floors.values()],
         "dollars": sorted(DOLLARS),
     }
-    names = {"columns": _COLUMNS, "rows": rows, "floors": _FLOORS}
+    names = {"columns": _COLUMNS, "rows": rows, "floors": _FLOORS, "usd": _USD}
     if kind == SWEEP:
         fills = _read_fills(connection, _FILLS.format(**names), asked)
         yield from (one for one in _find_sweeps(fills) if one.notional_usd >= floors[one.exchange, one.symbol])
@@ -139,13 +143,16 @@ def _read_fills(connection: duckdb.DuckDBPyConnection, query: str, values: Mappi
         for row in rows:
             if before != row[:3]:
                 received = None if row[10] is None else _to_datetime(row[10])
-                whale = LakeWhale(*row[:13])._replace(event_time=_to_datetime(row[7]), received_time=received)
-                yield _Fill(row[2], row[4], row[5], row[3], row[7], row[13], row[14], whale)
+                whale = LakeWhale(*row[:16])._replace(event_time=_to_datetime(row[7]), received_time=received)
+                yield _Fill(row[2], row[4], row[5], row[3], row[7], row[16], row[17], whale, row[6], row[15])
             before = row[:3]
 
 
 def _find_sweeps(fills: Iterable[_Fill]) -> Iterator[LakeWhale]:
-    """The orders of several fills, each as it is after its last; `fills` of one order come together, in order."""
+    """The orders of several fills, each as it is after its last; of no dollars where a fill's are not known.
+
+    `fills` of one order come together, in order.
+    """
     tracker, market = SweepTracker(), ("", "")
     sweep: LakeWhale | None = None
     for fill in fills:
@@ -168,7 +175,8 @@ def _add_fill(sweep: LakeWhale, fill: LakeWhale, progress: SweepProgress) -> Lak
     return fill._replace(
         trade_id=progress.first_id,
         quantity=progress.quantity,
-        notional_usd=progress.notional,
+        notional=progress.notional,
+        notional_usd=progress.notional if usd_via(fill.quote) else progress.usd or Decimal(0),
         imported=sweep.imported or fill.imported,
         late=sweep.late or fill.late,
         fills=progress.fills,
