@@ -19,7 +19,7 @@ from whale_platform.stores.quality.audit_values import StoredAlert, StoredWindow
 
 COMPARED_FIELDS = (
     *("side", "price", "quantity", "notional_usd", "event_time", "received_time", "base", "quote", "usd_via"),
-    *("fills", "levels", "first_price", "last_trade_id"),
+    *("notional", "usd_rate", "fills", "levels", "first_price", "last_trade_id"),
 )
 TradeKey = tuple[str, str, int]
 
@@ -90,8 +90,8 @@ class WhaleComparison:
         if whale.notional_usd < min(possible, default=Decimal("inf")):
             words = f"{named} of {format_value(whale.notional_usd)} USD is below threshold"
             self.differences.add(key, "whale too many", words)
-        values = [(name, getattr(alert, name), getattr(whale, name)) for name in COMPARED_FIELDS]
-        for name, here, there in (*values, ("notional", alert.notional, whale.notional)):
+        for name in COMPARED_FIELDS:
+            here, there = getattr(alert, name), getattr(whale, name)
             if here != there and here is not None and there is not None:
                 words = f"{named}: {format_value(here)} in Postgres, {format_value(there)} in the lake"
                 self.differences.add(key, f"whale {name}", words)

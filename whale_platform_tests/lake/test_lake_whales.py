@@ -16,7 +16,8 @@ from whale_platform.lake.analysis.lake_whales import LakeWhale
 from whale_platform.lake.delta.table import HOUR
 from whale_platform_tests.lake.builders import START, lay, swallow, trade
 
-SYMBOLS = ("BTCUSDT", "ETHUSDT", "ODDUSDT")  # the last has ids that are not dense
+SYMBOLS = ("BTCUSDT", "ETHBTC", "ODDUSDT")  # of the second most trades have a rate; the last's ids are not dense
+RATED: dict[str, Any] = {"usd_rate": Decimal("0.333333333333333333"), "usd_pair": "binance:BTCUSDT"}
 FLOORS = {("binance", symbol): Decimal(usd) for symbol, usd in zip(SYMBOLS, (900, 300, 700), strict=True)}
 
 
@@ -38,6 +39,7 @@ def random_trades(seed: int) -> list[Trade]:
                 taker_order_id=None if dense else dice.choice(("a", "b")),
                 dense=dense,
                 block=dice.random() < 0.05,
+                **(RATED if symbol == "ETHBTC" and dice.random() < 0.95 else {}),
             )
         )
     return trades
@@ -62,21 +64,21 @@ def read(root: Path, kind: str, floors: Any = FLOORS) -> list[LakeWhale]:
 def test_the_lake_has_the_sweeps_that_the_tracker_finds(tmp_path: Path, seed: int) -> None:
     trades = random_trades(seed)
     lay(tmp_path / "lake", trades)
-    large = {key: sums for key, sums in find_all(trades).items() if sums.notional >= FLOORS["binance", key[0]]}
+    large = {
+        key: sums
+        for key, sums in find_all(trades).items()
+        if ((sums.usd if key[0] == "ETHBTC" else sums.notional) or 0) >= FLOORS["binance", key[0]]
+    }
     assert {symbol for symbol, _ in large} == {*SYMBOLS}, "the trades have some"
     found = read(tmp_path / "lake", SWEEP)
     assert [one[:3] for one in found] == sorted(one[:3] for one in found)
     assert {
-        (one.symbol, one.trade_id): (
-            one.trade_id,
-            one.fills,
-            one.levels,
-            one.first_price,
-            one.quantity,
-            one.notional_usd,
-        )
-        for one in found
-    } == {key: tuple(sums[:6]) for key, sums in large.items()}
+        one[1:3]: (one.trade_id, one.fills, one.levels, one.first_price, one.quantity, one.notional) for one in found
+    } == {key: tuple(sums)[:6] for key, sums in large.items()}
+    assert {one[1:3]: one.notional_usd for one in found} == {
+        key: sums.notional if sums.usd is None else sums.usd for key, sums in large.items()
+    }
+    assert {one.usd_via for one in found} == {"peg:USDT", "binance:BTCUSDT"}
     by_id = {(one.symbol, one.trade_id): one for one in trades}
     for one in found:
         last = by_id[one.symbol, one.newest_id]
@@ -89,7 +91,8 @@ def test_single_trades_and_blocks_are_apart(tmp_path: Path) -> None:
     lay(tmp_path / "lake", [*trades, trades[0]])  # one is there twice
     floors = dict.fromkeys(FLOORS, Decimal(300))
     for kind, block in ((SINGLE_TRADE, False), (BLOCK, True)):
-        wanted = sorted((one.symbol, one.trade_id) for one in trades if one.block == block and one.notional >= 300)
+        large = [one for one in trades if one.block == block and (one.notional_usd or 0) >= 300]
+        wanted = sorted((one.symbol, one.trade_id) for one in large)
         assert wanted and [one[1:3] for one in read(tmp_path / "lake", kind, floors)] == wanted
     assert read(tmp_path / "lake", SWEEP, {}) == []
 

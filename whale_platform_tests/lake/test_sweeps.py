@@ -51,6 +51,7 @@ def follow(trades: Iterable[Trade], floor: str = "0") -> list[LakeSweep]:
                 *(*key, first, one.trade_id, one.side, fills, levels, price, one.price, quantity, notional),
                 usd=Decimal(-1) if dollars is None else dollars,
                 usd_pair=one.usd_pair,
+                usd_rate=one.usd_rate,
                 event_time=one.event_time,
                 taker_order_id=one.taker_order_id,
                 base=one.base,

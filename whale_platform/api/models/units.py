@@ -51,8 +51,8 @@ class Currencies(BaseModel):
     base: str | None = Field(description="Base currency, as the exchange states it.", examples=["BTC"])
     quote: str | None = Field(description="Quote currency, likewise.", examples=["USDT"])
     usd_via: str | None = Field(
-        description="How an amount in the quote currency becomes US dollars: `USD`, `peg:…` (a coin at one dollar); "
-        "null: it has no dollar value here.",
+        description="How an amount in the quote currency becomes US dollars: `USD`, `peg:…` (a coin at one dollar), "
+        "of a whale also the pair whose price is `usd_rate`; null: it has no dollar value here.",
         examples=["peg:USDT"],
     )
 

@@ -62,7 +62,8 @@ NEAR = """
 CREATE OR REPLACE TEMP TABLE near AS SELECT exchange, symbol, base, quote, id AS trade_id, 1 AS fills,
     dense, price, quantity, notional_wide, CASE WHEN sell THEN 'sell' ELSE 'buy' END AS side,
     make_timestamptz(t) AS event_time, NULL::TIMESTAMPTZ AS received_time,
-    CASE WHEN imported THEN 'import' END AS source, taker_order_id, block, usd_pair, usd_exact, 0 AS topic_partition,
+    CASE WHEN imported THEN 'import' END AS source, taker_order_id, block, usd_pair,
+    NULL::DECIMAL(38,18) AS usd_rate, usd_exact, 0 AS topic_partition,
     topic_offset
 FROM trades JOIN markets USING (m) SEMI JOIN moments USING (m, t) WHERE single
 """

@@ -24,7 +24,7 @@ _TRADES = """
 WITH floors AS ({floors})
 SELECT exchange, symbol, trade_id, side, price, quantity, {usd} AS usd, epoch_us(event_time),
     coalesce(source = 'import', false), coalesce(received_time > $settled, false), epoch_us(received_time), base, quote,
-    {notional} AS notional, usd_pair
+    {notional} AS notional, usd_pair, usd_rate
 FROM {rows} JOIN floors USING (exchange, symbol)
 WHERE coalesce(fills, 1) = 1 AND {block} = $block AND {usd} >= floor AND event_time < $end
 ORDER BY exchange, symbol, trade_id
@@ -45,7 +45,7 @@ class LakeWhale(NamedTuple):
     """A trade, sweep or block of at least so many dollars, as the lake has it; imported, late: as of a minute.
 
     received_time is None where it was imported. Of a sweep, trade_id is that of its first fill, price and received_time
-    those of its last; what follows usd_pair is None of others.
+    those of its last, as usd_rate; what follows usd_rate is None of others.
     """
 
     exchange: str
@@ -63,6 +63,7 @@ class LakeWhale(NamedTuple):
     quote: str
     notional: Decimal
     usd_pair: str | None = None
+    usd_rate: Decimal | None = None
     fills: int | None = None
     levels: int | None = None
     first_price: Decimal | None = None
@@ -122,6 +123,7 @@ def _build_whale(sweep: LakeSweep, settled_until: datetime) -> LakeWhale:
         quote=sweep.quote,
         notional=sweep.notional,
         usd_pair=sweep.usd_pair,
+        usd_rate=sweep.usd_rate,
         fills=sweep.fills,
         levels=sweep.levels,
         first_price=sweep.first_price,

@@ -26,7 +26,7 @@ SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of t
 BLOCK_SQL = "coalesce(block, false)"
 _COLUMNS = (
     "exchange, symbol, base, quote, trade_id, price, quantity, notional_wide, side, event_time, received_time, source, "
-    "taker_order_id, usd_pair, usd_exact, topic_partition, topic_offset, coalesce(dense, true) AS dense"
+    "taker_order_id, usd_pair, usd_rate, usd_exact, topic_partition, topic_offset, coalesce(dense, true) AS dense"
 )
 _ORDER = "exchange, symbol, event_time, side, taker_order_id"
 _SWEEPS = """
@@ -52,8 +52,8 @@ WITH floors AS ({floors}), rows AS NOT MATERIALIZED (
 SELECT exchange, symbol, arg_min(trade_id, number) AS first_id, arg_max(trade_id, number) AS last_id, side,
     count(*) AS fills, 1 + count_if(moved) AS levels, arg_min(price, number) AS first_price,
     arg_max(price, number) AS last_price, sum(quantity) AS quantity, sum(notional) AS notional, sum(usd) AS usd,
-    arg_max(usd_pair, number) AS usd_pair, event_time, taker_order_id, any_value(base) AS base,
-    any_value(quote) AS quote, bool_or(coalesce(source = 'import', false)) AS imported,
+    arg_max(usd_pair, number) AS usd_pair, arg_max(usd_rate, number) AS usd_rate, event_time, taker_order_id,
+    any_value(base) AS base, any_value(quote) AS quote, bool_or(coalesce(source = 'import', false)) AS imported,
     arg_max(received_time, number) AS received_time, max(received_time) AS latest_time
 FROM numbered JOIN floors USING (exchange, symbol) GROUP BY {order}, island
 HAVING count(*) > 1 AND count(usd) = count(*) AND sum(usd) >= any_value(floor)
@@ -69,7 +69,7 @@ class LakeSweep(NamedTuple):
     """One taker order of two fills or more.
 
     first_id, last_id: trade ids of its first and last fill; price and notional: quote currency; quantity: base units;
-    usd: US dollars; all sums exact; usd_pair: the pair that gave the rate, None where the quote is a dollar; levels:
+    usd: US dollars; all sums exact; usd_pair, usd_rate: of its last fill, None where the quote is a dollar; levels:
     how many times the price has changed, plus one; imported: some of its fills were. Times: microseconds UTC;
     received_time: of its last fill, latest_time: of the latest, None where all were imported.
     """
@@ -87,6 +87,7 @@ class LakeSweep(NamedTuple):
     notional: Decimal
     usd: Decimal
     usd_pair: str | None
+    usd_rate: Decimal | None
     event_time: int
     taker_order_id: str | None
     base: str

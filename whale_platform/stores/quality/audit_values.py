@@ -34,7 +34,7 @@ WHERE event_time >= %(start)s AND event_time < %(end)s
 """
 _ALERTS = """
 SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, received_time,
-    {known}, fills, levels, first_price, last_trade_id, notional FROM whale_alerts
+    {known}, fills, levels, first_price, last_trade_id, notional, usd_rate FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
 ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
 """
@@ -43,7 +43,7 @@ ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
 class StoredAlert(NamedTuple):
     """A row of `whale_alerts`; its currencies are None where nobody knows, what follows where it is no sweep.
 
-    notional: quote currency; None of a time before that was stored.
+    notional: quote currency, None of a time before that was stored; usd_rate: None where the quote is a dollar.
     """
 
     exchange: str
@@ -64,6 +64,7 @@ class StoredAlert(NamedTuple):
     first_price: Decimal | None = None
     last_trade_id: int | None = None
     notional: Decimal | None = None
+    usd_rate: Decimal | None = None
 
     @property
     def newest_id(self) -> int:

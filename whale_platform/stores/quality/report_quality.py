@@ -54,7 +54,7 @@ SELECT exchange, symbol, trade_id, price, quantity, notional_usd, threshold_usd 
     WHERE event_time >= %(start)s AND event_time < %(end)s) AS whale
 WHERE notional <> paid OR notional_usd < threshold_usd
     OR abs(notional_usd - paid * coalesce(usd_rate, 1))
-        > CASE WHEN coalesce(usd_rate, 1) = 1 THEN 0 ELSE notional_usd / 1000000000 END
+        > notional_usd * CASE WHEN coalesce(usd_rate, 1) = 1 THEN 0 WHEN kind = 'sweep' THEN 0.05 ELSE 1e-9 END
 ORDER BY event_time, exchange, symbol, trade_id LIMIT 100
 """
 
@@ -74,7 +74,8 @@ def find_wrong_reports(dsn: str, hours: HourRange) -> list[Row]:
 def find_wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
     """(exchange, symbol, trade id, price, quantity, dollars, threshold) of alerts that can't be, 100 at most.
 
-    Their dollars are not price by quantity (of a sweep the notional of its fills) at the rate that they name, to a
-    billionth where that is not one, or below their threshold.
+    Their dollars are not price by quantity (of a sweep the notional of its fills) at the rate that they name, or below
+    their threshold. Where the rate is not one they may be a billionth beside it, of a sweep a twentieth: each of its
+    fills has the rate of its own moment.
     """
     return fetch_rows(dsn, _ALERTS, {"start": start, "end": end})

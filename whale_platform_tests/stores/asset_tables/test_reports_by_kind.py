@@ -11,6 +11,8 @@ from whale_platform.stores.quality import report_quality
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, MINUTE, flat, store
 from whale_platform_tests.stores.builders import START, SWEEP, WHALE
 
+RATE = "0.333333333333333333"
+
 
 def test_a_report_counts_orders_by_kind_and_each_dollar_once(database: str) -> None:
     hour = HourRange(START, START + HOUR)
@@ -66,8 +68,11 @@ def test_a_report_is_made_again_when_a_sweep_grows_or_takes_in_its_fills(databas
         ({"kind": "block", "price": "2", "quantity": "30100", "fills": None}, False),
         ({"kind": "block", "price": "2", "quantity": "30101", "fills": None}, True),
         ({"usd_rate": "0.5", "notional": "120400"}, False),
-        ({"usd_rate": "0.333333333333333333", "notional": "180600"}, False),
-        ({"usd_rate": "0.33", "notional": "180600"}, True),
+        ({"usd_rate": RATE, "notional": "180600"}, False),
+        ({"usd_rate": "0.32", "notional": "180600"}, False),
+        ({"usd_rate": "0.3", "notional": "180600"}, True),
+        ({"kind": "block", "price": "2", "quantity": "90300", "notional": None, "usd_rate": "0.33"}, True),
+        ({"kind": "block", "price": "2", "quantity": "90300", "usd_rate": RATE, "notional": "180600"}, False),
     ],
 )
 def test_dollars_are_the_notional_at_the_rate_that_the_whale_names(

@@ -68,7 +68,10 @@ COMMENTS = {
     "COLUMN whale_alerts.received_time": "when the frame reached us; of a sweep that of its newest fill",
     "COLUMN whale_alerts.detected_time": "when the stream emitted this state (Kafka timestamp): it moves with a sweep",
     "COLUMN whale_alerts.notional": "quote currency; null: stored before that was told",
-    "COLUMN whale_alerts.usd_rate": "US dollars for one unit of the quote currency; null: usd_via counts it as one",
+    "COLUMN whale_alerts.usd_via": "how notional becomes US dollars: USD, peg:… (a coin at one dollar), or the pair "
+    "whose price is usd_rate, as exchange:symbol",
+    "COLUMN whale_alerts.usd_rate": "US dollars for one unit of the quote currency, of a sweep for its newest fill; "
+    "null: one",
     "COLUMN whale_alerts.fills": "of a sweep: how many so far",
     "COLUMN whale_alerts.levels": "of a sweep: how often its price has changed, plus one",
     "COLUMN whale_alerts.first_price": "of a sweep: that of its first fill, quote currency",
