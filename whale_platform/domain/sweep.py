@@ -13,6 +13,7 @@ from decimal import Context, Decimal
 from typing import NamedTuple, Protocol
 
 _EXACT = Context(prec=100)
+_add, _multiply = _EXACT.add, _EXACT.multiply
 MOST_NOTIONAL = Decimal(10) ** 20  # what is larger fits no message
 _Order = tuple[str, str | None]  # the taker's side, and its order's id where the exchange tells
 
@@ -89,51 +90,79 @@ class SweepTracker:
     Without dense ids nothing is known of what lies between two trades: those of one order belong together then.
     """
 
+    __slots__ = ("_next_id", "_order", "_others", "_price", "_side", "_sums", "_time")
+
     def __init__(self, last: SweepFill | None = None) -> None:
         """`last`: the trade that came before, with its own progress."""
-        self._next_id, self._time = 0, -1
-        self._orders: dict[_Order, tuple[SweepProgress, Decimal]] = {}  # those of `_time`, with their last price
+        self._sums: SweepProgress | SweepFill | None = None  # the order that the last trade belongs to; of one: itself
+        self._next_id, self._time, self._side = 0, -1, ""
+        self._order: str | None = None
+        self._price = Decimal(0)
+        # Without dense ids: the other orders of `_time`, each with its last price.
+        self._others: dict[_Order, tuple[SweepProgress | SweepFill, Decimal]] = {}
         if last is not None and not last.block:
-            self._next_id, self._time = last.trade_id + 1, last.event_time
-            self._orders[last.side, last.taker_order_id] = last.sweep or _begin(last), last.price
+            self._begin(last)
+            self._sums = last.sweep or last
 
     def add(self, fill: SweepFill) -> SweepProgress | None:
         """How far the order of `fill` has come with it; None where it is the order's first fill."""
+        # 1. A block is none, and whatever follows it is another order.
         if fill.block:
             return None
-        if fill.event_time != self._time or (fill.dense and fill.trade_id != self._next_id):
-            self._orders.clear()
-        self._next_id, self._time = fill.trade_id + 1, fill.event_time
-        order, price = (fill.side, fill.taker_order_id), fill.price
-        known = self._orders.get(order) if self._orders else None
-        if known is None:
-            if fill.dense:
-                self._orders.clear()
-            self._orders[order] = _begin(fill), price
+        # 2. Another order begins, or, without dense ids, one of the same moment goes on.
+        if (
+            fill.event_time != self._time
+            or fill.side != self._side
+            or fill.taker_order_id != self._order
+            or (fill.trade_id != self._next_id and fill.dense)
+        ) and (fill.dense or not self._find_other(fill)):
+            self._begin(fill)
             return None
-        sums, last_price = known
+        # 3. The order of the last trade goes on.
+        sums, price, quantity = self._sums, fill.price, fill.quantity
+        assert sums is not None
+        if not isinstance(sums, SweepProgress):
+            sums = _start(sums)
         progress = SweepProgress(
             sums.first_id,
             sums.fills + 1,
-            sums.levels + (price != last_price),
+            sums.levels + (price != self._price),
             sums.first_price,
-            _EXACT.add(sums.quantity, fill.quantity),
-            _EXACT.add(sums.notional, _EXACT.multiply(price, fill.quantity)),
-            _add_usd(sums.usd, fill),
+            _add(sums.quantity, quantity),
+            _add(sums.notional, _multiply(price, quantity)),
+            None if sums.usd is None else _add_usd(sums.usd, fill),
         )
-        self._orders[order] = progress, price
+        self._sums, self._price, self._next_id = progress, price, fill.trade_id + 1
         return progress if progress.notional < MOST_NOTIONAL else None
 
+    def _begin(self, fill: SweepFill) -> None:
+        self._sums, self._price = fill, fill.price
+        self._next_id, self._time, self._side, self._order = (
+            *(fill.trade_id + 1, fill.event_time, fill.side, fill.taker_order_id),
+        )
 
-def _add_usd(sum_so_far: Decimal | None, fill: SweepFill) -> Decimal | None:
-    if fill.usd_rate is None or sum_so_far is None:
-        return None
-    usd = fill.notional_usd
-    total = None if usd is None else _EXACT.add(sum_so_far, usd)
+    def _find_other(self, fill: SweepFill) -> bool:
+        """Whether an order of this moment that was left for another goes on, which is the last trade's then."""
+        if fill.event_time != self._time:
+            self._others.clear()
+            return False
+        if self._sums is not None:
+            self._others[self._side, self._order] = self._sums, self._price
+        found = self._others.get((fill.side, fill.taker_order_id))
+        if found is None:
+            return False
+        self._begin(fill)
+        self._sums, self._price = found
+        return True
+
+
+def _add_usd(sum_so_far: Decimal, fill: SweepFill) -> Decimal | None:
+    usd = None if fill.usd_rate is None else fill.notional_usd
+    total = None if usd is None else _add(sum_so_far, usd)
     return total if total is not None and total < MOST_NOTIONAL else None
 
 
-def _begin(fill: SweepFill) -> SweepProgress:
-    notional = _EXACT.multiply(fill.price, fill.quantity)
+def _start(fill: SweepFill) -> SweepProgress:
+    notional = _multiply(fill.price, fill.quantity)
     usd = None if fill.usd_rate is None else fill.notional_usd
     return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, notional, usd)

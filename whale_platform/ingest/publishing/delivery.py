@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts.raw_trade import encode_trade
+from whale_platform.domain.sweep import SweepProgress
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.publishing.latency import LatencySamples
 
@@ -39,11 +40,11 @@ class TradeSender:
         self._latency = latency
         self._samples: deque[tuple[int, int]] = deque()
 
-    def send(self, trade: Trade) -> None:
-        """Publish; blocks while the producer is full. Raises ProducerStoppedError."""
+    def send(self, trade: Trade, sweep: SweepProgress | None = None) -> None:
+        """Publish, with its order so far; blocks while the producer is full. Raises ProducerStoppedError."""
         if self._latency.is_due() and trade.source != "repair":
             self._samples.append((self.sent + 1, trade.received_time))
-        self._send(encode_trade(trade))
+        self._send(encode_trade(trade, sweep))
         self.sent += 1
 
     def _record_delivery(self, partition: int, offset: int) -> None:

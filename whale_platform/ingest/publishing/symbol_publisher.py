@@ -69,7 +69,7 @@ class SymbolPublisher:
     ) -> None:
         """`newest`: the trade of the highest id that was published before, where it is known."""
         self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
-        self._rates, self._newest = rates, newest
+        self._rates, self._newest, self._newest_sweep = rates, newest, newest and newest.sweep
         self._sweeps, self._filled_sweeps = SweepTracker(newest), SweepTracker()
         self._sent_before = self._sent_heard = 0
         self._began = self._heard = time.monotonic()
@@ -123,7 +123,7 @@ class SymbolPublisher:
 
     def build_position(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
-        newest = "" if self._newest is None else encode_trade(self._newest).decode()
+        newest = "" if self._newest is None else encode_trade(self._newest, self._newest_sweep).decode()
         if self._sparse is not None:
             recent = self._sparse.list_recent()
             return SymbolPosition(recent[-1][0], [], self._sparse.newest_time, 0, recent, newest) if recent else None
@@ -157,14 +157,14 @@ class SymbolPublisher:
         ahead = newest is None or trade.trade_id > newest.trade_id or not trade.dense
         if trade.quote not in DOLLARS:
             trade = self._convert(trade)
-        elif trade.base in self._rates.wanted and ahead and not trade.block:
+        elif ahead and trade.base in self._rates.wanted and not trade.block:
             self._rates.record(trade.base, UsdRate(trade.price, f"{trade.exchange}:{trade.symbol}", trade.event_time))
-        sweep = (self._sweeps if ahead else self._filled_sweeps).add(trade)
-        if sweep is not None:
-            trade = trade._replace(sweep=sweep)
         if ahead:
-            self._newest = trade
-        self.outlet.send(trade)
+            sweep = self._sweeps.add(trade)
+            self._newest, self._newest_sweep = trade, sweep
+        else:
+            sweep = self._filled_sweeps.add(trade)
+        self.outlet.send(trade, sweep)
 
     def _convert(self, trade: Trade) -> Trade:
         """The trade with its dollars, where a rate is known. A dollar coin's price in its currency is one itself."""
