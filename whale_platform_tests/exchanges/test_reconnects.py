@@ -35,7 +35,7 @@ SPARSE = tuple(name for name in VENUES if not registry.SPECS[name].adapter().den
 
 
 class SteppedFills(PlayedFills):
-    """Trades as often as a test says, and only while somebody listens; `miss` trades when nobody does."""
+    """Trades as often as a test says, and only while somebody listens; those of `miss` are sent to nobody."""
 
     def __init__(self, exchange: str, pairs: dict[str, object]) -> None:
         super().__init__(exchange, pairs)  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ class SteppedFills(PlayedFills):
             self.due.update(dict.fromkeys(self.pairs, count))
 
     def miss(self, count: int) -> None:
-        """The same, unseen."""
+        """The same, sent to nobody: the connection that is open ends next."""
         for market in self.pairs:
             for _ in range(count):
                 self._trade(market)
@@ -164,8 +164,8 @@ def test_what_was_missed_between_two_connections_is_filled_in(name: str, tmp_pat
         market.trade(30)
         market.expect()
         for _ in range(2):
-            market.drop()
             market.play.miss(20)
+            market.drop()
             market.trade(10)
             market.expect()
         assert {gap.state for gap in market.gaps()} <= {"repaired"}
@@ -178,8 +178,8 @@ def test_what_is_missed_beyond_all_that_is_shown_is_on_record(name: str, tmp_pat
         market.trade(5)
         market.expect()
         before = market.last()
-        market.drop()
         market.play.miss(500)
+        market.drop()
         market.trade(1)
         until(lambda: any(gap.state == "unrepaired" for gap in market.gaps()), "the loss")
         (gap,) = market.gaps()
