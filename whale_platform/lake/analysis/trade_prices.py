@@ -2,8 +2,8 @@
 
 One definition, for every report and page: the price after k minutes is that of the last trade at or before that moment,
 and is not known before the lake has a later trade of the same symbol; the price before is that of the trade before it,
-if that is not older than a quarter of an hour. Trades of one microsecond come in the order of their ids. Trades are
-asked for hour by hour, so memory stays flat. Raises LakeError's subclasses.
+if that is not older than a quarter of an hour. Blocks, agreed off the book, are no prices. Trades of one microsecond
+come in the order of their ids. Trades are asked for hour by hour, so memory stays flat. Raises LakeError's subclasses.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ WITH asked AS (
         unnest($times)::TIMESTAMPTZ AS event_time
 ), held AS (
     SELECT exchange, symbol, price, event_time, {_PLACE.format(time="event_time", id="trade_id")} AS place
-    FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked)
+    FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked) AND NOT coalesce(block, false)
 ), wanted AS (
     SELECT asked.*, minutes, CASE WHEN minutes = 0 THEN {_PLACE.format(time="event_time", id="trade_id - 1")}
         ELSE {_PLACE.format(time="event_time + to_minutes(minutes)", id=_MOST)} END AS place

@@ -201,10 +201,11 @@ def _store_whales(
     grown = {  # the sweeps that have, since the lake was read
         key for key, state in stored.items() if state[1] is not None and state != snapshot.whales.get(key)
     }
+    kept = grown | rows.keys()
     gone = {
         key
         for key, (at, _) in stored.items()
-        if key in snapshot.whales and key not in {*grown, *rows} and to_market_hour(key[0], key[1], at) in whole_hours
+        if key in snapshot.whales and key not in kept and to_market_hour(key[0], key[1], at) in whole_hours
     }
     statement = _TAKE_BACK.format(
         reason=_quote_literal(cursor, TAKEN_BACK_REASON), by=_quote_literal(cursor, provenance.run_id)

@@ -1,7 +1,7 @@
 """Sweeps and blocks beside single trades: what a sweep consists of, whales as orders, and reports by kind.
 
-`vwap` and `slippage_bps` are generated: the table is not partitioned, and writing it again takes seconds even with
-years of whales. Rows from before have no notional and no fills, so theirs are null.
+`vwap` and `slippage_bps` are generated: the table is not partitioned, and writing a million whales again takes some
+seconds. Rows from before have no notional and no fills, so theirs are null.
 
 Revision ID: 0012
 Revises: 0011
