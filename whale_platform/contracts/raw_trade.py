@@ -195,25 +195,26 @@ def decode_trade(value: bytes) -> Trade:
     price, quantity = _read_decimal(row, "price"), _read_decimal(row, "quantity")
     if not (_is_narrow(row["price"]) and _is_narrow(row["quantity"])):
         _read_decimal(row, "notional")  # the product may not fit Spark's widest decimal
+    trade_id, dense = _read_integer(row, "trade_id"), row.get("dense") is not False
     rate, pair = _read_rate(row, EXACT.multiply(price, quantity))
     return Trade(
         exchange=_read_name(row, "exchange"),
         symbol=_read_name(row, "symbol"),
         base=_read_name(row, "base"),
         quote=_read_name(row, "quote"),
-        trade_id=_read_integer(row, "trade_id"),
+        trade_id=trade_id,
         price=price,
         quantity=quantity,
         side=side,
         event_time=_read_time(row, "event_time"),
         received_time=_read_time(row, "received_time"),
         source=cast(Source, _read_name(row, "source")),
-        dense=row.get("dense") is not False,
+        dense=dense,
         taker_order_id=_read_text_or_none(row, "taker_order_id"),
         block=row.get("block") is True,
         buyer=_read_text_or_none(row, "buyer"),
         seller=_read_text_or_none(row, "seller"),
-        sweep=_read_sweep(row),
+        sweep=_read_sweep(row, trade_id, dense),
         usd_rate=rate,
         usd_pair=pair,
     )
@@ -232,14 +233,16 @@ def _read_text_or_none(row: dict[str, Any], field: str) -> str | None:
     return str(value) if type(value) in (str, int) else None
 
 
-def _read_sweep(row: dict[str, Any]) -> SweepProgress | None:
-    """Return the order so far; None where it is not there, or not whole: the trade is good all the same."""
+def _read_sweep(row: dict[str, Any], trade_id: int, dense: bool) -> SweepProgress | None:
+    """Return the order so far; None where it is not there, or can't be this trade's: the trade is good all the same."""
     if "sweep_first_id" not in row:
         return None
     try:
         first_id, fills, levels = (_read_integer(row, name) for name in SWEEP_FIELDS[:3])
         price, quantity, notional = (_read_decimal(row, name) for name in SWEEP_FIELDS[3:])
     except MessageFormatError:
+        return None
+    if not (first_id >= 0 and 1 <= levels <= fills and fills >= 2 and (not dense or first_id + fills - 1 == trade_id)):
         return None
     return SweepProgress(first_id, fills, levels, price, quantity, notional, _read_decimal_or_none(row, "sweep_usd"))
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 RATE_AGE_US = 60_000_000  # how far, in event time, a price may lie from the trade that it converts
 _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
+_RANKED = ("USD", "USDT", "USDC")
 _UNIT = Decimal("1e-18")
 _MOST = Decimal(10) ** 20  # no message holds more
 
@@ -34,14 +35,16 @@ def invert(price: Decimal) -> Decimal:
 
 
 class RateBook:
-    """The newest rate of each currency, by the trades that were told to it.
+    """The newest rates of each currency, by the trades that were told to it.
 
-    `wanted`: the currencies that were asked for, so that no price of another one has to be recorded.
+    A pair with US dollars counts before one with USDT, that before USDC, and those before all other coins: one print
+    on a market where nobody trades must not be the rate while a better one is fresh. `wanted`: the currencies that were
+    asked for, so that no price of another one has to be recorded.
     """
 
     def __init__(self) -> None:
         self.wanted: set[str] = set()
-        self._rates: dict[str, UsdRate] = {}
+        self._rates: dict[str, list[UsdRate | None]] = {}  # by rank
         self._is_reader = False
 
     def build_reader(self) -> "RateBook":
@@ -50,13 +53,22 @@ class RateBook:
         reader.wanted, reader._rates, reader._is_reader = self.wanted, self._rates, True
         return reader
 
-    def record(self, currency: str, rate: UsdRate) -> None:
-        """A unit of `currency` was worth so much."""
-        if not self._is_reader:
-            self._rates[currency] = rate
+    def record(self, currency: str, coin: str, rate: UsdRate) -> None:
+        """A unit of `currency` was worth so much in a pair with `coin`; a price older than the known one is ignored."""
+        if self._is_reader:
+            return
+        known = self._rates.setdefault(currency, [None] * (len(_RANKED) + 1))
+        rank = _RANKED.index(coin) if coin in _RANKED else len(_RANKED)
+        before = known[rank]
+        if before is None or rate.event_time >= before.event_time:
+            known[rank] = rate
 
     def find(self, currency: str, event_time: int) -> UsdRate | None:
         """Return the rate for a trade of that time; None where there is none within RATE_AGE_US of it."""
         self.wanted.add(currency)
-        rate = self._rates.get(currency)
-        return rate if rate is not None and abs(rate.event_time - event_time) <= RATE_AGE_US else None
+        fresh = (
+            rate
+            for rate in self._rates.get(currency, ())
+            if rate is not None and abs(rate.event_time - event_time) <= RATE_AGE_US
+        )
+        return next(fresh, None)

@@ -15,7 +15,8 @@ from typing import NamedTuple, Protocol
 _EXACT = Context(prec=100)
 _add, _multiply = _EXACT.add, _EXACT.multiply
 MOST_NOTIONAL = Decimal(10) ** 20  # what is larger fits no message
-_Order = tuple[str, str | None]  # the taker's side, and its order's id where the exchange tells
+_Order = tuple[int, str, str | None]  # time, the taker's side, and its order's id where the exchange tells
+KEPT_ORDERS = 512  # of a symbol whose ids are not contiguous: trades of one order may come apart
 
 
 class SweepProgress(NamedTuple):
@@ -87,10 +88,10 @@ class SweepFill(Protocol):
 class SweepTracker:
     """Follows one symbol, whose trades come in the order of ids, or, without dense ids, of the exchange's frames.
 
-    Without dense ids nothing is known of what lies between two trades: those of one order belong together then.
+    Without dense ids nothing is known of what lies between two trades: all of one time, side and order belong together.
     """
 
-    __slots__ = ("_next_id", "_order", "_others", "_price", "_side", "_sums", "_time")
+    __slots__ = ("_next_id", "_order", "_price", "_side", "_sparse", "_sums", "_time")
 
     def __init__(self, last: SweepFill | None = None) -> None:
         """`last`: the trade that came before, with its own progress."""
@@ -98,41 +99,33 @@ class SweepTracker:
         self._next_id, self._time, self._side = 0, -1, ""
         self._order: str | None = None
         self._price = Decimal(0)
-        # Without dense ids: the other orders of `_time`, each with its last price.
-        self._others: dict[_Order, tuple[SweepProgress | SweepFill, Decimal]] = {}
+        self._sparse: dict[_Order, tuple[SweepProgress | SweepFill, Decimal]] = {}  # and the last price
         if last is not None and not last.block:
             self._begin(last)
             self._sums = last.sweep or last
+            if not last.dense:
+                self._sparse[last.event_time, last.side, last.taker_order_id] = self._sums, last.price
 
     def add(self, fill: SweepFill) -> SweepProgress | None:
         """How far the order of `fill` has come with it; None where it is the order's first fill."""
         # 1. A block is none, and whatever follows it is another order.
         if fill.block:
             return None
-        # 2. Another order begins, or, without dense ids, one of the same moment goes on.
+        if not fill.dense:
+            return self._add_sparse(fill)
+        # 2. Another order begins.
         if (
             fill.event_time != self._time
             or fill.side != self._side
+            or fill.trade_id != self._next_id
             or fill.taker_order_id != self._order
-            or (fill.trade_id != self._next_id and fill.dense)
-        ) and (fill.dense or not self._find_other(fill)):
+        ):
             self._begin(fill)
             return None
         # 3. The order of the last trade goes on.
-        sums, price, quantity = self._sums, fill.price, fill.quantity
-        assert sums is not None
-        if not isinstance(sums, SweepProgress):
-            sums = _start(sums)
-        progress = SweepProgress(
-            sums.first_id,
-            sums.fills + 1,
-            sums.levels + (price != self._price),
-            sums.first_price,
-            _add(sums.quantity, quantity),
-            _add(sums.notional, _multiply(price, quantity)),
-            None if sums.usd is None else _add_usd(sums.usd, fill),
-        )
-        self._sums, self._price, self._next_id = progress, price, fill.trade_id + 1
+        assert self._sums is not None
+        progress = _extend(self._sums, self._price, fill)
+        self._sums, self._price, self._next_id = progress, fill.price, fill.trade_id + 1
         return progress if progress.notional < MOST_NOTIONAL else None
 
     def _begin(self, fill: SweepFill) -> None:
@@ -141,19 +134,29 @@ class SweepTracker:
             *(fill.trade_id + 1, fill.event_time, fill.side, fill.taker_order_id),
         )
 
-    def _find_other(self, fill: SweepFill) -> bool:
-        """Whether an order of this moment that was left for another goes on, which is the last trade's then."""
-        if fill.event_time != self._time:
-            self._others.clear()
-            return False
-        if self._sums is not None:
-            self._others[self._side, self._order] = self._sums, self._price
-        found = self._others.get((fill.side, fill.taker_order_id))
-        if found is None:
-            return False
-        self._begin(fill)
-        self._sums, self._price = found
-        return True
+    def _add_sparse(self, fill: SweepFill) -> SweepProgress | None:
+        order = fill.event_time, fill.side, fill.taker_order_id
+        known = self._sparse.get(order)
+        progress = None if known is None else _extend(*known, fill)
+        self._sparse[order] = progress or fill, fill.price
+        if len(self._sparse) > KEPT_ORDERS:
+            del self._sparse[next(iter(self._sparse))]
+        return progress if progress is not None and progress.notional < MOST_NOTIONAL else None
+
+
+def _extend(sums: SweepProgress | SweepFill, last_price: Decimal, fill: SweepFill) -> SweepProgress:
+    if not isinstance(sums, SweepProgress):
+        sums = _start(sums)
+    price, quantity = fill.price, fill.quantity
+    return SweepProgress(
+        sums.first_id,
+        sums.fills + 1,
+        sums.levels + (price != last_price),
+        sums.first_price,
+        _add(sums.quantity, quantity),
+        _add(sums.notional, _multiply(price, quantity)),
+        None if sums.usd is None else _add_usd(sums.usd, fill),
+    )
 
 
 def _add_usd(sum_so_far: Decimal, fill: SweepFill) -> Decimal | None:

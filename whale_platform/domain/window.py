@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from whale_platform.domain.trade import EXACT
 
+# Without contiguous ids trades are ordered by time and then by offset in the topic, as one number of 62 bits.
+SPARSE_TIMES, SPARSE_OFFSETS = 2**50, 2**12
+
 
 class WindowSums(NamedTuple):
     """Trades; volume and buy_volume in base units, notional and prices in quote currency; ids of first and last."""

@@ -109,12 +109,16 @@ VALID = {
     "of the next minute": TRADE._replace(trade_id=15, event_time=START_US + 60_000_000),
 }
 
-SWEEP = SweepProgress(3, 5, 2, Decimal("61837.5"), Decimal("4000000000.00001"), Decimal("98765432109876.1234567890123"))
+SWEEP = SweepProgress(
+    12, 5, 2, Decimal("61837.5"), Decimal("4000000000.00001"), Decimal("98765432109876.1234567890123")
+)
 VALID_2 = {  # what version 1 could not say
     "of a sweep": TRADE._replace(trade_id=16, sweep=SWEEP),
-    "of a sweep by its order": TRADE._replace(trade_id=17, taker_order_id="b2", sweep=SWEEP._replace(fills=2)),
+    "of a sweep by its order": TRADE._replace(
+        trade_id=17, taker_order_id="b2", sweep=SWEEP._replace(first_id=16, fills=2)
+    ),
     "a block": TRADE._replace(trade_id=18, block=True),
-    "with its parties": TRADE._replace(trade_id=19, buyer="0xab", seller="0xcd", sweep=SWEEP),
+    "with its parties": TRADE._replace(trade_id=19, buyer="0xab", seller="0xcd", sweep=SWEEP, dense=False),
     "of euros with a rate": TRADE._replace(
         trade_id=36, quote="EUR", usd_rate=Decimal("1.087"), usd_pair="binance:EURUSDT"
     ),
@@ -123,11 +127,22 @@ VALID_2 = {  # what version 1 could not say
         quote="BTC",
         usd_rate=Decimal("61837.123456789012345678"),
         usd_pair="okx:BTC-USDT",
-        sweep=SWEEP._replace(usd=Decimal("123456.000000000000000001")),
+        sweep=SWEEP._replace(first_id=33, usd=Decimal("123456.000000000000000001")),
         block=True,
         buyer="a",
     ),
     "with one party": TRADE._replace(trade_id=30, block=True, seller="0xcd", dense=False),
+}
+
+
+IMPOSSIBLE: dict[str, dict[str, Any]] = {
+    "of one fill": {"sweep_first_id": 41, "sweep_fills": 1, "sweep_levels": 1},
+    "of fewer fills than none": {"sweep_first_id": 52, "sweep_fills": -9},
+    "without a level": {"sweep_first_id": 39, "sweep_levels": 0},
+    "of more levels than fills": {"sweep_first_id": 40, "sweep_levels": 6},
+    "of ids that are not consecutive": {"sweep_first_id": 40},
+    "of all fills that there are": {"sweep_first_id": 3, "sweep_fills": 9 * 10**17},
+    "from below": {"sweep_first_id": -1, "sweep_fills": 49},
 }
 
 
@@ -153,8 +168,11 @@ def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
          TRADE._replace(trade_id=31)),
         ("with a sweep of a wrong number", dump(row | {"trade_id": 32} | spell_sweep(SWEEP) | {"sweep_quantity": "-1"}),
          TRADE._replace(trade_id=32)),
-        ("with a sweep in another order", dump(dict(reversed(spell_sweep(SWEEP).items())) | row | {"trade_id": 33}),
-         TRADE._replace(trade_id=33, sweep=SWEEP)),
+        ("with a sweep in another order", dump(dict(reversed(spell_sweep(SWEEP).items())) | row | {"trade_id": 16}),
+         TRADE._replace(trade_id=16, sweep=SWEEP)),
+        *((f"with a sweep that can't be: {name}", dump(row | spell_sweep(SWEEP) | {"trade_id": 41 + number} | change),
+           TRADE._replace(trade_id=41 + number))
+          for number, (name, change) in enumerate(IMPOSSIBLE.items())),
         ("with a rate and no pair", dump(row | {"trade_id": 38, "usd_rate": "2", "usd_via": None}),
          TRADE._replace(trade_id=38)),
         ("with a rate that is none", dump(row | {"trade_id": 39, "quote": "EUR", "usd_rate": "0", "usd_via": "a:b"}),

@@ -76,6 +76,20 @@ def test_without_dense_ids_the_fills_of_one_time_and_order_belong_together(
             assert found is None
 
 
+def test_without_dense_ids_an_order_goes_on_behind_newer_trades() -> None:
+    """A reconnection publishes the rest of what it missed behind what came meanwhile."""
+    steps: list[tuple[int, int, str, str | None, bool, int]] = [(1, 0, "buy", None, False, 1)] * 2
+    fills = build([*steps, (1, 1, "sell", None, False, 1)], dense=False)
+    late = fills[0]._replace(trade_id=99)
+    tracker = SweepTracker()
+    assert [one and (one.first_id, one.fills) for one in map(tracker.add, [*fills, late])] == [
+        None,
+        (1, 2),
+        None,
+        (1, 3),
+    ]
+
+
 @given(FILLS, st.integers(0, 40))
 def test_it_goes_on_from_the_trade_that_came_last(
     fills: list[tuple[int, int, str, str | None, bool, int]], cut: int

@@ -104,6 +104,9 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
     } else {
       row[GOOD] = true;
     }
+    if ((Boolean) row[GOOD]) {
+      checkSweep(row);
+    }
     return new GenericInternalRow(row);
   }
 
@@ -115,6 +118,23 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
   static Decimal convertToUsd(BigDecimal notional, BigDecimal rate) {
     BigDecimal usd = notional.multiply(rate).setScale(SCALE, RoundingMode.HALF_EVEN);
     return usd.signum() > 0 && usd.compareTo(MOST_USD) < 0 ? encodeNumber(usd) : null;
+  }
+
+  /** Deletes the sweep of a row that can't be its trade's, as _read_sweep of contracts/raw_trade.py does. */
+  static void checkSweep(Object[] row) {
+    if (row[SWEEP_FIRST_ID] == null) {
+      return;
+    }
+    long first = (Long) row[SWEEP_FIRST_ID];
+    long fills = (Long) row[SWEEP_FILLS];
+    long levels = (Long) row[SWEEP_LEVELS];
+    boolean dense = (Boolean) row[DENSE];
+    boolean possible = first >= 0 && fills >= 2 && levels >= 1 && levels <= fills;
+    if (!possible || dense && (Long) row[TRADE_ID] - fills + 1 != first) {
+      for (int column = SWEEP_FIRST_ID; column <= SWEEP_USD; column++) {
+        row[column] = null;
+      }
+    }
   }
 
   static UTF8String encodeText(String text) {

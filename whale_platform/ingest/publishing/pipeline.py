@@ -15,7 +15,7 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts.raw_trade import encode_key
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.rates import RateBook
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.trade import DOLLARS, Trade
 from whale_platform.exchanges.base import EarlierTrade, Event, Exchange, IgnoredMessage, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.ingest.publishing.dead_letters import describe_trade
@@ -59,6 +59,8 @@ class Pipeline:
         self.counts, self.wanting = self._books.counts, self._books.wanting
         self.lines: dict[str, SymbolPublisher] = {}
         for symbol in symbols:
+            if (pair := exchange.listed.get(symbol)) is not None and pair.quote not in DOLLARS:
+                rates.wanted.add(pair.quote)
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
             sequencer = (
                 begin.build_sequencer()

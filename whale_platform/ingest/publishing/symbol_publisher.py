@@ -156,9 +156,10 @@ class SymbolPublisher:
         newest = self._newest
         ahead = newest is None or trade.trade_id > newest.trade_id or not trade.dense
         if trade.quote not in DOLLARS:
-            trade = self._convert(trade)
+            trade = self._convert(trade, ahead)
         elif ahead and trade.base in self._rates.wanted and not trade.block:
-            self._rates.record(trade.base, UsdRate(trade.price, f"{trade.exchange}:{trade.symbol}", trade.event_time))
+            pair = f"{trade.exchange}:{trade.symbol}"
+            self._rates.record(trade.base, trade.quote, UsdRate(trade.price, pair, trade.event_time))
         if ahead:
             sweep = self._sweeps.add(trade)
             self._newest, self._newest_sweep = trade, sweep
@@ -166,11 +167,11 @@ class SymbolPublisher:
             sweep = self._filled_sweeps.add(trade)
         self.outlet.send(trade, sweep)
 
-    def _convert(self, trade: Trade) -> Trade:
+    def _convert(self, trade: Trade, ahead: bool) -> Trade:
         """The trade with its dollars, where a rate is known. A dollar coin's price in its currency is one itself."""
-        if trade.base in DOLLARS and not trade.block:
+        if trade.base in DOLLARS and ahead and not trade.block:
             pair = f"{trade.exchange}:{trade.symbol}"
-            self._rates.record(trade.quote, UsdRate(invert(trade.price), pair, trade.event_time))
+            self._rates.record(trade.quote, trade.base, UsdRate(invert(trade.price), pair, trade.event_time))
         rate = self._rates.find(trade.quote, trade.event_time)
         if rate is None or convert_to_usd(trade.notional, rate.usd) is None:
             return trade

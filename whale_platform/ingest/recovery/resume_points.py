@@ -61,7 +61,8 @@ def find_resume_point(
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
     # 0. Ids that are not contiguous have no gaps; the newest ones are remembered.
     if tail.recent is not None:
-        return ResumePoint(newest_time=tail.read_newest_time(), recent=list(tail.recent.items()))
+        recent, newest = list(tail.recent.items()), tail.read_newest()
+        return ResumePoint(newest_time=tail.read_newest_time(), recent=recent, newest=newest)
     # 1. The topic says where the symbol has come to; only an empty one leaves that to the ledger.
     if tail.last is None:
         tail = _build_tail_from_ledger(ledger)

@@ -14,7 +14,7 @@ from decimal import Decimal
 import duckdb
 
 from whale_platform.domain.trade import usd_via
-from whale_platform.domain.window import WindowDetail, WindowSums
+from whale_platform.domain.window import SPARSE_OFFSETS, SPARSE_TIMES, WindowDetail, WindowSums
 from whale_platform.lake.analysis import aggregate_fills, lake_whales
 from whale_platform.lake.analysis.lake_whales import LakeWhale
 from whale_platform.lake.delta import table
@@ -27,10 +27,14 @@ from whale_platform.storage.folders import Folder
 MINUTE_US = 60_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_ORDER = (  # of a market's trades, as compute_windows has it
+    f"CASE WHEN coalesce(dense, true) THEN trade_id "
+    f"ELSE epoch_us(event_time) % {SPARSE_TIMES} * {SPARSE_OFFSETS} + topic_offset % {SPARSE_OFFSETS} END"
+)
 _MINUTES = """
 SELECT exchange, symbol, epoch_us(event_time) // {minute} AS minute, sum(coalesce(fills, 1))::BIGINT, sum(quantity),
-    sum(notional), coalesce(sum(quantity) FILTER (side = 'buy'), 0::DECIMAL(38,18)), arg_min(price, trade_id),
-    max(price), min(price), arg_max(price, trade_id), min(trade_id), max(trade_id + coalesce(fills, 1) - 1),
+    sum(notional), coalesce(sum(quantity) FILTER (side = 'buy'), 0::DECIMAL(38,18)), arg_min(price, {order}),
+    max(price), min(price), arg_max(price, {order}), min(trade_id), max(trade_id + coalesce(fills, 1) - 1),
     coalesce(bool_or(source = 'import'), false), coalesce(bool_or(received_time > $settled), false),
     sum(CASE WHEN coalesce(fills, 1) = 1 THEN price
         ELSE (price::DECIMAL(28,18) * fills::DECIMAL(9,0))::DECIMAL(38,18) END),
@@ -69,7 +73,7 @@ class HourValues:
             stored = engine.select_rows(self._root, self._files[hour])
             unique = rewrite.select_distinct(self._connection, f"SELECT {', '.join(COLUMN_NAMES)} FROM {stored}")
             rows = f"(SELECT *, {engine.NOTIONAL_SQL} AS notional FROM ({unique}))"
-        query = _MINUTES.format(rows=rows, minute=MINUTE_US)
+        query = _MINUTES.format(rows=rows, minute=MINUTE_US, order=_ORDER)
         found = {}
         for exchange, symbol, minute, *rest in self._connection.execute(query, self._build_time_values(end)).fetchall():
             at = datetime.fromtimestamp(minute * 60, UTC)

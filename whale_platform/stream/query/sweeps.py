@@ -33,7 +33,12 @@ def add_sweeps(trades: DataFrame) -> DataFrame:
         "sweep_notional": notional,
         "sweep_usd": F.when(F.count("usd_exact").over(so_far) == fills, F.try_sum("usd_exact").over(so_far)),
     }
-    whole = (F.col("sweep_fills") > 1) & ~F.col("block") & F.col("sweep_notional").isNotNull()
+    whole = (
+        (F.col("sweep_fills") > 1)
+        & ~F.col("block")
+        & F.col("sweep_notional").isNotNull()
+        & F.col("sweep_quantity").isNotNull()
+    )
     return (
         found.withColumns(sums)
         .withColumns({name: F.when(whole, F.col(name)) for name in sums})

@@ -26,6 +26,7 @@ from whale_platform.domain.names import (
     WINDOW_SECONDS,
 )
 from whale_platform.domain.trade import DOLLARS, PEGGED
+from whale_platform.domain.window import SPARSE_OFFSETS, SPARSE_TIMES
 from whale_platform.stream.query.message_columns import build_json, build_struct
 from whale_platform.toolchain import java_classes
 
@@ -60,11 +61,11 @@ def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: 
     """Trades -> Kafka rows (key, value) of `trade_windows`: tumbling windows per exchange and symbol, update by update.
 
     Blocks, which were agreed off the book, are in none.
-    Open and close go by trade id, not arrival. `watermark` bounds the state: trades later than it leave no trace in
-    the window, which Spark counts (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands
-    for `fills` trades of one price, with ids from trade_id on, as in the lake. Where the trades have
-    OFFSET_COLUMNS, a window names its newest trade's: a symbol is always in one partition, so that says how far the
-    stream has come.
+    Open and close go by trade id, not arrival; where ids are not contiguous, by time and then by arrival. `watermark`
+    bounds the state: trades later than it leave no trace in the window, which Spark counts
+    (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands for `fills` trades of one price,
+    with ids from trade_id on, as in the lake. Where the trades have OFFSET_COLUMNS, a window names its newest trade's:
+    a symbol is always in one partition, so that says how far the stream has come.
     Source and currencies are one text in the state, which keeps the form that it had before windows had currencies.
     """
     price, quantity = F.col("price_exact"), F.col("quantity_exact")
@@ -78,15 +79,19 @@ def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: 
             )
         )
     place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(trades.columns) else ()
+    order = F.col("trade_id")
+    if place:
+        arrival = F.col("event_time") % SPARSE_TIMES * SPARSE_OFFSETS + F.col("topic_offset") % SPARSE_OFFSETS
+        order = F.when(F.col("dense"), order).otherwise(arrival)
     folded = (
         trades.where("good AND NOT block")
         .withWatermark("ts", watermark)
         .groupBy(F.window("ts", f"{WINDOW_SECONDS} seconds"), "exchange", "symbol")
         .agg(
-            F.min_by("price", "trade_id").alias("open"),
+            F.min_by("price", order).alias("open"),
             F.max(price).alias("high"),
             F.min(price).alias("low"),
-            F.max_by("price", "trade_id").alias("close"),
+            F.max_by("price", order).alias("close"),
             prices.alias("price_sum"),
             F.sum(quantity).alias("volume"),
             F.sum("notional_exact").alias("notional"),

@@ -7,7 +7,7 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
-from whale_platform.domain.rates import RateBook
+from whale_platform.domain.rates import RateBook, UsdRate
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
 from whale_platform.ingest.publishing.latency import LatencySamples
@@ -120,6 +120,16 @@ def test_amounts_become_dollars_by_the_last_price_of_a_pair_and_by_none_that_is_
     coin = publish("USDTTRY", "USDT", "TRY", "32", 64)
     assert (coin.usd_rate, coin.notional_usd, coin.usd_via) == (Decimal("0.03125"), Decimal(2), "fake:USDTTRY")
     assert publish("BTCTRY", "BTC", "TRY", "3200000", 65).notional_usd == 200_000
+
+
+def test_the_better_coin_tells_the_rate_while_it_is_fresh_and_no_older_price_replaces_a_newer() -> None:
+    book = RateBook()
+    for coin, usd, second in (("USDT", 100, 10), ("USD1", 24, 12), ("USDT", 99, 9), ("USDC", 101, 60)):
+        book.record("BTC", coin, UsdRate(Decimal(usd), f"x:BTC{coin}", second * 1_000_000))
+    found = {second: book.find("BTC", second * 1_000_000) for second in (12, 70, 71, 121)}
+    assert {second: rate and rate.usd for second, rate in found.items()} == {12: 100, 70: 100, 71: 101, 121: None}
+    book.build_reader().record("BTC", "USD", UsdRate(Decimal(1), "perpetual:BTC", 12_000_000))
+    assert book.find("BTC", 12_000_000) == found[12], "perpetuals and blocks tell none"
 
 
 def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_published(bench: Bench) -> None:

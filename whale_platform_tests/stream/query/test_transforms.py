@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
@@ -18,7 +19,9 @@ from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.domain.whale import build_threshold_periods, find_threshold
+from whale_platform.lake.analysis import hour_values
 from whale_platform.lake.delta import table
+from whale_platform.lake.delta.table import HOUR
 from whale_platform.stream import batch_recompute
 from whale_platform.stream.query import transforms
 from whale_platform.stream.query.threshold_file import encode_history
@@ -205,6 +208,28 @@ def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp
         (1, number) for number, one in enumerate(trades) if one.notional_usd and one.notional_usd >= limit(one)
     }
     assert 0 < len(found) < len(trades)
+
+
+def test_without_contiguous_ids_a_window_opens_and_closes_by_time_and_arrival(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    first = some_trades(1)[0]._replace(symbol="BTC", dense=False, event_time=START)
+    made = [(900, 0, 10), (5, 0, 11), (700, 9, 12), (300, 9, 13), (100, 4, 14)]  # id, later by, price
+    trades = [
+        first._replace(trade_id=number, event_time=START + later, price=Decimal(price)) for number, later, price in made
+    ]
+    laid = [(0, number, raw_trade.encode_trade(one)) for number, one in enumerate(trades)]
+    frame = spark.createDataFrame(laid, "partition int, offset bigint, value binary")
+    kafka = transforms.parse_trades(transforms.add_offsets(frame), kept=transforms.OFFSET_COLUMNS)
+    (row,) = transforms.compute_windows(kafka, "10 minutes", "run").collect()
+    found = json.loads(row.value)
+    assert (Decimal(found["open"]), Decimal(found["close"])) == (Decimal(10), Decimal(13))
+    root = tmp_path / "lake" / "trades"
+    lay(root, trades)
+    hour = datetime.fromtimestamp(START // 3_600_000_000 * 3600, UTC)
+    with hour_values.open_hours(root, hour, hour + HOUR, hour) as lake:
+        (minute,) = lake.read_minutes(hour, hour + HOUR, distinct=True).values()
+    assert (minute.sums.open, minute.sums.close) == (Decimal(10), Decimal(13))
 
 
 def test_a_sweep_is_told_from_the_fill_on_that_takes_it_over_the_threshold(spark: SparkSession, tmp_path: Path) -> None:
