@@ -9,12 +9,13 @@ from whale_platform.domain.whale import ThresholdChange
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BTC = ("binance", "BTCUSDT")
-ANY: ThresholdChange = ("*", "*", START - 24 * HOUR, Decimal(50_000))
+ANY = ThresholdChange("*", "*", START - 24 * HOUR, Decimal(50_000))
 DEFAULT = Decimal(70_000)
 
 
 def test_the_most_specific_of_its_time_applies_and_both_around_a_change() -> None:
-    limits = ThresholdHistory([ANY, (*BTC, START, Decimal(10_000)), (*BTC, START + 5 * HOUR, None)], DEFAULT)
+    changes = [ThresholdChange(*BTC, START, Decimal(10_000)), ThresholdChange(*BTC, START + 5 * HOUR, None)]
+    limits = ThresholdHistory([ANY, *changes], DEFAULT)
     assert limits.find_possible(*BTC, START - HOUR) == {Decimal(50_000)}
     assert limits.find_possible(*BTC, START + timedelta(minutes=3)) == {Decimal(50_000), Decimal(10_000)}
     assert limits.find_possible(*BTC, START + HOUR) == {Decimal(10_000)}

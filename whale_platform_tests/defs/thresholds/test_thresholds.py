@@ -9,8 +9,9 @@ from whale_platform.broker.producer import TradeProducer
 from whale_platform.defs.resources import build_resources
 from whale_platform.defs.thresholds.assets import whale_thresholds
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.stores.asset_tables.thresholds import read_thresholds, set_threshold
+from whale_platform.stores.asset_tables.thresholds import set_threshold
 from whale_platform_tests.reports.test_suggestions import raw
+from whale_platform_tests.stores.builders import read_thresholds
 from whale_platform_tests.support.kafka_server import KafkaServer
 
 
