@@ -35,7 +35,7 @@ class ThresholdChange(NamedTuple):
 
 
 class TierLimits(NamedTuple):
-    """US dollars from which an order is of each tier, in the order of WHALE_TIERS; none is below the one before."""
+    """US dollars from which an order is of each tier, smallest first; none is below the one before."""
 
     whale: Decimal
     large: Decimal
@@ -112,6 +112,6 @@ def build_tier_limits(usd: Decimal, large: Decimal | None = None, giant: Decimal
 
 
 def find_tier(limits: TierLimits, notional_usd: Decimal) -> str:
-    """Return the one of WHALE_TIERS that a whale of so many US dollars is of."""
+    """Return the name of the tier that a whale of so many US dollars is of."""
     reached = [tier for tier, least in zip(WHALE_TIERS, limits, strict=True) if notional_usd >= least]
     return reached[-1] if reached else WHALE_TIERS[0]
