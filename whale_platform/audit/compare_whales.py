@@ -69,7 +69,7 @@ class WhaleComparison:
         no dollar value for its currency, or was of a time before that was stored."""
         possible = self.limits.find_possible(*key[:2], whale.event_time)
         window = self.windows.get((*key[:2], whale.event_time.replace(second=0, microsecond=0)))
-        valued = window is None or window.detail.usd_via is not None
+        valued = window is None or window.detail.usd_via is not None or whale.usd_pair is not None
         due = self.required and not whale.late and (window is not None if whale.imported else valued)
         if not due or not possible or whale.notional_usd < max(possible):
             return
@@ -91,7 +91,7 @@ class WhaleComparison:
             words = f"{named} of {format_value(whale.notional_usd)} USD is below threshold"
             self.differences.add(key, "whale too many", words)
         values = [(name, getattr(alert, name), getattr(whale, name)) for name in COMPARED_FIELDS]
-        for name, here, there in (*values, ("notional", alert.notional, whale.notional_usd)):  # its quote is in dollars
+        for name, here, there in (*values, ("notional", alert.notional, whale.notional)):
             if here != there and here is not None and there is not None:
                 words = f"{named}: {format_value(here)} in Postgres, {format_value(there)} in the lake"
                 self.differences.add(key, f"whale {name}", words)

@@ -35,7 +35,7 @@ class SweepProgress(NamedTuple):
     usd: Decimal | None = None
 
 
-class Fill(Protocol):
+class SweepFill(Protocol):
     """What a sweep needs of a trade."""
 
     @property
@@ -89,7 +89,7 @@ class SweepTracker:
     Without dense ids nothing is known of what lies between two trades: those of one order belong together then.
     """
 
-    def __init__(self, last: Fill | None = None) -> None:
+    def __init__(self, last: SweepFill | None = None) -> None:
         """`last`: the trade that came before, with its own progress."""
         self._next_id, self._time = 0, -1
         self._orders: dict[_Order, tuple[SweepProgress, Decimal]] = {}  # those of `_time`, with their last price
@@ -97,7 +97,7 @@ class SweepTracker:
             self._next_id, self._time = last.trade_id + 1, last.event_time
             self._orders[last.side, last.taker_order_id] = last.sweep or _begin(last), last.price
 
-    def add(self, fill: Fill) -> SweepProgress | None:
+    def add(self, fill: SweepFill) -> SweepProgress | None:
         """How far the order of `fill` has come with it; None where it is the order's first fill."""
         if fill.block:
             return None
@@ -125,7 +125,7 @@ class SweepTracker:
         return progress if progress.notional < MOST_NOTIONAL else None
 
 
-def _add_usd(sum_so_far: Decimal | None, fill: Fill) -> Decimal | None:
+def _add_usd(sum_so_far: Decimal | None, fill: SweepFill) -> Decimal | None:
     if fill.usd_rate is None or sum_so_far is None:
         return None
     usd = fill.notional_usd
@@ -133,7 +133,7 @@ def _add_usd(sum_so_far: Decimal | None, fill: Fill) -> Decimal | None:
     return total if total is not None and total < MOST_NOTIONAL else None
 
 
-def _begin(fill: Fill) -> SweepProgress:
+def _begin(fill: SweepFill) -> SweepProgress:
     notional = _EXACT.multiply(fill.price, fill.quantity)
     usd = None if fill.usd_rate is None else fill.notional_usd
     return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, notional, usd)

@@ -57,6 +57,13 @@ class ServerShutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageNumber:
+    """The number of a message among all of its connection: each is one above the one before, else some were lost."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoredMessage:
     """Understood and of no interest (heartbeats, other channels); `kind` is counted."""
 
@@ -71,7 +78,16 @@ class Keepalive:
     interval_s: float
 
 
-Event = Trade | LastTrade | EarlierTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
+Event = (
+    Trade
+    | LastTrade
+    | EarlierTrade
+    | SymbolRejected
+    | SubscriptionConfirmed
+    | ServerShutdown
+    | MessageNumber
+    | IgnoredMessage
+)
 
 
 class Exchange(Protocol):

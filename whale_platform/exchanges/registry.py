@@ -27,6 +27,7 @@ EXCHANGES = (
     "kraken",
     "bybit",
     "hyperliquid",
+    "coinbase_advanced",
 )
 
 Way = Literal["ws", "rest"]

@@ -43,7 +43,7 @@ from whale_platform_tests.simulator.harness import settings, simulator
 
 BASES, NUMBER, RECEIVED = ("BTC", "ETH"), 7, 5
 FOLDER = Path(registry.__file__).parent
-SHORT_HISTORIES = {"binance_us", "bybit"}  # those that do not show all of their trades without an API key
+SHORT_HISTORIES = {"binance_us", "bybit", "coinbase_advanced"}  # those that show the newest trades alone
 SHOWN_AS_LIVE = 100  # older trades that an exchange may send after a subscription like new ones
 COARSE_CLOCKS = {"kraken": 500_000}  # µs by which a clock errs that an exchange shows in seconds
 EXAMPLES = {  # constants in other rooms that name an exchange

@@ -1,11 +1,13 @@
 """Adapters at work against their simulated sides over sockets: connections that end, trades missed, frames garbled."""
 
 import asyncio
+import dataclasses
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +18,7 @@ from whale_platform.exchanges.simulation.play import FillPublisher, MarketKey
 from whale_platform.ingest.backfill import gap_filler
 from whale_platform.ingest.backfill.gap_filler import GapFiller
 from whale_platform.ingest.backfill.history_client import HistoryClient
-from whale_platform.ingest.connections import connection_manager, retry
+from whale_platform.ingest.connections import connection, connection_manager, retry
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.sequencing.gap import SequenceGap, decode_gap
 from whale_platform.ingest.transport import websocket as sockets
@@ -28,12 +30,12 @@ from whale_platform_tests.ingest.fake_binance import until
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline
 from whale_platform_tests.simulator.harness import settings, simulator
 
-VENUES = ("binance_block", "bybit", "hyperliquid")
+VENUES = ("binance_block", "bybit", "hyperliquid", "coinbase_advanced")
 SPARSE = tuple(name for name in VENUES if not registry.SPECS[name].adapter().dense_ids)
 
 
 class SteppedFills(PlayedFills):
-    """Trades as often as a test says, and only while somebody listens; `miss` trades when nobody does."""
+    """Trades as often as a test says, and only while somebody listens; those of `miss` are sent to nobody."""
 
     def __init__(self, exchange: str, pairs: dict[str, object]) -> None:
         super().__init__(exchange, pairs)  # type: ignore[arg-type]
@@ -46,7 +48,7 @@ class SteppedFills(PlayedFills):
             self.due.update(dict.fromkeys(self.pairs, count))
 
     def miss(self, count: int) -> None:
-        """The same, unseen."""
+        """The same, sent to nobody: the connection that is open ends next."""
         for market in self.pairs:
             for _ in range(count):
                 self._trade(market)
@@ -63,15 +65,17 @@ class SteppedFills(PlayedFills):
 
 
 class GarbledFrames(NoFaults):
-    """Cuts the frame of the trade whose time or id a test names; `cut` counts them."""
+    """Cuts, or loses, the frame of the trade whose price a test names; `cut` and `lost` count them."""
 
     def __init__(self) -> None:
-        self.wanted = b""
-        self.cut = 0
+        self.wanted = self.unwanted = b""
+        self.cut = self.lost = 0
 
     def outgoing(self, _exchange: str, _client: int, payloads: list[bytes]) -> list[bytes]:
-        found = [payload[:-9] if self.wanted and self.wanted in payload else payload for payload in payloads]
-        self.cut += found != payloads
+        sent = [payload for payload in payloads if not (self.unwanted and self.unwanted in payload)]
+        self.lost += len(payloads) - len(sent)
+        found = [payload[:-9] if self.wanted and self.wanted in payload else payload for payload in sent]
+        self.cut += found != sent
         return found
 
 
@@ -110,8 +114,8 @@ class Ingested:
     def drop(self) -> None:
         """End the connection and wait for that."""
         before = self.feed.reconnects
-        for connection in self.feed._list_connections():
-            connection.close()
+        for one in self.feed._list_connections():
+            one.close()
         until(lambda: self.feed.reconnects > before, "the end of the connection")
 
     def expect(self, *missing: int) -> None:
@@ -127,6 +131,9 @@ def ingest(name: str, home: Path) -> Iterator[Ingested]:
     """Run the exchange `name`, its simulated side and what ingests it."""
     given = settings(home, exchanges=(name,), symbols=("BTC",))
     (exchange,) = registry.build_adapters(given, lambda _: list_simulated(name, ("BTC",)))
+    if exchange.keepalive is not None:
+        often = dataclasses.replace(exchange.keepalive, interval_s=0.2)
+        exchange = cast(Exchange, dataclasses.replace(cast(Any, exchange), keepalive=often))
     (symbol,) = registry.assign_symbols([exchange], ("BTC",))[exchange.name]
     pairs = {market[1]: pair for market, pair in find_pairs({name: (symbol,)}, {name: exchange.listed}).items()}
     play, faults = SteppedFills(name, dict(pairs)), GarbledFrames()
@@ -157,8 +164,8 @@ def test_what_was_missed_between_two_connections_is_filled_in(name: str, tmp_pat
         market.trade(30)
         market.expect()
         for _ in range(2):
-            market.drop()
             market.play.miss(20)
+            market.drop()
             market.trade(10)
             market.expect()
         assert {gap.state for gap in market.gaps()} <= {"repaired"}
@@ -171,8 +178,8 @@ def test_what_is_missed_beyond_all_that_is_shown_is_on_record(name: str, tmp_pat
         market.trade(5)
         market.expect()
         before = market.last()
-        market.drop()
         market.play.miss(500)
+        market.drop()
         market.trade(1)
         until(lambda: any(gap.state == "unrepaired" for gap in market.gaps()), "the loss")
         (gap,) = market.gaps()
@@ -193,3 +200,19 @@ def test_a_frame_that_cannot_be_read_is_kept_and_harms_no_other(name: str, tmp_p
         market.faults.wanted = b""
         market.trade(3)
         market.expect(*(() if market.exchange.dense_ids else (lost,)))
+
+
+def test_a_lost_message_renews_a_connection_whose_messages_are_numbered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lost trade is the last one, so no later one shows a gap: the next subscription brings it."""
+    monkeypatch.setattr(connection, "RENEW_AFTER_S", 0.0)
+    with ingest("coinbase_advanced", tmp_path) as market:
+        market.trade(5)
+        market.expect()
+        market.faults.unwanted = f"{61_000 + market.last() + 1}.".encode()
+        market.trade(1)
+        until(lambda: market.faults.lost == 1, "the loss")
+        market.faults.unwanted = b""
+        market.expect()
+        assert market.gaps() == [] and market.feed.reconnects == 0, "the old connection is kept until the new one is up"

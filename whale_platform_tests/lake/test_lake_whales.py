@@ -76,7 +76,7 @@ def test_the_lake_has_the_sweeps_that_the_tracker_finds(tmp_path: Path, seed: in
             one.notional_usd,
         )
         for one in found
-    } == {key: tuple(sums) for key, sums in large.items()}
+    } == {key: tuple(sums[:6]) for key, sums in large.items()}
     by_id = {(one.symbol, one.trade_id): one for one in trades}
     for one in found:
         last = by_id[one.symbol, one.newest_id]

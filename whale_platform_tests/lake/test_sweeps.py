@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from whale_platform.domain.sweep import SweepTracker
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.trade import Trade, usd_via
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.lake.analysis import sweeps
 from whale_platform.lake.analysis.sweeps import LakeSweep
@@ -18,6 +18,7 @@ from whale_platform.lake.duckdb import engine
 from whale_platform_tests.lake.builders import START, captured, lay, swallow, trade
 from whale_platform_tests.support.captures import coinbase_frames
 
+RATE = Decimal("1.087654321")
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -44,13 +45,22 @@ def follow(trades: Iterable[Trade], floor: str = "0") -> list[LakeSweep]:
         key = one.exchange, one.symbol
         progress = trackers.setdefault(key, SweepTracker()).add(one)
         if progress is not None:
-            first, fills, levels, price, quantity, notional, _ = progress
+            first, fills, levels, price, quantity, notional, usd = progress
+            dollars = notional if usd_via(one.quote) else usd
             found[*key, first, one.event_time] = LakeSweep(
                 *(*key, first, one.trade_id, one.side, fills, levels, price, one.price, quantity, notional),
-                *(one.taker_order_id, one.base, one.quote, False, one.event_time, one.received_time),
+                usd=Decimal(-1) if dollars is None else dollars,
+                usd_pair=one.usd_pair,
+                event_time=one.event_time,
+                taker_order_id=one.taker_order_id,
+                base=one.base,
+                quote=one.quote,
+                imported=False,
+                received_time=one.received_time,
+                latest_time=None,
             )
-    rows = [one for one in found.values() if one.notional >= Decimal(floor)]
-    return sorted(rows, key=lambda one: (one.exchange, one.symbol, one.event_time, one.first_id))
+    rows = [one for one in found.values() if one.usd >= Decimal(floor)]
+    return sorted(rows, key=lambda one: (one.exchange, one.symbol, one.first_id))
 
 
 def make_trades(seed: int, dense: bool = True, orders: bool = False) -> Iterator[Trade]:
@@ -61,7 +71,7 @@ def make_trades(seed: int, dense: bool = True, orders: bool = False) -> Iterator
         time += chance.choice([0, 0, 0, 1, 1_000_000])
         order += chance.choice([0, 0, 1])
         event = trade(0).event_time + time
-        yield trade(number, price=str(chance.randint(100, 102)), quantity=f"0.{chance.randint(1, 10**8):08}")._replace(
+        one = trade(number, price=str(chance.randint(100, 102)), quantity=f"0.{chance.randint(1, 10**8):08}")._replace(
             event_time=event,
             received_time=event + chance.randint(1, 9),
             side=chance.choice(("buy", "buy", "buy", "sell")),
@@ -69,11 +79,14 @@ def make_trades(seed: int, dense: bool = True, orders: bool = False) -> Iterator
             taker_order_id=f"order {order}" if orders else None,
             block=chance.random() < 0.05,
         )
+        if seed % 2:
+            one = one._replace(quote="EUR")
+        yield one._replace(usd_rate=RATE, usd_pair="x:EURUSDT") if seed % 2 and chance.random() < 0.95 else one
 
 
 def hide_arrival(rows: Iterable[LakeSweep]) -> list[LakeSweep]:
-    """The tracker passes the newest fill's time of arrival, the lake the latest."""
-    return [row._replace(received_time=None) for row in rows]
+    """The tracker knows of no latest arrival."""
+    return [row._replace(latest_time=None) for row in rows]
 
 
 @pytest.mark.parametrize("orders", [False, True])
@@ -86,7 +99,7 @@ def test_the_lakes_sweeps_are_the_trackers(root: Path, seed: int, dense: bool, o
     expected = follow(trades)
     assert len(expected) > 20 and any(one.fills > 3 and one.levels > 2 for one in expected)
     assert hide_arrival(read(root)) == hide_arrival(expected)
-    floor = str(sorted(one.notional for one in expected)[-5])
+    floor = str(sorted(one.usd for one in expected)[-5])
     assert hide_arrival(read(root, floor)) == hide_arrival(follow(trades, floor)), "the fifth reaches it exactly"
 
 
@@ -143,9 +156,9 @@ def test_real_sweeps_are_those_of_an_independent_count(root: Path) -> None:
 
 def test_time_and_side_find_the_orders_that_coinbase_names(root: Path) -> None:
     parsed = (event for frame in coinbase_frames() for event in Coinbase().parse(frame, 0))
-    trades = [event for event in parsed if isinstance(event, Trade)]
+    trades = [event._replace(quote="USD") for event in parsed if isinstance(event, Trade)]  # those in BTC too
     true = {(one.symbol, one.first_id, one.last_id) for one in follow(trades)}
-    lay(root, [one._replace(taker_order_id=None, quote="USD") for one in trades])  # those in BTC too
+    lay(root, [one._replace(taker_order_id=None) for one in trades])
     found = {(one.symbol, one.first_id, one.last_id) for one in read(root)}
     assert len(trades) == 97 and len(true) == 16
     assert found == true, "recall and precision are 1: no two orders of one side share a microsecond"

@@ -34,7 +34,7 @@ VALUES_SPEC = dg.AssetCheckSpec(
 WHALES_SPEC = dg.AssetCheckSpec(
     "whales_are_the_lakes",
     asset=ALERTS_KEY,
-    description="Since the last audited hour the whales are the lake's trades over the threshold of their time.",
+    description="Since the last audited hour the whales are the lake's trades and sweeps over their time's threshold.",
 )
 
 

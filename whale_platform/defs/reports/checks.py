@@ -45,7 +45,9 @@ def _build_result(rows: Sequence[tuple[Any, ...]], head: tuple[str, ...], hours:
 
 
 @dg.asset_check(
-    asset=ALERTS_KEY, blocking=True, description="Each whale's dollars are price by quantity, over its bar."
+    asset=ALERTS_KEY,
+    blocking=True,
+    description="A whale's dollars are price by quantity, of a sweep its notional, at its rate, from its threshold on.",
 )
 def whales_add_up(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Before whale reports are made from them."""

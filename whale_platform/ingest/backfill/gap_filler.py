@@ -90,7 +90,7 @@ class GapFiller(BackgroundThread):
         """Do one thing if there is one to do; returns whether there was."""
         waiting = self._trials.list_waiting(now)
         # 0. The newest trades are all that is shown without contiguous ids, and soon they are others.
-        unjoined = self._joiner.find_symbol(waiting)
+        unjoined = self._joiner.find_symbol(waiting, now)
         if unjoined is not None:
             return self._run_request(build_request_key(unjoined), lambda: self._joiner.join(unjoined))
         # 1. What a gap holds back comes before all else.

@@ -86,6 +86,12 @@ class HistoryIntake:
                 if isinstance(sequencer, SparseSequencer) and sequencer.unjoined
             }
 
+    def list_overdue_symbols(self, now_s: float) -> list[str]:
+        """Symbols without contiguous ids that have shown nothing for too long by the monotonic `now_s`."""
+        with self._work:
+            lines = [line for line in self._list_in_turn() if isinstance(line.sequencer, SparseSequencer)]
+            return [line.symbol for line in lines if line.sequencer.has_begun and line.is_overdue(now_s)]
+
     def join(self, symbol: str, page: Sequence[Trade], whole: bool) -> None:
         """Take the newest trades of history for a symbol without contiguous ids; see `SparseSequencer.add_history`."""
         now_us, monotonic_us = time.time_ns() // 1000, time.monotonic_ns() // 1000

@@ -168,7 +168,7 @@ class SymbolPublisher:
 
     def _convert(self, trade: Trade) -> Trade:
         """The trade with its dollars, where a rate is known. A dollar coin's price in its currency is one itself."""
-        if trade.base in DOLLARS:
+        if trade.base in DOLLARS and not trade.block:
             pair = f"{trade.exchange}:{trade.symbol}"
             self._rates.record(trade.quote, UsdRate(invert(trade.price), pair, trade.event_time))
         rate = self._rates.find(trade.quote, trade.event_time)

@@ -17,7 +17,6 @@ from itertools import groupby
 
 import duckdb
 
-from whale_platform.domain.trade import usd_via
 from whale_platform.lake.analysis import alert_tables
 from whale_platform.lake.analysis.sweeps import HIGHEST_FLOOR
 from whale_platform.lake.delta import table
@@ -85,15 +84,15 @@ class AlertScan:
             if start + HOUR > self.request.start:
                 covered = min(start + HOUR, self.request.end) - max(start, self.request.start)
                 self.covered_hours += covered / HOUR
-                self._find_alerts(rows, values | {"end": min(values["end"], _to_us(self.request.end))})
+                self._find_alerts(values | {"end": min(values["end"], _to_us(self.request.end))})
             self._run(alert_tables.REMEMBER, {"end": values["end"]})
         self._run(alert_tables.PRICES, {"end": values["end"]})
         self._run(alert_tables.DONE, {"end": values["end"]})
         self._run(alert_tables.REACHED)
 
-    def _find_alerts(self, rows: str, values: Mapping[str, object]) -> None:
+    def _find_alerts(self, values: Mapping[str, object]) -> None:
         self._run(alert_tables.MOMENTS)
-        self._run(alert_tables.NEAR.format(rows=rows))
+        self._run(alert_tables.NEAR)
         self._run(alert_tables.ALERTS, values)
         self._run(alert_tables.SHARES if self.request.shares else alert_tables.NO_SHARES)
         self._run(alert_tables.KEEP_ALERTS)
@@ -113,14 +112,14 @@ class AlertScan:
     def _add_markets(self, rows: str) -> None:
         found = self._run(alert_tables.MARKETS_OF_HOUR.format(rows=rows)).fetchall()
         for exchange, symbol, base, quote in sorted(found):
-            floor = self.request.find_floor(exchange, symbol) if usd_via(quote) else None
+            floor = self.request.find_floor(exchange, symbol)
             if floor is None or (exchange, symbol) in self._known:
                 continue
             self._known.add((exchange, symbol))
             number = len(self._known)
             self._run(
-                "INSERT INTO markets VALUES (?, ?, ?, ?, ?)",
-                [number, exchange, symbol, base, min(floor, HIGHEST_FLOOR)],
+                "INSERT INTO markets VALUES (?, ?, ?, ?, ?, ?)",
+                [number, exchange, symbol, base, quote, min(floor, HIGHEST_FLOOR)],
             )
             for since, usd in self.request.find_thresholds(exchange, symbol):
                 self._run("INSERT INTO thresholds VALUES (?, ?, ?)", [number, since, usd and min(usd, HIGHEST_FLOOR)])

@@ -86,8 +86,8 @@ class HourValues:
         """
         if not floors:
             return iter(())
-        rows = engine.select_trades(self._root, self._files.get(hour, ()))
-        return lake_whales.read_whales(self._connection, rows, floors, kind, self._build_time_values(end))
+        files = lake_whales.LakeHour(self._root, self._files.get(hour, ()), end, self._settled)
+        return lake_whales.read_whales(self._connection, files, floors, kind)
 
     def find_within_aggregates(
         self, hour: datetime, trades: Collection[aggregate_fills.TradeKey]

@@ -1,10 +1,10 @@
 """The whales of an hour as the lake's trades make them: single trades, sweeps and blocks, for the audit.
 
-A sweep is what `domain/sweep.py` calls one, found by its `SweepTracker` among the fills of orders that may be large
-enough; these DuckDB selects, which are few. Raises LakeError's subclasses.
+Sweeps are those of sweeps.py. Raises LakeError's subclasses.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -12,50 +12,40 @@ from typing import NamedTuple
 import duckdb
 
 from whale_platform.domain.names import BLOCK, SWEEP
-from whale_platform.domain.sweep import SweepProgress, SweepTracker
-from whale_platform.domain.trade import DOLLARS, usd_via
+from whale_platform.domain.trade import usd_via
+from whale_platform.lake.analysis import sweeps
+from whale_platform.lake.analysis.sweeps import LakeSweep
+from whale_platform.lake.duckdb import engine
+from whale_platform.storage.folders import Folder
 
-FETCH_ROWS = 10_000
-MAX_THRESHOLD = Decimal(10**19)  # as a threshold: DECIMAL(38,18) holds no more, and no trade is worth it
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_FLOORS = """(SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
-    unnest($floors)::DECIMAL(38,18) AS floor)"""
-
-_COLUMNS = """trade.exchange, trade.symbol, trade_id, trade.side, price, quantity, notional,
-    epoch_us(trade.event_time), coalesce(source = 'import', false), coalesce(received_time > $settled, false),
-    epoch_us(received_time), base, quote, coalesce(dense, true), trade.taker_order_id"""
-
 _TRADES = """
-SELECT {columns} FROM {rows} AS trade JOIN {floors} USING (exchange, symbol)
-WHERE coalesce(fills, 1) = 1 AND coalesce(block, false) = $block AND list_contains($dollars, quote)
-    AND notional >= floor AND event_time < $end
-ORDER BY trade.exchange, trade.symbol, trade_id
+WITH floors AS ({floors})
+SELECT exchange, symbol, trade_id, side, price, quantity, {usd} AS usd, epoch_us(event_time),
+    coalesce(source = 'import', false), coalesce(received_time > $settled, false), epoch_us(received_time), base, quote,
+    {notional} AS notional, usd_pair
+FROM {rows} JOIN floors USING (exchange, symbol)
+WHERE coalesce(fills, 1) = 1 AND {block} = $block AND {usd} >= floor AND event_time < $end
+ORDER BY exchange, symbol, trade_id
 """
 
-# A fill is looked at only where all trades of its time, side and order together are large enough.
-_FILLS = """
-WITH trade AS (
-    SELECT *, CASE WHEN coalesce(dense, true) THEN trade_id ELSE topic_offset END AS place
-    FROM {rows} JOIN {floors} USING (exchange, symbol)
-    WHERE coalesce(fills, 1) = 1 AND NOT coalesce(block, false) AND list_contains($dollars, quote) AND event_time < $end
-), large AS (
-    SELECT exchange, symbol, event_time, side, taker_order_id, arg_min(trade_id, place) AS first_id
-    FROM trade GROUP BY ALL HAVING count(*) > 1 AND sum(notional) >= any_value(floor)
-)
-SELECT {columns} FROM trade JOIN large
-    ON (trade.exchange, trade.symbol, trade.event_time, trade.side)
-        = (large.exchange, large.symbol, large.event_time, large.side)
-    AND trade.taker_order_id IS NOT DISTINCT FROM large.taker_order_id
-ORDER BY trade.exchange, trade.symbol, CASE WHEN coalesce(dense, true) THEN trade_id ELSE first_id END, place
-"""
+
+@dataclass(frozen=True, slots=True)
+class LakeHour:
+    """The files of an hour, up to `end`; a trade that was received after `settled_until` is late. Aware, UTC."""
+
+    root: Folder
+    paths: Sequence[str]
+    end: datetime
+    settled_until: datetime
 
 
 class LakeWhale(NamedTuple):
     """A trade, sweep or block of at least so many dollars, as the lake has it; imported, late: as of a minute.
 
-    received_time is None where it was imported. Of a sweep, trade_id is that of its first fill, price that of its last;
-    what follows the currencies is None of others.
+    received_time is None where it was imported. Of a sweep, trade_id is that of its first fill, price and received_time
+    those of its last; what follows usd_pair is None of others.
     """
 
     exchange: str
@@ -71,6 +61,8 @@ class LakeWhale(NamedTuple):
     received_time: datetime | None
     base: str
     quote: str
+    notional: Decimal
+    usd_pair: str | None = None
     fills: int | None = None
     levels: int | None = None
     first_price: Decimal | None = None
@@ -79,7 +71,7 @@ class LakeWhale(NamedTuple):
     @property
     def usd_via(self) -> str | None:
         """How its dollars were found."""
-        return usd_via(self.quote)
+        return usd_via(self.quote) or self.usd_pair
 
     @property
     def newest_id(self) -> int:
@@ -87,94 +79,53 @@ class LakeWhale(NamedTuple):
         return self.trade_id if self.last_trade_id is None else self.last_trade_id
 
 
-class _Fill(NamedTuple):
-    """One trade, as `SweepTracker` reads it, and the whale that it is alone."""
-
-    trade_id: int
-    price: Decimal
-    quantity: Decimal
-    side: str
-    event_time: int
-    dense: bool
-    taker_order_id: str | None
-    whale: LakeWhale
-    block: bool = False
-    sweep: SweepProgress | None = None
-    notional_usd: Decimal | None = None
-    usd_rate: Decimal | None = None
-
-
 def read_whales(
-    connection: duckdb.DuckDBPyConnection,
-    rows: str,
-    floors: Mapping[tuple[str, str], Decimal],
-    kind: str,
-    values: Mapping[str, object],
+    connection: duckdb.DuckDBPyConnection, hour: LakeHour, floors: Mapping[tuple[str, str], Decimal], kind: str
 ) -> Iterator[LakeWhale]:
     """Each whale of `kind` from its symbol's floor (US dollars) on, by exchange, symbol and id.
 
-    rows: SQL of an hour's trades; values: `end` and `settled`. Aggregates are none, and no fills of one.
+    Aggregates are none, and no fills of one; a trade that is there twice comes once.
     """
-    asked = {
-        **values,
-        "exchanges": [exchange for exchange, _ in floors],
-        "symbols": [symbol for _, symbol in floors],
-        "floors": [f"{min(floor, MAX_THRESHOLD):f}" for floor in floors.values()],
-        "dollars": sorted(DOLLARS),
-    }
-    names = {"columns": _COLUMNS, "rows": rows, "floors": _FLOORS}
     if kind == SWEEP:
-        fills = _read_fills(connection, _FILLS.format(**names), asked)
-        yield from (one for one in _find_sweeps(fills) if one.notional_usd >= floors[one.exchange, one.symbol])
-    else:
-        found = _read_fills(connection, _TRADES.format(**names), {**asked, "block": kind == BLOCK})
-        yield from (fill.whale for fill in found)
-
-
-def _read_fills(connection: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, object]) -> Iterator[_Fill]:
-    """In the order of the query; a trade that is there twice comes once."""
+        for sweep in sweeps.read_sweeps(connection, hour.root, hour.paths, hour.end.astimezone(UTC), floors):
+            yield _build_whale(sweep, hour.settled_until)
+        return
+    rows = engine.select_rows(hour.root, hour.paths)
+    names = {"rows": rows, "floors": sweeps.FLOORS, "block": sweeps.BLOCK_SQL}
+    query = _TRADES.format(**names, usd=engine.USD_SQL, notional=engine.NOTIONAL_SQL)
+    values = sweeps.build_floor_values(floors) | {"end": hour.end.astimezone(UTC), "block": kind == BLOCK}
+    cursor = connection.execute(query, values | {"settled": hour.settled_until.astimezone(UTC)})
     before: object = None
-    cursor = connection.execute(query, values)
-    while rows := cursor.fetchmany(FETCH_ROWS):
-        for row in rows:
+    while some := cursor.fetchmany(sweeps.FETCH_ROWS):
+        for row in some:
             if before != row[:3]:
                 received = None if row[10] is None else _to_datetime(row[10])
-                whale = LakeWhale(*row[:13])._replace(event_time=_to_datetime(row[7]), received_time=received)
-                yield _Fill(row[2], row[4], row[5], row[3], row[7], row[13], row[14], whale)
+                yield LakeWhale(*row)._replace(event_time=_to_datetime(row[7]), received_time=received)
             before = row[:3]
 
 
-def _find_sweeps(fills: Iterable[_Fill]) -> Iterator[LakeWhale]:
-    """The orders of several fills, each as it is after its last; `fills` of one order come together, in order."""
-    tracker, market = SweepTracker(), ("", "")
-    sweep: LakeWhale | None = None
-    for fill in fills:
-        if market != (fill.whale.exchange, fill.whale.symbol):
-            tracker, market = SweepTracker(), (fill.whale.exchange, fill.whale.symbol)
-        progress = tracker.add(fill)
-        if progress is None:
-            if sweep is not None and sweep.fills is not None:
-                yield sweep
-            sweep = fill.whale
-        else:
-            assert sweep is not None
-            sweep = _add_fill(sweep, fill.whale, progress)
-    if sweep is not None and sweep.fills is not None:
-        yield sweep
-
-
-def _add_fill(sweep: LakeWhale, fill: LakeWhale, progress: SweepProgress) -> LakeWhale:
-    """`sweep` up to `fill`, the newest of it."""
-    return fill._replace(
-        trade_id=progress.first_id,
-        quantity=progress.quantity,
-        notional_usd=progress.notional,
-        imported=sweep.imported or fill.imported,
-        late=sweep.late or fill.late,
-        fills=progress.fills,
-        levels=progress.levels,
-        first_price=progress.first_price,
-        last_trade_id=fill.trade_id,
+def _build_whale(sweep: LakeSweep, settled_until: datetime) -> LakeWhale:
+    latest = None if sweep.latest_time is None else _to_datetime(sweep.latest_time)
+    return LakeWhale(
+        exchange=sweep.exchange,
+        symbol=sweep.symbol,
+        trade_id=sweep.first_id,
+        side=sweep.side,
+        price=sweep.last_price,
+        quantity=sweep.quantity,
+        notional_usd=sweep.usd,
+        event_time=_to_datetime(sweep.event_time),
+        imported=sweep.imported,
+        late=latest is not None and latest > settled_until,
+        received_time=None if sweep.received_time is None else _to_datetime(sweep.received_time),
+        base=sweep.base,
+        quote=sweep.quote,
+        notional=sweep.notional,
+        usd_pair=sweep.usd_pair,
+        fills=sweep.fills,
+        levels=sweep.levels,
+        first_price=sweep.first_price,
+        last_trade_id=sweep.last_id,
     )
 
 

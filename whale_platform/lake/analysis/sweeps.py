@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import duckdb
 
-from whale_platform.domain.trade import DOLLARS
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
 
@@ -27,7 +26,7 @@ SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of t
 BLOCK_SQL = "coalesce(block, false)"
 _COLUMNS = (
     "exchange, symbol, base, quote, trade_id, price, quantity, notional_wide, side, event_time, received_time, source, "
-    "taker_order_id, topic_partition, topic_offset, coalesce(dense, true) AS dense"
+    "taker_order_id, usd_pair, usd_exact, topic_partition, topic_offset, coalesce(dense, true) AS dense"
 )
 _ORDER = "exchange, symbol, event_time, side, taker_order_id"
 _SWEEPS = """
@@ -36,9 +35,10 @@ WITH floors AS ({floors}), rows AS NOT MATERIALIZED (
 ), moments AS (
     SELECT exchange, symbol, event_time, side FROM rows JOIN floors USING (exchange, symbol)
     GROUP BY exchange, symbol, event_time, side
-    HAVING count(*) > 1 AND sum(price::DOUBLE * quantity::DOUBLE) >= {slack} * any_value(floor)::DOUBLE
+    HAVING count(*) > 1
+        AND sum(coalesce(usd_exact::DOUBLE, price::DOUBLE * quantity::DOUBLE)) >= {slack} * any_value(floor)::DOUBLE
 ), placed AS (
-    SELECT *, {notional} AS notional, CASE WHEN dense THEN trade_id ELSE topic_offset END AS place
+    SELECT *, {notional} AS notional, {usd} AS usd, CASE WHEN dense THEN trade_id ELSE topic_offset END AS place
     FROM rows SEMI JOIN moments USING (exchange, symbol, event_time, side)
     QUALIFY row_number() OVER (PARTITION BY exchange, symbol, trade_id
         ORDER BY topic_offset NULLS LAST, topic_partition) = 1
@@ -51,25 +51,27 @@ WITH floors AS ({floors}), rows AS NOT MATERIALIZED (
 )
 SELECT exchange, symbol, arg_min(trade_id, number) AS first_id, arg_max(trade_id, number) AS last_id, side,
     count(*) AS fills, 1 + count_if(moved) AS levels, arg_min(price, number) AS first_price,
-    arg_max(price, number) AS last_price, sum(quantity) AS quantity, sum(notional) AS notional, event_time,
-    taker_order_id, any_value(base) AS base, any_value(quote) AS quote,
-    bool_or(coalesce(source = 'import', false)) AS imported, max(received_time) AS received_time
+    arg_max(price, number) AS last_price, sum(quantity) AS quantity, sum(notional) AS notional, sum(usd) AS usd,
+    arg_max(usd_pair, number) AS usd_pair, event_time, taker_order_id, any_value(base) AS base,
+    any_value(quote) AS quote, bool_or(coalesce(source = 'import', false)) AS imported,
+    arg_max(received_time, number) AS received_time, max(received_time) AS latest_time
 FROM numbered JOIN floors USING (exchange, symbol) GROUP BY {order}, island
-HAVING count(*) > 1 AND sum(notional) >= any_value(floor)
+HAVING count(*) > 1 AND count(usd) = count(*) AND sum(usd) >= any_value(floor)
 """
-_DOLLAR_SWEEPS = """
-SELECT * EXCLUDE (event_time, received_time), epoch_us(event_time), epoch_us(received_time) FROM ({sweeps})
-ORDER BY exchange, symbol, event_time, first_id
+_ALL_SWEEPS = """
+SELECT * REPLACE (epoch_us(event_time) AS event_time, epoch_us(received_time) AS received_time,
+    epoch_us(latest_time) AS latest_time) FROM ({sweeps}) ORDER BY exchange, symbol, first_id
 """
-_DOLLAR_ROWS = "(SELECT * FROM {rows} WHERE event_time < $end AND list_contains($dollars, quote))"
+_ROWS = "(SELECT * FROM {rows} WHERE event_time < $end)"
 
 
 class LakeSweep(NamedTuple):
     """One taker order of two fills or more.
 
-    first_id, last_id: trade ids of its first and last fill; price and notional: quote currency; quantity: base units,
-    both sums exact; levels: how many times the price has changed, plus one; imported: some of its fills were.
-    event_time, received_time: microseconds UTC; received_time: the latest of its fills, None where all were imported.
+    first_id, last_id: trade ids of its first and last fill; price and notional: quote currency; quantity: base units;
+    usd: US dollars; all sums exact; usd_pair: the pair that gave the rate, None where the quote is a dollar; levels:
+    how many times the price has changed, plus one; imported: some of its fills were. Times: microseconds UTC;
+    received_time: of its last fill, latest_time: of the latest, None where all were imported.
     """
 
     exchange: str
@@ -83,18 +85,21 @@ class LakeSweep(NamedTuple):
     last_price: Decimal
     quantity: Decimal
     notional: Decimal
+    usd: Decimal
+    usd_pair: str | None
+    event_time: int
     taker_order_id: str | None
     base: str
     quote: str
     imported: bool
-    event_time: int
     received_time: int | None
+    latest_time: int | None
 
 
 def select_sweeps(rows: str, floors: str = FLOORS) -> str:
     """SQL: the sweeps among `rows` (SQL, as `engine.select_rows`) from their market's floor on.
 
-    Columns: those of LakeSweep, the times as TIMESTAMPTZ. floors: SQL with exchange, symbol, floor (quote currency); a
+    Columns: those of LakeSweep, the times as TIMESTAMPTZ. floors: SQL with exchange, symbol, floor (US dollars); a
     market that it lacks has no sweeps. `rows` need every fill of the moments they hold, such as whole hours have.
     """
     return _SWEEPS.format(
@@ -105,7 +110,17 @@ def select_sweeps(rows: str, floors: str = FLOORS) -> str:
         block=BLOCK_SQL,
         slack=SLACK,
         notional=engine.NOTIONAL_SQL,
+        usd=engine.USD_SQL,
     )
+
+
+def build_floor_values(floors: Mapping[tuple[str, str], Decimal]) -> dict[str, object]:
+    """Return the parameters of FLOORS for US dollars by (exchange, symbol)."""
+    return {
+        "exchanges": [exchange for exchange, _ in floors],
+        "symbols": [symbol for _, symbol in floors],
+        "floors": [f"{min(floor, HIGHEST_FLOOR):f}" for floor in floors.values()],
+    }
 
 
 def read_sweeps(
@@ -115,20 +130,14 @@ def read_sweeps(
     end: datetime,
     floors: Mapping[tuple[str, str], Decimal],
 ) -> Iterator[LakeSweep]:
-    """Each sweep of these files before `end` (aware) that is worth its market's floor, by exchange, symbol and time.
+    """Each sweep of these files before `end` (aware) that is worth its market's floor, by exchange, symbol, first id.
 
-    floors: US dollars by (exchange, symbol); quotes without a dollar value have no sweeps. `paths`: all files of one or
+    floors: US dollars by (exchange, symbol); what nobody knew the dollars of is no sweep. `paths`: all files of one or
     more hours. Iterate to the end before the next query.
     """
-    rows = _DOLLAR_ROWS.format(rows=engine.select_rows(root, paths))
-    parameters = {
-        "exchanges": [exchange for exchange, _ in floors],
-        "symbols": [symbol for _, symbol in floors],
-        "floors": [f"{min(floor, HIGHEST_FLOOR):f}" for floor in floors.values()],
-        "end": end,
-        "dollars": sorted(DOLLARS),
-    }
+    rows = _ROWS.format(rows=engine.select_rows(root, paths))
+    parameters = build_floor_values(floors) | {"end": end}
     with engine.translate_duckdb_errors():
-        cursor = connection.execute(_DOLLAR_SWEEPS.format(sweeps=select_sweeps(rows)), parameters)
+        cursor = connection.execute(_ALL_SWEEPS.format(sweeps=select_sweeps(rows)), parameters)
         while some := cursor.fetchmany(FETCH_ROWS):
             yield from map(LakeSweep._make, some)

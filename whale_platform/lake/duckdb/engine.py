@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from whale_platform.domain.trade import DOLLARS
 from whale_platform.files import disk_usage
 from whale_platform.lake.delta.schema import COLUMN_NAMES, COLUMNS, NARROW_DECIMAL, PARTITION_COLUMNS
 from whale_platform.lake.errors import DamagedFileError, DiskFullError, FileMissingError, LakeError
@@ -29,6 +30,9 @@ FILE_COLUMNS = (  # told beforehand, so that no file is opened whose folder a qu
 )
 NOTIONAL_SQL = "coalesce(notional_wide, ({} * {})::DECIMAL(38,18))".format(
     *(f"try_cast({name} AS {NARROW_DECIMAL})::DECIMAL(19,8)" for name in ("price", "quantity"))
+)
+USD_SQL = (  # US dollars of a trade; null where nobody knew them
+    f"CASE WHEN quote IN ({', '.join(repr(coin) for coin in sorted(DOLLARS))}) THEN {NOTIONAL_SQL} ELSE usd_exact END"
 )
 EMPTY_ROW = ", ".join(f"NULL::{column.duck} AS {column.name}" for column in (*COLUMNS, *PARTITION_COLUMNS))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 
 from whale_platform.domain.names import INGEST_GAPS
 from whale_platform.exchanges.binance.adapter import Binance
@@ -61,6 +62,20 @@ def test_a_page_that_does_not_reach_back_is_a_loss_on_record() -> None:
     gap = decode_gap(row)[1]
     assert (gap.first_id, gap.last_id, gap.state, gap.cause) == (86, 86, "unrepaired", "reconnect")
     assert json.loads(row)["detail"].endswith("may be missing: the exchange shows none of then")
+
+
+def test_a_symbol_that_is_silent_for_long_is_compared_every_five_minutes() -> None:
+    bench = build_bench(41)
+    bench.repairer.step(0.0)
+    asked, now = len(bench.requests), time.monotonic()
+    bench.answer = lambda url: history(43)(url.replace("limit=1", "limit=5"))
+    bench.repairer.step(now + 30)
+    assert len(bench.requests) == asked
+    bench.pipeline.tick(1)
+    for minutes in (120, 121, 122, 126):
+        bench.repairer.step(now + 60 * minutes)
+    assert len(bench.requests) == asked + 2
+    assert bench.producer.ids(A)[-2:] == [42, 43] and bench.producer.sent[INGEST_GAPS] == []
 
 
 def test_a_history_that_is_unavailable_is_requested_again() -> None:
