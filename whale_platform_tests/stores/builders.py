@@ -7,7 +7,7 @@ from whale_platform.contracts.ingest_gap import GapRow
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.names import TRADE_WINDOWS
-from whale_platform.stores.asset_tables.thresholds import read_tier_limits
+from whale_platform.stores.asset_tables.thresholds import read_held_thresholds
 from whale_platform.stores.stream_tables.rows import MessageRef, SinkBatch
 
 START = datetime(2024, 8, 8, 12, 0, tzinfo=UTC)
@@ -83,7 +83,7 @@ GAP = GapRow(
 
 def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
     """Every (exchange, symbol, US dollars), ordered."""
-    return [(*market, limits.whale) for market, limits in read_tier_limits(dsn).items()]
+    return sorted((*market, usd) for market, usd in read_held_thresholds(dsn).usd.items())
 
 
 def batch_of(*windows: WindowRow, expected: int = 0) -> SinkBatch:

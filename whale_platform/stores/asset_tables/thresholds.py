@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from whale_platform.domain.whale import ANY, ThresholdChange, TierLimits, build_tier_limits
+from whale_platform.domain.whale import ALWAYS, ANY, ThresholdChange, ThresholdPeriod, build_threshold_period
 from whale_platform.stores.postgres.connection import open_transaction
+
+# the columns of a ThresholdChange
+SELECT_HELD = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
 
 
 def read_threshold_history(dsn: str) -> list[ThresholdChange]:
@@ -23,14 +26,11 @@ def read_threshold_history(dsn: str) -> list[ThresholdChange]:
         return [ThresholdChange(*row) for row in cursor.fetchall()]
 
 
-def read_tier_limits(dsn: str) -> dict[tuple[str, str], TierLimits]:
-    """The amounts of every threshold by (exchange, symbol), ordered. Raises as `read_threshold_history`."""
+def read_held_thresholds(dsn: str) -> ThresholdPeriod:
+    """Every threshold as it was last set. Raises as `read_threshold_history`."""
     with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
-        cursor.execute(
-            "SELECT exchange, symbol, threshold_usd, large_usd, giant_usd FROM whale_thresholds "
-            "ORDER BY exchange, symbol"
-        )
-        return {(exchange, symbol): build_tier_limits(*amounts) for exchange, symbol, *amounts in cursor.fetchall()}
+        cursor.execute(SELECT_HELD)
+        return build_threshold_period(ALWAYS, [ThresholdChange(*row) for row in cursor.fetchall()])
 
 
 def read_suggested(dsn: str) -> set[tuple[str, str]]:

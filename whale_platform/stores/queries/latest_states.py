@@ -14,6 +14,7 @@ from psycopg2 import sql
 
 from whale_platform.domain.market import Market
 from whale_platform.domain.whale import ALWAYS, ThresholdChange, ThresholdPeriod, build_threshold_period
+from whale_platform.stores.asset_tables.thresholds import SELECT_HELD
 from whale_platform.stores.postgres.pool import ConnectionPool
 
 WindowKey = tuple[str, str, datetime]
@@ -93,8 +94,6 @@ SELECT w.* FROM unnest(%(exchanges)s::text[], %(symbols)s::text[]) AS asked (exc
     ORDER BY event_time DESC, coalesce(last_trade_id, trade_id) DESC LIMIT 1) w
 """
 
-_THRESHOLDS = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
-
 
 def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[Market]:
     """Every (exchange, symbol) with a row in `table`, whose key must begin with the two; in order."""
@@ -140,4 +139,4 @@ def _fetch_newest(pool: ConnectionPool, query: str, wanted: Iterable[Market]) ->
 
 def read_current_thresholds(pool: ConnectionPool) -> ThresholdPeriod:
     """Every threshold as it was last set, also one that holds only from a later time on."""
-    return build_threshold_period(ALWAYS, [ThresholdChange(*row) for row in pool.fetch_rows(_THRESHOLDS)])
+    return build_threshold_period(ALWAYS, [ThresholdChange(*row) for row in pool.fetch_rows(SELECT_HELD)])

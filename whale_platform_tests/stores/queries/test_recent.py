@@ -6,9 +6,9 @@ import pytest
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.domain.whale import ALWAYS, build_threshold_periods, find_threshold
 from whale_platform.stores.asset_tables.thresholds import (
+    read_held_thresholds,
     read_suggested,
     read_threshold_history,
-    read_tier_limits,
     set_threshold,
     suggest_thresholds,
 )
@@ -153,7 +153,7 @@ def test_the_amounts_of_tiers_are_kept_and_have_a_history(database: str) -> None
     set_threshold(database, *ETH, Decimal(10), now - 3 * day, large=Decimal(30))
     set_threshold(database, *ETH, Decimal(10), now - 2 * day, large=Decimal(40), giant=Decimal("80.50"))
     query(database, "UPDATE whale_thresholds SET giant_usd = 90 WHERE symbol = 'ETHUSDT'")
-    assert [*read_tier_limits(database)[ETH]] == [10, 40, 90]
+    assert [*read_held_thresholds(database).limits_of(ETH)] == [10, 40, 90]
     periods = build_threshold_periods(read_threshold_history(database), Decimal(1))
     amounts = [
         [*(held[-1].find_limits(*ETH) or ())]
@@ -165,4 +165,5 @@ def test_the_amounts_of_tiers_are_kept_and_have_a_history(database: str) -> None
         with pytest.raises(RowRejectedError):
             set_threshold(database, *ETH, Decimal(10), large=large, giant=giant)
     set_threshold(database, *ETH, Decimal(10))
-    assert [*read_tier_limits(database)[ETH]] == [10, 50, 200], "what is not set again follows from the threshold"
+    now_held = read_held_thresholds(database).limits_of(ETH)
+    assert [*now_held] == [10, 50, 200], "what is not set again follows from the threshold"
