@@ -99,6 +99,9 @@ class WhaleComparison:
             applied = " or ".join(format_value(usd) for usd in sorted(possible)) or "none"
             words = f"{named}: {format_value(alert.threshold_usd)} where {applied} applied"
             self.differences.add(key, "whale threshold_usd", words)
+        tiers = self.limits.find_possible_tiers(*key[:2], whale.event_time, alert.notional_usd)
+        if tiers and alert.tier not in tiers:
+            self.differences.add(key, "whale tier", f"{named}: {alert.tier} where it is {' or '.join(sorted(tiers))}")
 
 
 def _merge_by_trade(

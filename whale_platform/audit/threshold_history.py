@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from whale_platform.domain.whale import ThresholdChange, build_threshold_periods, find_threshold
+from whale_platform.domain.whale import (
+    ThresholdChange,
+    ThresholdPeriod,
+    build_threshold_periods,
+    find_threshold,
+    find_tier,
+)
 
 SWAY = timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
@@ -30,11 +36,18 @@ class ThresholdHistory:
             self._known[key] = self._find_within(exchange, symbol, minute - SWAY, minute + MINUTE + SWAY)
         return self._known[key]
 
+    def find_possible_tiers(self, exchange: str, symbol: str, time: datetime, usd: Decimal) -> frozenset[str]:
+        """The tiers of which a whale of `usd` dollars may have been."""
+        limits = (period.find_limits(exchange, symbol) for period in self._select_periods(time - SWAY, time + SWAY))
+        return frozenset(find_tier(one, usd) for one in limits if one is not None and usd >= one.whale)
+
     def find_floor(self, exchange: str, symbol: str, start: datetime, end: datetime) -> Decimal | None:
         """The lowest that may have applied within [start, end)."""
         return min(self._find_within(exchange, symbol, start - SWAY, end + SWAY), default=None)
 
     def _find_within(self, exchange: str, symbol: str, start: datetime, end: datetime) -> frozenset[Decimal]:
-        periods = self._periods[max(0, bisect_right(self._since, start) - 1) : bisect_right(self._since, end)]
-        found = {find_threshold(period.usd, exchange, symbol) for period in periods}
+        found = {find_threshold(period.usd, exchange, symbol) for period in self._select_periods(start, end)}
         return frozenset(usd for usd in found if usd is not None)
+
+    def _select_periods(self, start: datetime, end: datetime) -> list[ThresholdPeriod]:
+        return self._periods[max(0, bisect_right(self._since, start) - 1) : bisect_right(self._since, end)]

@@ -1,11 +1,13 @@
 """Topic `whale_alerts`: one whale, written by the stream and by a recomputation."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from whale_platform.contracts.field_reader import MessageFields
 from whale_platform.contracts.message_contract import MessageContract, MessageField
 from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP, WHALE_ALERTS
+from whale_platform.domain.whale import build_tier_limits, find_tier
 
 VERSION = 1
 CONTRACT = MessageContract(
@@ -44,6 +46,7 @@ CONTRACT = MessageContract(
         MessageField("levels", "integer", "of a sweep: its prices so far", nullable=True, optional=True),
         MessageField("first_price", "decimal", "of a sweep: that of its first fill", nullable=True, optional=True),
         MessageField("last_trade_id", "integer", "of a sweep: its newest fill", nullable=True, optional=True),
+        MessageField("tier", "name", "whale, large or giant, by the amounts that held at the trade's time", True, True),
     ),
     example={
         "v": VERSION,
@@ -65,6 +68,7 @@ CONTRACT = MessageContract(
         "usd_via": "peg:USDT",
         "partition": 1,
         "offset": 4_711,
+        "tier": "whale",
     },
 )
 
@@ -84,6 +88,7 @@ class WhaleRow(NamedTuple):
     quantity: str
     notional_usd: str
     threshold_usd: str
+    tier: str
     event_time: datetime
     received_time: datetime
     detected_time: datetime
@@ -109,8 +114,12 @@ class WhaleRow(NamedTuple):
 
 
 def decode_whale(value: bytes | None, timestamp_ms: int) -> WhaleRow:
-    """Decode one message; `timestamp_ms`: its Kafka timestamp. Raises MessageFormatError."""
+    """Decode one message; `timestamp_ms`: its Kafka timestamp. Raises MessageFormatError.
+
+    One without a tier is of a time when no other amounts than the default ones could hold.
+    """
     m = MessageFields(value, timestamp_ms, VERSION)
+    notional_usd, threshold = m.read_decimal("notional_usd"), m.read_decimal("threshold_usd")
     return WhaleRow(
         exchange=m.read_name("exchange"),
         symbol=m.read_name("symbol"),
@@ -119,8 +128,9 @@ def decode_whale(value: bytes | None, timestamp_ms: int) -> WhaleRow:
         side=m.read_name("side"),
         price=m.read_decimal("price"),
         quantity=m.read_decimal("quantity"),
-        notional_usd=m.read_decimal("notional_usd"),
-        threshold_usd=m.read_decimal("threshold_usd"),
+        notional_usd=notional_usd,
+        threshold_usd=threshold,
+        tier=m.read_name_or_none("tier") or find_tier(build_tier_limits(Decimal(threshold)), Decimal(notional_usd)),
         event_time=m.read_time("event_time"),
         received_time=m.read_time("received_time"),
         detected_time=m.stamp,

@@ -1,4 +1,4 @@
-"""Topics, the window's length and the kinds of whales: the names that every room shares. And what a symbol may be."""
+"""Topics, the window's length, kinds and tiers of whales: the names that every room shares; and what a symbol is."""
 
 import re
 
@@ -16,6 +16,7 @@ SINGLE_TRADE = "single_trade"  # one fill
 SWEEP = "sweep"  # all fills of one taker order
 BLOCK = "block"  # a trade that the exchange itself calls a block
 WHALE_KINDS = (SINGLE_TRADE, SWEEP, BLOCK)
+WHALE_TIERS = ("whale", "large", "giant")  # smallest first
 
 MAX_SYMBOL = 40
 SYMBOL_PATTERN = rf"^([A-Za-z0-9._:/-]|[^\x00-\xa0]){{1,{MAX_SYMBOL}}}$"

@@ -77,7 +77,11 @@ def test_whales_by_everything(client: TestClient) -> None:
 def test_symbols_tell_their_thresholds(client: TestClient) -> None:
     items = client.get("/symbols").json()["items"]
     latest_models.Symbols.model_validate({"items": items})
-    assert [(one["symbol"], one["threshold_usd"]) for one in items] == [("BTCUSDT", "50000"), ("ETH-USD", "50000")]
+    names = ("symbol", "threshold_usd", "large_usd", "giant_usd")
+    assert [[one[name] for name in names] for one in items] == [
+        ["BTCUSDT", "50000", "250000", "1000000"],
+        ["ETH-USD", "50000", "250000", "1000000"],
+    ]
 
 
 def test_pages_have_no_holes_and_no_doubles_while_rows_come_in(sink: Sink, make: Make) -> None:

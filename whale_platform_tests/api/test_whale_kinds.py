@@ -65,6 +65,24 @@ def test_a_listing_has_each_order_once_unless_sweeps_are_left_out(filled: TestCl
     assert filled.get("/whales?kind=cluster").status_code == 422
 
 
+def test_whales_are_filtered_by_tier_and_their_tier_is_served(sink: Sink, make: Make) -> None:
+    sink.write(window(NOW))
+    sink.write(sweep(10, 3), whale(20, NOW - MINUTE, notional_usd="300000", tier="large"))
+    sink.write(whale(30, NOW - 2 * MINUTE, notional_usd="2000000", tier="giant"))
+    client = client_of(make())
+    assert found(client, tier=["large", "giant"]) == [("single_trade", 20), ("single_trade", 30)]
+    assert found(client, tier="whale") == [("sweep", 10)]
+    sink.write(sweep(10, 12, tier="large"))
+    assert found(client, tier="whale") == [], "a sweep's tier rises as it grows"
+    served = [row["tier"] for row in client.get("/whales").json()["items"]]
+    table = csv.DictReader(io.StringIO(client.get("/whales?format=csv").text))
+    assert served == [row["tier"] for row in table] == ["large", "large", "giant"]
+    assert client.get("/whales/summary?tier=giant").json()["buy_usd"] == "2000000"
+    assert client.get("/whales/binance/BTCUSDT/10").json()["whale"]["tier"] == "large"
+    assert [row.tier for row in read_whales_since(sink.dsn, NOW - MINUTE * 9, 9)].count("giant") == 1
+    assert client.get("/whales?tier=huge").status_code == 422
+
+
 def test_pages_and_csv_of_orders(filled: TestClient) -> None:
     pages: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}

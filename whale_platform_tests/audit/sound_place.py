@@ -15,6 +15,7 @@ from whale_platform.contracts import raw_trade
 from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Side, Trade
+from whale_platform.domain.whale import build_tier_limits, find_tier
 from whale_platform.domain.window import WindowSums, merge_sums
 from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.table import HOUR
@@ -232,6 +233,7 @@ def _whale(fills: list[Trade], kind: str) -> WhaleRow:
         notional_usd=f"{sum(one.notional for one in fills):f}",
         notional=f"{sum(one.notional for one in fills):f}",
         threshold_usd=str(THRESHOLD),
+        tier=find_tier(build_tier_limits(THRESHOLD), sum((one.notional for one in fills), Decimal(0))),
         event_time=_time(last),
         received_time=_time(last) + timedelta(microseconds=last.received_time - last.event_time),
         topic_partition=0,

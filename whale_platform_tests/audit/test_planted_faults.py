@@ -69,6 +69,12 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
         ("beside a sweep", lambda: place.sweep(BESIDE_SWEEP), at, "whale levels|first_price: 1|last_trade_id: 1"),
         ("a sweep's sums", lambda: place.sweep(SUMS), at, "whale quantity|whale notional_usd|whale notional:"),
         ("a wrong threshold", lambda: place.whale("threshold_usd = 49999"), at, "whale threshold_usd: 1 (trade 1131"),
+        (
+            "a wrong tier",
+            lambda: place.whale("tier = 'giant'"),
+            at,
+            "whale tier: 1 (trade 1131: giant where it is whale",
+        ),
         ("a low rollup", lambda: query(database, *_rollup(place)), at, "rollup trades: 1 (119 in the rollup, 120 in"),
         ("a symbol lost", lambda: query(database, drop, ETH), {one for one in every if one[0] == ETH}, "Postgres: 120"),
         ("Postgres empty", lambda: query(database, "TRUNCATE trade_windows"), every, "missing in Postgres: 120"),

@@ -9,12 +9,13 @@ from whale_platform.domain.whale import ThresholdChange
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BTC = ("binance", "BTCUSDT")
-ANY: ThresholdChange = ("*", "*", START - 24 * HOUR, Decimal(50_000))
+ANY = ThresholdChange("*", "*", START - 24 * HOUR, Decimal(50_000))
 DEFAULT = Decimal(70_000)
 
 
 def test_the_most_specific_of_its_time_applies_and_both_around_a_change() -> None:
-    limits = ThresholdHistory([ANY, (*BTC, START, Decimal(10_000)), (*BTC, START + 5 * HOUR, None)], DEFAULT)
+    changes = [ThresholdChange(*BTC, START, Decimal(10_000)), ThresholdChange(*BTC, START + 5 * HOUR, None)]
+    limits = ThresholdHistory([ANY, *changes], DEFAULT)
     assert limits.find_possible(*BTC, START - HOUR) == {Decimal(50_000)}
     assert limits.find_possible(*BTC, START + timedelta(minutes=3)) == {Decimal(50_000), Decimal(10_000)}
     assert limits.find_possible(*BTC, START + HOUR) == {Decimal(10_000)}
@@ -27,3 +28,12 @@ def test_the_most_specific_of_its_time_applies_and_both_around_a_change() -> Non
 def test_the_default_holds_before_any_was_set() -> None:
     assert ThresholdHistory([ANY], DEFAULT).find_possible(*BTC, START - 1000 * HOUR) == {DEFAULT}
     assert ThresholdHistory([], DEFAULT).find_possible(*BTC, START) == {DEFAULT}
+
+
+def test_around_a_change_a_whale_may_be_of_either_tier() -> None:
+    limits = ThresholdHistory([ANY, ThresholdChange(*BTC, START, Decimal(50_000), Decimal(60_000))], DEFAULT)
+    usd = Decimal(70_000)
+    assert limits.find_possible_tiers(*BTC, START - HOUR, usd) == {"whale"}
+    assert limits.find_possible_tiers(*BTC, START, usd) == {"whale", "large"}
+    assert limits.find_possible_tiers(*BTC, START + HOUR, usd) == {"large"}
+    assert limits.find_possible_tiers(*BTC, START, Decimal(1)) == set(), "it is none"

@@ -28,7 +28,7 @@ COLUMNS = (
 )
 HOUR = timedelta(hours=1)
 CHANGE = START + timedelta(minutes=30)
-HISTORY: list[ThresholdChange] = [("*", "*", CHANGE, Decimal(2000))]
+HISTORY = [ThresholdChange("*", "*", CHANGE, Decimal(2000))]
 BEFORE, AFTER = CHANGE - timedelta(minutes=20), CHANGE + timedelta(minutes=20)
 
 

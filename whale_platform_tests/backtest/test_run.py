@@ -14,7 +14,7 @@ from whale_platform.backtest import render
 from whale_platform.backtest.results import BacktestResult, HorizonResult, RuleResult
 from whale_platform.backtest.rules import AlertRule, parse_rules
 from whale_platform.backtest.run import BacktestRequest, run_backtest, select_after_cooldown
-from whale_platform.domain.whale import build_threshold_periods
+from whale_platform.domain.whale import ThresholdChange, build_threshold_periods
 from whale_platform.lake.analysis.alert_selection import FoundAlert, TradeColumns
 from whale_platform_tests.backtest.worlds import START, WHALE_USD, lay_world
 from whale_platform_tests.lake import builders
@@ -96,8 +96,8 @@ def test_thresholds_are_those_of_the_time(tmp_path: Path) -> None:
     trades = [trade(number, every_s=600, quantity="1000") for number in range(12)]  # 100,500 dollars each
     lay(root, trades)
     history = [
-        ("*", "BTCUSDT", begin + timedelta(minutes=30), Decimal(200_000)),
-        ("binance", "BTCUSDT", begin + timedelta(minutes=60), Decimal("100500")),
+        ThresholdChange("*", "BTCUSDT", begin + timedelta(minutes=30), Decimal(200_000)),
+        ThresholdChange("binance", "BTCUSDT", begin + timedelta(minutes=60), Decimal("100500")),
     ]
     periods = build_threshold_periods(history, Decimal(50_000))
     rules = parse_rules('[[rule]]\nname = "held"\nthreshold = "held"')

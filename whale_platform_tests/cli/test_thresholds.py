@@ -1,6 +1,6 @@
 """`whale threshold` on a real database."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,12 +8,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from whale_platform.cli.app import app
+from whale_platform.cli.common.errors import UserError
 from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.homes import open_home
-from whale_platform.stores.asset_tables.thresholds import read_threshold_history, read_thresholds
+from whale_platform.lake.analysis import order_sizes
+from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.thresholds import read_threshold_history
 from whale_platform_tests.api.builders import window
+from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
-from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.stores.builders import read_thresholds
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
 
 __all__ = ["database", "empty_database", "postgres_server"]
 
@@ -30,11 +35,12 @@ def test_what_is_set_is_told_and_a_symbol_without_trades_is_said(
         assert done.exit_code == 0, done.output
         return done
 
-    assert threshold("set", "BTC", "99999.50").stderr.splitlines() == [
-        "whale: binance BTCUSDT counts from 99,999.50 USD on",
-        "whale: coinbase BTC-USD counts from 99,999.50 USD on; no trade of it has come yet",
+    assert threshold("set", "BTC", "99999.50", "--giant", "3000000").stderr.splitlines() == [
+        "whale: binance BTCUSDT counts from 99,999.50 USD on, as large from 499,997.50, as giant from 3,000,000",
+        "whale: coinbase BTC-USD counts from 99,999.50 USD on, as large from 499,997.50, as giant from 3,000,000; "
+        "no trade of it has come yet",
     ]
-    assert threshold("set", "*", "7").stderr == "whale: * * counts from 7 USD on\n"
+    assert threshold("set", "*", "7").stderr == "whale: * * counts from 7 USD on, as large from 35, as giant from 140\n"
     assert read_thresholds(database) == [
         ("*", "*", Decimal(7)),
         ("binance", "BTCUSDT", Decimal("99999.5")),
@@ -44,8 +50,41 @@ def test_what_is_set_is_told_and_a_symbol_without_trades_is_said(
     assert build_threshold_periods(read_threshold_history(database), Decimal(1))[1:2] == [
         ThresholdPeriod(datetime(2024, 1, 1, tzinfo=UTC), {("*", "*"): Decimal(7)})
     ]
-    assert [line.split()[:3] for line in threshold("list").stdout.splitlines()] == [
-        ["*", "*", "7"],
-        ["binance", "BTCUSDT", "99,999.5"],
-        ["coinbase", "BTC-USD", "99,999.5"],
+    assert [line.split() for line in threshold("list").stdout.splitlines()] == [
+        ["*", "*", "7", "35", "140"],
+        ["binance", "BTCUSDT", "99,999.5", "499,997.5", "3,000,000"],
+        ["coinbase", "BTC-USD", "99,999.5", "499,997.5", "3,000,000"],
     ]
+    command = ["threshold", "set", "*", "7", "--large", "30", "--giant", "29", "--home", str(tmp_path)]
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, UserError) and "7 <= 30 <= 29 does not hold" in str(refused.exception)
+
+
+def test_a_suggestion_shows_what_each_choice_would_have_given(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    monkeypatch.setattr(order_sizes, "get_last_whole_hour", lambda: START + timedelta(hours=24))
+    open_home(tmp_path, "live")
+    trades = [trade(number, every_s=60, quantity=str(number), price="1") for number in range(1, 1201)]
+    lay(Settings.model_validate({"home": tmp_path}).trades_lake, trades)
+
+    def suggest(*words: str) -> list[str]:
+        done = CliRunner().invoke(app, ["threshold", "suggest", *words, "--home", str(tmp_path)])
+        assert done.exit_code == 0, done.output
+        return done.stdout.splitlines()
+
+    assert suggest("BTCUSDT", "--days", "1", "--per-day", "100", "--hours") == [
+        "binance BTCUSDT: 1,110 USD for 100 alerts a day, of 1,200 trades",
+        "  $1,200: 1.0 (1 to 1)",
+        "  $1,200: 1.0 (1 to 1)",
+        "  $1,200: 1.0 (1 to 1)",
+        "  $1,190: 11.0 (11 to 11)",
+        "  $1,160: 41.0 (41 to 41)",
+        "  $1,110: 91.0 (91 to 91)",
+        "  $50,000 (held): 0.0 (0 to 0)",
+        "  Hours of the week are told apart from 28 days on; 1 were asked for.",
+    ]
+    assert suggest("ETHUSDT", "--days", "1") == ["No symbol has enough trades to learn from."]
+    assert read_thresholds(database) == [("*", "*", Decimal(50_000))], "it sets nothing"
+    assert query(database, "SELECT symbol, per_day FROM threshold_suggestions") == [("BTCUSDT", 10)]

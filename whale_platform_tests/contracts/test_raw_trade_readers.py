@@ -20,7 +20,6 @@ from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.maintenance import kafka_spool
-from whale_platform.reports.suggestions import collect_notionals
 from whale_platform_tests.contracts.corpus import (
     EXPECTED,
     IN_WINDOWS,
@@ -121,12 +120,9 @@ def test_the_recount_has_those_trades() -> None:
     }
 
 
-def test_the_suggestions_have_those_dollars() -> None:
-    dollars: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
-    for trade in EXPECTED:
-        if trade.notional_usd is not None:
-            dollars[trade.exchange, trade.symbol].append(trade.notional_usd)
-    assert collect_notionals(VALUES) == dollars
+def test_a_fill_has_those_dollars() -> None:
+    fills = [fill for value in VALUES if (fill := raw_trade.read_fill(value)) is not None]
+    assert [fill.notional_usd for fill in fills] == [trade.notional_usd for trade in EXPECTED]
 
 
 def test_the_push_server_samples_those_trades() -> None:

@@ -48,6 +48,11 @@ def test_a_window_of_an_earlier_version_does_not_say_where_its_trades_lie() -> N
 def test_a_whale_a_gap_and_a_dead_letter() -> None:
     whale = whale_alert.decode_whale(message(WHALE_ALERTS), STAMP_MS)
     assert (whale.trade_id, whale.quantity, whale.received_time) == (10, "2", NOON.replace(microsecond=5000))
+    untold = {name: value for name, value in MESSAGES[WHALE_ALERTS].items() if name != "tier"}
+    for usd, tier in (("249999.99", "whale"), ("250000", "large"), ("1000000", "giant")):
+        value = json.dumps(untold | {"threshold_usd": "50000", "notional_usd": usd}).encode()
+        assert whale_alert.decode_whale(value, STAMP_MS).tier == tier, "of a time before messages had one"
+    assert whale_alert.decode_whale(message(WHALE_ALERTS, tier="giant"), STAMP_MS).tier == "giant"
     gap = ingest_gap.decode_gap_row(message(INGEST_GAPS, closed_time=START_US, progress_id=15), STAMP_MS)
     assert (gap.closed_time, gap.progress_id) == (NOON, 15)
     assert ingest_gap.decode_gap_row(message(INGEST_GAPS), STAMP_MS).closed_time is None

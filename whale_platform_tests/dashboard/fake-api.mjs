@@ -25,7 +25,7 @@ export function bar(start, trades = 1, close = "100.0") {
 }
 
 export function whale(id, time, usd = "60000", more = {}) {
-  const market = { exchange: "sim", symbol: "BTCUSDT", kind: "single_trade" };
+  const market = { exchange: "sim", symbol: "BTCUSDT", kind: "single_trade", tier: "whale" };
   return { ...market, trade_id: id, side: "buy", notional_usd: usd, event_time: iso(time), ...more };
 }
 

@@ -61,7 +61,7 @@ const KINDS = {
     after: ["live", "● Live"],
   },
   tape: {
-    parts: ["tape", "on", "kind", "side", "min", "scroll", "body", "count", "empty", "new"],
+    parts: ["tape", "on", "kind", "tier", "side", "min", "scroll", "body", "count", "empty", "new"],
     make: (root, markets) => new TapePanel(root, markets, { announce: () => {} }),
     happen: (panel) => panel.onWhale({ ...whale(1, NOW), price: "61837.1", threshold_usd: "50000" }),
     draw: (panel) => panel.onVisible(),
@@ -104,7 +104,7 @@ test("a row grows with its sweep, which takes over that of its fill, with the fo
   const [row] = root.querySelectorAll("tr");
   row.querySelector("button").focus();
   for (const fills of [3, 4, 13, 14]) {
-    panel.onWhale(sweep(10, NOW, fills, more));
+    panel.onWhale(sweep(10, NOW, fills, { ...more, tier: fills < 13 ? "whale" : "large" }));
     frame();
     assert.deepEqual(root.querySelectorAll("tr"), [row]);
     assert.ok(row.contains(document.activeElement));

@@ -30,6 +30,16 @@ test("a link leads to one kind of whale, and to a tape of one kind", () => {
   assert.equal(view.kind, "");
 });
 
+test("a link leads to a tape of the larger tiers", () => {
+  Object.assign(view, { exchange: "binance", symbol: "BTCUSDT", tier: "large", whale: "" });
+  const address = link();
+  assert.match(address, /tier=large/);
+  opened(address);
+  assert.equal(view.tier, "large");
+  opened(address.replace("large", "whale"));
+  assert.equal(view.tier, "");
+});
+
 test("what can't be a symbol is left out", () => {
   for (const symbol of ["A B", "A\u2028B", "A\u202eB", "<b>", "", "A".repeat(41)]) {
     const said = new URLSearchParams({ market: `binance:${symbol}`, on: symbol, whale: `binance/${symbol}/7` });

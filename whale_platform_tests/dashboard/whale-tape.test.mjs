@@ -118,3 +118,17 @@ test("the filter of kinds shows fills alone, and the sweep again without them", 
   await tape.refilter();
   assert.deepEqual(tape.rows.map((row) => row.kind), ["sweep"]);
 });
+
+test("the filter of tiers lets a sweep in once it is of that tier", async () => {
+  const tape = new WhaleTape();
+  view.tier = "large";
+  const asked = serve(() => ({ items: [], next: null }));
+  await tape.refilter();
+  assert.deepEqual(asked[0].searchParams.getAll("tier"), ["large", "giant"]);
+  tape.addLive(sweep(10, NOW, 3));
+  assert.deepEqual(tape.rows, []);
+  tape.addLive(sweep(10, NOW, 15, { tier: "large" }));
+  tape.addLive(whale(40, NOW, "2000000", { tier: "giant" }));
+  assert.deepEqual(tape.rows.map((row) => row.tier), ["giant", "large"]);
+  view.tier = "";
+});

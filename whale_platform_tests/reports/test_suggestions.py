@@ -1,22 +1,22 @@
 """Thresholds suggested, minutes counted again: plain functions over raw trades."""
 
 from decimal import Decimal
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pathlib import Path
 
 from whale_platform.audit.recount import MinuteDifference, MinuteTotal, count_minutes, find_differences
 from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.market import Market
+from whale_platform.domain.suggestion import HOUR, SuggestionRange
 from whale_platform.domain.trade import Trade
+from whale_platform.domain.whale import ALWAYS, ThresholdPeriod
+from whale_platform.lake.analysis.order_sizes import find_suggestions
 from whale_platform.reports.suggestions import (
-    collect_notionals,
+    NONE,
+    describe_hours,
     draw_suggestions,
     render_suggestions,
-    round_up,
-    suggest_thresholds,
 )
+from whale_platform_tests.lake.builders import START, lay, trade
 
 BTC = Market("binance", "BTCUSDT")
 
@@ -29,40 +29,27 @@ def raw(
     )
 
 
-def test_the_share_asked_for_stays_under_the_suggestion() -> None:
-    found = collect_notionals(raw(n, str(n)) for n in range(1, 1001))
-    one = suggest_thresholds(found, Decimal("0.99"), 1000)[0]
-    assert (one.usd, one.trades, one.whales, one.largest) == (Decimal(1000), 1000, 1, Decimal(1000))
-    assert suggest_thresholds(found, Decimal("0.9"), 1000)[0].usd == Decimal(910)
-    assert suggest_thresholds(found, Decimal("0.99"), 1001) == []
-
-
-def test_trades_without_a_dollar_value_teach_nothing() -> None:
-    assert collect_notionals([raw(1, "7", quote="EUR"), b"{", raw(2, "5")]) == {BTC: [Decimal(5)]}
-
-
-@pytest.mark.parametrize(("share", "least"), [("0", 1), ("1", 1), ("0.5", 0)])
-def test_what_makes_no_sense_is_refused(share: str, least: int) -> None:
-    with pytest.raises(ValueError, match=r"between 0 and 1|not enough to learn from"):
-        suggest_thresholds({}, Decimal(share), least)
-
-
-@given(st.decimals(min_value="0.00000001", max_value="1e12", allow_nan=False, allow_infinity=False))
-def test_rounding_goes_up_by_less_than_a_tenth(usd: Decimal) -> None:
-    rounded = round_up(usd)
-    assert usd <= rounded <= usd * Decimal("1.1")
-    assert len(rounded.as_tuple().digits) <= 2
-
-
-def test_what_a_person_set_is_marked() -> None:
-    made = suggest_thresholds(
-        {BTC: [Decimal(n) for n in range(10)], Market("binance", "ETHUSDT"): [Decimal(7)] * 9}, Decimal("0.5"), 1
-    )
+def test_suggestions_are_found_in_the_lake_and_what_a_person_set_is_marked(tmp_path: Path) -> None:
+    root = tmp_path / "lake" / "trades"
+    symbols = [
+        trade(number, symbol, every_s=3, quantity=str(number + 1))
+        for symbol in (BTC[1], "ETHUSDT")
+        for number in range(1200)
+    ]
+    lay(root, [*symbols, *(trade(number, "ADAUSDT") for number in range(999))])
+    asked = SuggestionRange(START + HOUR, days=1, per_day=480)
+    made = find_suggestions(root, asked, ThresholdPeriod(ALWAYS, {BTC: Decimal(100_000)}))
+    assert [[one.symbol, one.usd, one.trades, one.largest_usd] for one in made] == [
+        ["BTCUSDT", 119_000, 1200, 120_600],
+        ["ETHUSDT", 119_000, 1200, 120_600],
+    ], "twenty alerts an hour; 999 trades are too few"
     text = render_suggestions(made, [BTC])
-    assert "binance BTCUSDT | 10 | $5 | 5 (50.00 %) | $9 | suggested" in text
-    assert "kept: set by a person" in text.splitlines()[-1]
+    assert "binance BTCUSDT | 1,200 | $119,000 | " in text
+    assert "$119,000: 16.0 (16 to 16); $100,000 (held): 205.0 (205 to 205)" in text
+    assert "suggested" in text.splitlines()[-2] and "kept: set by a person" in text.splitlines()[-1]
     assert draw_suggestions(made).startswith(b"\x89PNG")
-    assert render_suggestions([], []) == "No symbol has enough trades to learn from."
+    assert render_suggestions([], []) == NONE
+    assert describe_hours(made[0], asked) == ["Hours of the week are told apart from 28 days on; 1 were asked for."]
 
 
 def test_minutes_are_counted_again_each_id_once_and_only_those_asked_for() -> None:

@@ -1,11 +1,13 @@
 """Rows to start from; tests change the field they are about."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from whale_platform.contracts.ingest_gap import GapRow
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.names import TRADE_WINDOWS
+from whale_platform.stores.asset_tables.thresholds import read_held_thresholds
 from whale_platform.stores.stream_tables.rows import MessageRef, SinkBatch
 
 START = datetime(2024, 8, 8, 12, 0, tzinfo=UTC)
@@ -41,6 +43,7 @@ WHALE = WhaleRow(
     quantity="2",
     notional_usd="123675.26",
     threshold_usd="50000",
+    tier="whale",
     event_time=START,
     received_time=START.replace(microsecond=5000),
     detected_time=START.replace(microsecond=9000),
@@ -76,6 +79,11 @@ GAP = GapRow(
     detail="",
     updated_at=START,
 )
+
+
+def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
+    """Every (exchange, symbol, US dollars), ordered."""
+    return sorted((*market, usd) for market, usd in read_held_thresholds(dsn).usd.items())
 
 
 def batch_of(*windows: WindowRow, expected: int = 0) -> SinkBatch:

@@ -116,7 +116,7 @@ def _takes_up_a_new_threshold(kafka: Kafka, running: Stream) -> None:
         return {row["trade_id"]: row for row in messages(kafka.bootstrap, WHALE_ALERTS) if row["symbol"] == "D"}
 
     run = patiently("a whale by the old threshold", whales)[2]["run_id"]
-    table = [{"since": 0, "limits": {"*:*": "50000", "binance:D": "10"}}]
+    table = [{"since": 0, "limits": {"*:*": ["50000", "250000", "1000000"], "binance:D": ["10", "50", "200"]}}]
     write_json(running.home / "stream" / "thresholds.json", table)
     number = 2
 

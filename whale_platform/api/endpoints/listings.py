@@ -25,7 +25,7 @@ from whale_platform.api.models import latest as latest_models
 from whale_platform.api.models import rows
 from whale_platform.api.monitoring.metrics import METRICS_MEDIA
 from whale_platform.domain.trade import explain_whaleless
-from whale_platform.domain.whale import find_threshold
+from whale_platform.domain.whale import TierLimits
 from whale_platform.stores.queries import latest_states, listings
 from whale_platform.stores.queries.listings import Listing
 
@@ -91,13 +91,13 @@ async def gaps(request: Request, dependencies: AppDeps, params: Annotated[GapLis
 
 @router.get("/symbols", responses=describe_responses(latest_models.Symbols), summary="What there is")
 async def symbols(request: Request, dependencies: AppDeps, params: Annotated[MarketFilter, Query()]) -> Response:
-    """Every symbol with trades, and from how many US dollars on one of its trades is a whale."""
+    """Every symbol with trades, and from how many US dollars on one of its orders is a whale of each tier."""
     if dependencies.latest.response is None:
         raise build_unavailable("nothing has been read from Postgres yet: ask again in a second", 1)
     known_markets.check_markets(params, dependencies.latest)
 
     def work() -> Response:
-        limits = latest_states.read_current_thresholds(dependencies.pool)
+        held = latest_states.read_current_thresholds(dependencies.pool)
         items = [
             {
                 "exchange": one.exchange,
@@ -105,7 +105,7 @@ async def symbols(request: Request, dependencies: AppDeps, params: Annotated[Mar
                 "base": one.base,
                 "quote": one.quote,
                 "usd_via": one.usd_via,
-                "threshold_usd": responses.to_json_value(find_threshold(limits, one.exchange, one.symbol)),
+                **_describe_limits(held.find_limits(one.exchange, one.symbol)),
                 "newest_window": responses.to_json_value(one.window_start),
                 "updated_at": responses.to_json_value(one.updated_at),
                 "note": None if one.quote is None else explain_whaleless(one.quote),
@@ -118,6 +118,12 @@ async def symbols(request: Request, dependencies: AppDeps, params: Annotated[Mar
         )
 
     return await dependencies.table_threads.run(work)
+
+
+def _describe_limits(limits: TierLimits | None) -> dict[str, Any]:
+    amounts = (None, None, None) if limits is None else limits
+    names = ("threshold_usd", "large_usd", "giant_usd")
+    return {name: responses.to_json_value(usd) for name, usd in zip(names, amounts, strict=True)}
 
 
 _HEALTH = {

@@ -13,13 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, WholeNumber
-from whale_platform.domain.names import WHALE_KINDS
+from whale_platform.domain.names import WHALE_KINDS, WHALE_TIERS
 from whale_platform.stores.queries.listings import ORDERS, WHALES, ColumnCondition, Listing
 
 WhaleKind = Literal["single_trade", "sweep", "block"]
+WhaleTier = Literal["whale", "large", "giant"]
 MAX_LIMIT = 1_000
 MAX_NAMES = 100
-REPEATABLE = frozenset(("exchange", "symbol", "kind"))  # the parameters that may be repeated
+REPEATABLE = frozenset(("exchange", "symbol", "kind", "tier"))  # the parameters that may be repeated
 
 
 def reject_repeated_params(connection: HTTPConnection) -> None:
@@ -91,13 +92,19 @@ class ListingParams(TimeRangeFilter):
 
 
 class KindFilter(MarketFilter):
-    """Some kinds of whales; empty: all."""
+    """Some kinds and tiers of whales; empty: all."""
 
     kind: list[WhaleKind] = Field(
         [],
         max_length=len(WHALE_KINDS),
         description="`single_trade`: one fill over the threshold; `sweep`: all fills of one taker order together; "
         "`block`: a trade that the exchange calls a block. Repeat it for several.",
+    )
+    tier: list[WhaleTier] = Field(
+        [],
+        max_length=len(WHALE_TIERS),
+        description="By the amounts of its symbol that held at its time: `large` and `giant` begin at 5 and 20 times "
+        "the threshold unless other amounts are set. Repeat it for several.",
     )
 
 
@@ -115,9 +122,10 @@ class WhaleFilter(KindFilter, TimeRangeFilter):
         return ORDERS if not self.kind or "sweep" in self.kind else WHALES
 
     def build_conditions(self, listing: Listing) -> list[ColumnCondition]:
-        """Add the conditions on kind, side and notional."""
+        """Add the conditions on kind, tier, side and notional."""
         found = [
             ColumnCondition("kind", "in", self.kind or None),
+            ColumnCondition("tier", "in", self.tier or None),
             ColumnCondition("side", "=", self.side),
             ColumnCondition("notional_usd", ">=", self.min_notional),
         ]

@@ -91,8 +91,10 @@ class SymbolRow(Named, Currencies):
     """A symbol that has trades."""
 
     threshold_usd: Annotated[
-        str | None, Field(pattern=NUMBER, description="A trade from so many US dollars on is a whale.")
+        str | None, Field(pattern=NUMBER, description="An order from so many US dollars on is a whale.")
     ]
+    large_usd: Annotated[str | None, Field(pattern=NUMBER, description="And from so many on a large one.")]
+    giant_usd: Annotated[str | None, Field(pattern=NUMBER, description="And from so many on a giant one.")]
     newest_window: Time
     updated_at: Time
     note: str | None = Field(description="Why no trade of it can be found to be a whale; null where it can.")

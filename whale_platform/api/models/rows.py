@@ -21,6 +21,7 @@ from whale_platform.api.models.units import (
     Share,
     Side,
     Source,
+    Tier,
     Time,
     TradeId,
     Usd,
@@ -108,6 +109,7 @@ class Whale(Named, Currencies):
             examples=["3.25"],
         ),
     ]
+    tier: Tier
 
 
 class TakenBack(Named):
@@ -130,6 +132,7 @@ class TakenBack(Named):
     levels: Levels
     first_price: FirstPrice
     last_trade_id: LastTradeId
+    tier: Tier
 
 
 class Report(Named):

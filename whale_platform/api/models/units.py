@@ -27,6 +27,10 @@ Kind = Annotated[
         "trade that the exchange calls a block, with ids of their own."
     ),
 ]
+Tier = Annotated[
+    Literal["whale", "large", "giant"],
+    Field(description="By the amounts of its symbol that held at event_time. That of a sweep rises as it grows."),
+]
 Fills = Annotated[int | None, Field(description="Of a sweep: how many so far.", examples=[12])]
 Levels = Annotated[int | None, Field(description="Of a sweep: how often its price has changed, plus one.")]
 FirstPrice = Annotated[str | None, Field(pattern=NUMBER, description="Of a sweep: that of its first fill.")]

@@ -151,7 +151,8 @@ class PushApp:
         """Events `whale`, `gap` and `status`; see docs/guides/api.md. Without a cursor it begins now."""
         try:
             stream_filter = make_filter(
-                params.symbol, params.exchange, params.min_notional_usd, self._limits.names, params.kind
+                *(params.symbol, params.exchange, params.min_notional_usd, self._limits.names),
+                *(params.kind, params.tier),
             )
             cursor = last_event_id or params.cursor
             begin = parse_cursor(cursor) if cursor else None

@@ -104,7 +104,7 @@ def _compute_windows(frame: DataFrame) -> DataFrame:
 
 def _compute_alerts(frame: DataFrame) -> DataFrame:
     trades = transforms.parse_trades(transforms.add_offsets(frame), kept=transforms.OFFSET_COLUMNS)
-    thresholds = transforms.parse_thresholds(F.lit('[{"since":0,"limits":{"*:*":"50000"}}]'))
+    thresholds = transforms.parse_thresholds(F.lit('[{"since":0,"limits":{"*:*":["50000","250000","1000000"]}}]'))
     return transforms.compute_alerts(trades, thresholds, "bench")
 
 

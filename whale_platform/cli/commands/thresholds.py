@@ -12,9 +12,12 @@ from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.cli.common.time_input import parse_time
-from whale_platform.domain.whale import ALWAYS, ANY
+from whale_platform.domain.suggestion import DAYS, LEAST_WEEKS, PER_DAY, SuggestionRange
+from whale_platform.domain.whale import ALWAYS, ANY, GIANT_TIMES, LARGE_TIMES, TierLimits, build_tier_limits
 from whale_platform.exchanges import registry
-from whale_platform.stores.asset_tables import thresholds
+from whale_platform.lake.analysis import order_sizes
+from whale_platform.reports import suggestions
+from whale_platform.stores.asset_tables import threshold_suggestions, thresholds
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import latest_states
 
@@ -28,15 +31,16 @@ app = typer.Typer(
 
 @app.command("list")
 def list_thresholds(home: HomeOption = None) -> None:
-    """Every threshold; the most specific one counts, `*` means any."""
+    """Every threshold, with the amounts of large and giant whales; the most specific counts, `*` means any."""
     settings = load_home_settings(require_home(home))
     with explain_errors():
         dsn = settings.dsn()
         ours = thresholds.read_suggested(dsn)
-        rows = thresholds.read_thresholds(dsn)
-    for exchange, symbol, usd in rows:
+        held = thresholds.read_held_thresholds(dsn)
+    for exchange, symbol in sorted(held.usd):
+        amounts = held.limits_of((exchange, symbol))
         origin = "suggested" if (exchange, symbol) in ours else ""
-        print(f"{exchange:<14} {symbol:<14} {usd:>18,f}  {origin}".rstrip())
+        print(f"{exchange:<14} {symbol:<14} {' '.join(f'{usd:>18,f}' for usd in amounts)}  {origin}".rstrip())
 
 
 @app.command("set")
@@ -44,6 +48,10 @@ def change_threshold(
     symbol: str,
     usd: str,
     exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
+    large: Annotated[
+        str | None, typer.Option(help=f"From so many USD on a whale is a large one; {LARGE_TIMES} times USD.")
+    ] = None,
+    giant: Annotated[str | None, typer.Option(help=f"And from so many a giant one; {GIANT_TIMES} times USD.")] = None,
     since: Annotated[
         str | None,
         typer.Option("--from", help="Time of the trades, UTC, from which it holds, such as 2026-11-21T10:00; now."),
@@ -51,17 +59,59 @@ def change_threshold(
     home: HomeOption = None,
 ) -> None:
     """Set the threshold of SYMBOL (`*` for all) to USD."""
-    amount, settings = _parse_amount(usd), load_home_settings(require_home(home))
+    limits, settings = _parse_limits(usd, large, giant), load_home_settings(require_home(home))
+    set_large, set_giant = (None if large is None else limits.large), (None if giant is None else limits.giant)
     # Recorded trades are old from the start: what is set while they are replayed is meant for them.
     valid_from = parse_time(since) if since else ALWAYS if settings.source == "replay" else None
     places = [(exchange, ANY)] if symbol == ANY else _find_markets(settings, exchange, symbol)
     with explain_errors(), closing(ConnectionPool(settings.dsn, "whale-thresholds", 1)) as pool:
         traded = latest_states.list_markets(pool)
         for place in places:
-            thresholds.set_threshold(settings.dsn(), *place, amount, valid_from)
+            thresholds.set_threshold(settings.dsn(), *place, limits.whale, valid_from, large=set_large, giant=set_giant)
     for place in places:
         waits = "" if place[1] == ANY or place in traded else "; no trade of it has come yet"
-        print(f"whale: {place[0]} {place[1]} counts from {amount:,f} USD on{waits}", file=sys.stderr)
+        amounts = f"{limits.whale:,f} USD on, as large from {limits.large:,f}, as giant from {limits.giant:,f}"
+        print(f"whale: {place[0]} {place[1]} counts from {amounts}{waits}", file=sys.stderr)
+
+
+@app.command("suggest")
+def suggest_thresholds(
+    symbol: Annotated[str, typer.Argument(help="One symbol, as the exchange spells it; all by default.")] = ANY,
+    exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days of the lake, up to the last whole hour.")] = DAYS,
+    per_day: Annotated[int, typer.Option(min=1, max=1000, help="Alerts a day that a symbol should give.")] = PER_DAY,
+    hours: Annotated[
+        bool, typer.Option("--hours", help=f"By hour of the week too; needs {7 * LEAST_WEEKS} days.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """From the lake's orders: the amount that gives so many alerts a day, and what other amounts would have given.
+
+    Sets nothing; the API serves what was found last. A sweep counts as one order, and no fill of it beside it.
+    """
+    settings = load_home_settings(require_home(home))
+    asked = SuggestionRange(order_sizes.get_last_whole_hour(), days, per_day)
+    with explain_errors():
+        held = thresholds.read_held_thresholds(settings.dsn())
+        found = order_sizes.find_suggestions(settings.trades_lake, asked, held)
+        threshold_suggestions.store_suggestions(settings.dsn(), asked, found)
+    shown = [one for one in found if symbol in (ANY, one.symbol) and exchange in (ANY, one.exchange)]
+    for one in shown:
+        print(f"{one.exchange} {one.symbol}: {one.usd:,f} USD for {per_day} alerts a day, of {one.trades:,} trades")
+        for choice in one.choices:
+            print(f"  {suggestions.describe_choice(choice)}")
+        for line in suggestions.describe_hours(one, asked) if hours else ():
+            print(f"  {line}")
+    if not shown:
+        print(suggestions.NONE)
+
+
+def _parse_limits(usd: str, large: str | None, giant: str | None) -> TierLimits:
+    amount = _parse_amount(usd)
+    limits = build_tier_limits(amount, *(None if text is None else _parse_amount(text) for text in (large, giant)))
+    if list(limits) != sorted(limits):
+        raise UserError(f"{' <= '.join(f'{usd:,f}' for usd in limits)} does not hold: a larger tier begins later")
+    return limits
 
 
 def _parse_amount(text: str) -> Decimal:

@@ -60,6 +60,7 @@ export interface Tickers {
 }
 
 export type Kind = "single_trade" | "sweep" | "block";
+export type Tier = "whale" | "large" | "giant";
 
 /** `fills` and what follows are of sweeps, null of others; a sweep's sums and ids are those so far. */
 export interface Whale extends Named, Currencies {
@@ -70,6 +71,7 @@ export interface Whale extends Named, Currencies {
   quantity: string;
   notional_usd: string;
   threshold_usd: string;
+  tier: Tier;
   event_time: string;
   received_time: string;
   detected_time: string;

@@ -2,7 +2,7 @@
 // hash, so that a view can be shared, and going back in the browser goes back here. What makes no sense is left out.
 // There is one of it, as there is one address.
 
-/** @import { Kind, Named, Side } from "./messages.d.ts" */
+/** @import { Kind, Named, Side, Tier } from "./messages.d.ts" */
 
 /**
  * @typedef {object} View
@@ -12,6 +12,7 @@
  * @property {"all" | "this"} tape Whales of which markets.
  * @property {string} on The tape's exchange; empty: all.
  * @property {"" | Kind} kind
+ * @property {"" | Tier} tier Whales of this tier and larger ones.
  * @property {"" | Side} side
  * @property {number} min USD of the smallest whale.
  * @property {string} whale Path of the whale that is open; empty: none.
@@ -28,6 +29,7 @@ const DEFAULTS = {
   tape: "all",
   on: "",
   kind: "",
+  tier: "",
   side: "",
   min: 0,
   whale: "",
@@ -36,7 +38,7 @@ const DEFAULTS = {
 const INTERVALS = ["1m", "5m", "15m", "1h"];
 const FIELDS = /** @type {(keyof View)[]} */ (Object.keys(DEFAULTS));
 /** @type {(keyof View)[]} */
-const IN_ADDRESS = ["interval", "tape", "on", "kind", "side", "min"];
+const IN_ADDRESS = ["interval", "tape", "on", "kind", "tier", "side", "min"];
 /** @type {Kind[]} */
 const KINDS = ["single_trade", "sweep", "block"];
 // Of any script, as domain/names.py has it.
@@ -102,6 +104,8 @@ function read() {
   if (field("tape") === "this") out.tape = "this";
   if (NAME.test(field("on"))) out.on = field("on");
   out.kind = KINDS.find((kind) => kind === field("kind")) ?? "";
+  const tier = field("tier");
+  if (tier === "large" || tier === "giant") out.tier = tier;
   const side = field("side");
   if (side === "buy" || side === "sell") out.side = side;
   const min = Number(field("min"));

@@ -3,23 +3,31 @@
 
 import { isMarket, view } from "./url-state.js";
 
-/** @import { Kind, Whale } from "./messages.d.ts" */
+/** @import { Kind, Tier, Whale } from "./messages.d.ts" */
 /** @import { Changed } from "./url-state.js" */
 
 /** The fields of the view that are filters. */
-export const FILTERS = /** @type {const} */ (["tape", "on", "kind", "side", "min"]);
+export const FILTERS = /** @type {const} */ (["tape", "on", "kind", "tier", "side", "min"]);
+
+/** @type {Tier[]} Smallest first. */
+export const TIERS = ["whale", "large", "giant"];
+
+/** The chosen tier and those above it; none where all are wanted. */
+const wantedTiers = () => (view.tier ? TIERS.slice(TIERS.indexOf(view.tier)) : []);
 
 /** Whether the filters let a whale pass. @param {Whale} whale */
 export function passesFilter(whale) {
   if (view.tape === "this" ? !isMarket(whale) : view.on && whale.exchange !== view.on) return false;
   if (view.kind && whale.kind !== view.kind) return false;
+  if (view.tier && !wantedTiers().includes(whale.tier)) return false;
   return (!view.side || whale.side === view.side) && Number(whale.notional_usd) >= view.min;
 }
 
 /** The filters as parameters of the API. */
 export function currentFilter() {
   const names = view.tape === "this" ? { exchange: view.exchange, symbol: view.symbol } : { exchange: view.on };
-  return { ...names, kind: view.kind, side: view.side, min_notional: view.min ? String(view.min) : "" };
+  const min = view.min ? String(view.min) : "";
+  return { ...names, kind: view.kind, tier: wantedTiers(), side: view.side, min_notional: min };
 }
 
 /** @type {Record<Kind, string>} */
@@ -34,7 +42,8 @@ export function describeFilter() {
   const names = view.tape === "this" ? `${view.symbol} on ${view.exchange}` : view.on || "all markets";
   const kind = view.kind && KINDS[view.kind];
   const size = view.min && `≥ $${view.min.toLocaleString("en-US")}`;
-  const extra = [kind, view.side && `${view.side}s`, size].filter(Boolean);
+  const tier = wantedTiers().join(" and ");
+  const extra = [kind, tier, view.side && `${view.side}s`, size].filter(Boolean);
   return extra.length ? `${names}, ${extra.join(", ")}` : names;
 }
 

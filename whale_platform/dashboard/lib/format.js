@@ -159,18 +159,8 @@ export function clock(when, style = "time") {
 export const zoneName = () =>
   pref("zone", "utc") === "local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC";
 
-/**
- * How many thresholds a whale is worth, and what it is called.
- *
- * @param {Pick<Whale, "notional_usd" | "threshold_usd">} whale
- */
-export function tier(whale) {
-  const times = Number(whale.notional_usd) / Number(whale.threshold_usd);
-  return { times, name: tierName(times) };
-}
-
-/** @param {number} times How many thresholds. */
-export const tierName = (times) => (times >= 20 ? "giant" : times >= 5 ? "large" : "whale");
+/** How many thresholds a whale is worth. @param {Pick<Whale, "notional_usd" | "threshold_usd">} whale */
+export const timesOf = (whale) => Number(whale.notional_usd) / Number(whale.threshold_usd);
 
 /** @param {Whale} whale */
 export const keyOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.kind}/${whale.trade_id}`;

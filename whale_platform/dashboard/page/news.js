@@ -1,7 +1,7 @@
 // Tells screen readers of the newest whale, at most every ten seconds, with how many more there were meanwhile.
 
 import { setText } from "../lib/dom.js";
-import { kindName, tier, usd } from "../lib/format.js";
+import { kindName, usd } from "../lib/format.js";
 
 /** @import { Whale } from "../data/messages.d.ts" */
 
@@ -34,7 +34,7 @@ export class News {
     this.#held = null;
     this.#told = performance.now();
     const kind = whale.kind === "single_trade" ? "" : `, ${kindName(whale)}`;
-    const sum = `${tier(whale).name}${kind}: taker ${whale.side} ${usd(whale.notional_usd)}`;
+    const sum = `${whale.tier}${kind}: taker ${whale.side} ${usd(whale.notional_usd)}`;
     setText(this.#node, `${sum} ${whale.symbol} on ${whale.exchange}${more ? `, and ${more} more` : ""}`);
   }
 }

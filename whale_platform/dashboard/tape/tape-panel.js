@@ -4,13 +4,13 @@
 // timer and once the server is back.
 
 import { element, isVisible, oncePerFrame, reorderChildren, setText } from "../lib/dom.js";
-import { keyOf, tier, tierName, usd } from "../lib/format.js";
+import { keyOf, timesOf, usd } from "../lib/format.js";
 import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
 import { Retry } from "../lib/retry.js";
 import { play } from "../lib/sound.js";
 import { onView, setView, view } from "../data/url-state.js";
-import { FILTERS, exchangeChoices, filterChanged } from "../data/whale-filter.js";
+import { FILTERS, TIERS, exchangeChoices, filterChanged } from "../data/whale-filter.js";
 import { WhaleTape } from "../data/whale-tape.js";
 import { isOld, updateWhaleRow, whaleRow } from "../whale/whale-row.js";
 
@@ -75,11 +75,11 @@ export class TapePanel {
     if (!replaced) return;
     if (this.#parts.scroll.scrollTop > TOP && !replaced.length) this.#unseen += 1;
     this.#passOn(replaced, whale);
-    const before = Math.max(0, ...replaced.map((other) => tier(other).times));
-    const larger = !before || tier(whale).name !== tierName(before);
+    const before = Math.max(-1, ...replaced.map((other) => TIERS.indexOf(other.tier)));
+    const larger = TIERS.indexOf(whale.tier) > before;
     if (larger && Date.now() - Date.parse(whale.detected_time) < NEWS_MS) {
       this.#news.announce(whale);
-      play(whale.side, tier(whale).times);
+      play(whale.side, timesOf(whale));
     }
     this.#draw();
   }
@@ -183,7 +183,7 @@ export class TapePanel {
     if (state === "failed") return `Whales can't be loaded: ${error}. It is tried again.`;
     if (state === "loading") return rows.length ? "" : "Loading whales…";
     if (rows.length) return "";
-    const filtered = view.tape === "this" || view.on || view.kind || view.side || view.min;
+    const filtered = view.tape === "this" || view.on || view.kind || view.tier || view.side || view.min;
     return filtered
       ? "No whale fits these filters."
       : "No whale yet. One appears with the first order over its symbol's threshold.";

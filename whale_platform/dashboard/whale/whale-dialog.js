@@ -3,7 +3,7 @@
 // is not known, or a server that is away, is said in it.
 
 import { element, makeClosable, setText, throttle } from "../lib/dom.js";
-import { SIDE, kindName, quantity, tier, usd } from "../lib/format.js";
+import { SIDE, kindName, quantity, usd } from "../lib/format.js";
 import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
 import { ApiError, get } from "../data/api.js";
@@ -29,9 +29,8 @@ export function addressOf(path) {
 
 /** @param {Whale} whale */
 export function titleOf(whale) {
-  const { name } = tier(whale);
   const kind = whale.kind === "sweep" ? `sweep of ${whale.fills} fills` : kindName(whale);
-  const mark = [name === "whale" ? "" : name, kind === "trade" ? "" : kind].filter(Boolean).join(" ");
+  const mark = [whale.tier === "whale" ? "" : whale.tier, kind === "trade" ? "" : kind].filter(Boolean).join(" ");
   const base = whale.base ?? `of ${whale.symbol}`;
   return `${SIDE[whale.side]} ${quantity(whale.quantity)} ${base} for ${usd(whale.notional_usd)}${mark && `, ${mark}`}`;
 }

@@ -12,7 +12,7 @@ import {
   price,
   quantity,
   signedUsd,
-  tier,
+  timesOf,
   usd,
   whole,
   wholeAmount,
@@ -90,7 +90,7 @@ function tradeFacts(whale, digits) {
     ...priceFacts(whale, digits),
     ["Quantity", grouped(whale.quantity)],
     ["Notional", whole(whale.notional_usd)],
-    ["Threshold", `${usd(whale.threshold_usd)}, ${tier(whale).times.toFixed(1)} times reached`],
+    ["Threshold", `${usd(whale.threshold_usd)}, ${timesOf(whale).toFixed(1)} times reached: ${whale.tier}`],
     ["Exchange to here", ms(whale.event_time, whale.received_time)],
     ["Here to detected", ms(whale.received_time, whale.detected_time)],
   ];

@@ -3,7 +3,7 @@
 // price, slippage.
 
 import { element } from "../lib/dom.js";
-import { SIDE, clock, kindName, price, slippage, tier, usd, whole } from "../lib/format.js";
+import { SIDE, clock, kindName, price, slippage, timesOf, usd, whole } from "../lib/format.js";
 
 /** @import { Whale } from "../data/messages.d.ts" */
 
@@ -29,7 +29,8 @@ export function whaleHead() {
 export function whaleRow(whale, digits, style = "time") {
   const old = style === "time" && isOld(whale);
   const when = old ? clock(whale.event_time, "bar").replace(",", "") : clock(whale.event_time, style);
-  const { times, name } = tier(whale);
+  const { tier: name } = whale;
+  const times = timesOf(whale);
   const larger = name !== "whale";
   const market = `${whale.symbol} on ${whale.exchange}`;
   const sum = usd(whale.notional_usd);
@@ -79,7 +80,7 @@ export function updateWhaleRow(row, whale, digits) {
 
 /** @param {HTMLElement} row @param {Whale} whale */
 function showSize(row, whale) {
-  const { times } = tier(whale);
+  const times = timesOf(whale);
   row.style.setProperty("--size", `${Math.min(100, 8 + 20 * Math.log2(Math.max(1, times))).toFixed(0)}%`);
 }
 

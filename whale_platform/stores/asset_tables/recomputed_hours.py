@@ -87,13 +87,14 @@ WITH gone AS (
     RETURNING whale_alerts.*
 )
 INSERT INTO whales_taken_back (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
-    event_time, detected_time, run_id, fills, levels, first_price, last_trade_id, reason, taken_back_by)
+    event_time, detected_time, run_id, fills, levels, first_price, last_trade_id, tier, reason,
+    taken_back_by)
 SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, detected_time,
-    run_id, fills, levels, first_price, last_trade_id,
+    run_id, fills, levels, first_price, last_trade_id, tier,
     replace({reason}, 'whale', CASE kind WHEN 'single_trade' THEN 'trade' ELSE kind END), {by} FROM gone
 ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET price = excluded.price, quantity = excluded.quantity,
-    notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, fills = excluded.fills,
-    levels = excluded.levels, last_trade_id = excluded.last_trade_id, reason = excluded.reason,
+    notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, tier = excluded.tier,
+    fills = excluded.fills, levels = excluded.levels, last_trade_id = excluded.last_trade_id, reason = excluded.reason,
     taken_back_by = excluded.taken_back_by, taken_back_time = now()
 """
 

@@ -9,27 +9,28 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from whale_platform.domain.whale import ANY, ThresholdChange
+from whale_platform.domain.whale import ALWAYS, ANY, ThresholdChange, ThresholdPeriod, build_threshold_period
 from whale_platform.stores.postgres.connection import open_transaction
 
-
-def read_thresholds(dsn: str) -> list[tuple[str, str, Decimal]]:
-    """Every (exchange, symbol, US dollars), ordered. Raises PostgresUnusableError."""
-    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
-        cursor.execute("SELECT exchange, symbol, threshold_usd FROM whale_thresholds ORDER BY exchange, symbol")
-        return [(str(exchange), str(symbol), Decimal(usd)) for exchange, symbol, usd in cursor.fetchall()]
+# the columns of a ThresholdChange
+SELECT_HELD = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
 
 
 def read_threshold_history(dsn: str) -> list[ThresholdChange]:
-    """Every threshold that ever held, by time. Raises as `read_thresholds`."""
+    """Every threshold that ever held, by time. Raises PostgresUnusableError."""
     with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
-            "SELECT exchange, symbol, valid_from, threshold_usd FROM whale_threshold_history ORDER BY valid_from, 1, 2"
+            "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_threshold_history "
+            "ORDER BY valid_from, 1, 2"
         )
-        return [
-            (str(exchange), str(symbol), since, None if usd is None else Decimal(usd))
-            for exchange, symbol, since, usd in cursor.fetchall()
-        ]
+        return [ThresholdChange(*row) for row in cursor.fetchall()]
+
+
+def read_held_thresholds(dsn: str) -> ThresholdPeriod:
+    """Every threshold as it was last set. Raises as `read_threshold_history`."""
+    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        cursor.execute(SELECT_HELD)
+        return build_threshold_period(ALWAYS, [ThresholdChange(*row) for row in cursor.fetchall()])
 
 
 def read_suggested(dsn: str) -> set[tuple[str, str]]:
@@ -39,11 +40,21 @@ def read_suggested(dsn: str) -> set[tuple[str, str]]:
         return {(str(exchange), str(symbol)) for exchange, symbol in cursor.fetchall()}
 
 
-def set_threshold(dsn: str, exchange: str, symbol: str, usd: Decimal, valid_from: datetime | None = None) -> None:
+def set_threshold(
+    dsn: str,
+    exchange: str,
+    symbol: str,
+    usd: Decimal,
+    valid_from: datetime | None = None,
+    *,
+    large: Decimal | None = None,
+    giant: Decimal | None = None,
+) -> None:
     """Insert or change one row, a person's; suggestions that it covers go.
 
-    It holds from the event time `valid_from` on, in place of what held since then; None: from now on.
-    Raises RowRejectedError unless 0 < usd < infinity, else as `read_thresholds`.
+    It holds from the event time `valid_from` on, in place of what held since then; None: from now on. large, giant:
+    amounts of these tiers; None: what follows from `usd`, also where one was set before.
+    Raises RowRejectedError unless 0 < usd <= large <= giant < infinity, else as `read_threshold_history`.
     """
     with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
@@ -51,12 +62,14 @@ def set_threshold(dsn: str, exchange: str, symbol: str, usd: Decimal, valid_from
         )
         cursor.execute(
             """
-            INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, valid_from)
-            VALUES (%s, %s, trim_scale(%s::numeric), coalesce(%s::timestamptz, now()))
-            ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd, updated_at = now(),
+            INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, large_usd, giant_usd, valid_from)
+            VALUES (%s, %s, trim_scale(%s::numeric), trim_scale(%s::numeric), trim_scale(%s::numeric),
+                coalesce(%s::timestamptz, now()))
+            ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd,
+                large_usd = excluded.large_usd, giant_usd = excluded.giant_usd, updated_at = now(),
                 valid_from = excluded.valid_from, origin = 'set'
             """,
-            (exchange, symbol, str(usd), valid_from),
+            (exchange, symbol, *(None if one is None else str(one) for one in (usd, large, giant)), valid_from),
         )
         cursor.execute(
             """

@@ -34,7 +34,7 @@ WHERE event_time >= %(start)s AND event_time < %(end)s
 """
 _ALERTS = """
 SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, received_time,
-    {known}, fills, levels, first_price, last_trade_id, notional, usd_rate FROM whale_alerts
+    {known}, fills, levels, first_price, last_trade_id, notional, usd_rate, tier FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
 ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
 """
@@ -65,6 +65,7 @@ class StoredAlert(NamedTuple):
     last_trade_id: int | None = None
     notional: Decimal | None = None
     usd_rate: Decimal | None = None
+    tier: str = ""
 
     @property
     def newest_id(self) -> int:

@@ -13,6 +13,8 @@ from typing import Any
 from psycopg2 import sql
 
 from whale_platform.domain.market import Market
+from whale_platform.domain.whale import ALWAYS, ThresholdChange, ThresholdPeriod, build_threshold_period
+from whale_platform.stores.asset_tables.thresholds import SELECT_HELD
 from whale_platform.stores.postgres.pool import ConnectionPool
 
 WindowKey = tuple[str, str, datetime]
@@ -92,8 +94,6 @@ SELECT w.* FROM unnest(%(exchanges)s::text[], %(symbols)s::text[]) AS asked (exc
     ORDER BY event_time DESC, coalesce(last_trade_id, trade_id) DESC LIMIT 1) w
 """
 
-_THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"
-
 
 def list_markets(pool: ConnectionPool, table: str = "trade_windows") -> list[Market]:
     """Every (exchange, symbol) with a row in `table`, whose key must begin with the two; in order."""
@@ -137,6 +137,6 @@ def _fetch_newest(pool: ConnectionPool, query: str, wanted: Iterable[Market]) ->
     return pool.fetch_rows(query, {"exchanges": list(exchanges), "symbols": list(symbols)})
 
 
-def read_current_thresholds(pool: ConnectionPool) -> dict[tuple[str, str], Decimal]:
-    """US dollars by (exchange, symbol), `*` for any."""
-    return {(str(exchange), str(symbol)): usd for exchange, symbol, usd in pool.fetch_rows(_THRESHOLDS)}
+def read_current_thresholds(pool: ConnectionPool) -> ThresholdPeriod:
+    """Every threshold as it was last set, also one that holds only from a later time on."""
+    return build_threshold_period(ALWAYS, [ThresholdChange(*row) for row in pool.fetch_rows(SELECT_HELD)])

@@ -63,14 +63,15 @@ _OVERRULED = f"{_TAKE} WHERE excluded.trade_count <> t.trade_count OR {_DIFFERS}
 
 _WHALES = """
 INSERT INTO whale_alerts AS w (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
-    event_time, received_time, detected_time, source, run_id, made_from, topic_partition, topic_offset, base,
+    tier, event_time, received_time, detected_time, source, run_id, made_from, topic_partition, topic_offset, base,
     quote, usd_via, notional, usd_rate, fills, levels, first_price, last_trade_id)
 VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET {changes}
 """
 
 _CORRECTION = """side = excluded.side, price = excluded.price, quantity = excluded.quantity,
-    notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, event_time = excluded.event_time,
-    source = excluded.source, run_id = excluded.run_id, made_from = excluded.made_from,
+    notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, tier = excluded.tier,
+    event_time = excluded.event_time, source = excluded.source, run_id = excluded.run_id,
+    made_from = excluded.made_from,
     topic_partition = excluded.topic_partition, topic_offset = excluded.topic_offset,
     base = coalesce(excluded.base, w.base), quote = coalesce(excluded.quote, w.quote),
     usd_via = coalesce(excluded.usd_via, w.usd_via), notional = coalesce(excluded.notional, w.notional),

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.domain.decimal_text import format_decimal
-from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
+from whale_platform.domain.whale import ThresholdPeriod, TierLimits, build_threshold_periods, build_tier_limits
 from whale_platform.settings import Settings
 from whale_platform.storage import folders
 from whale_platform.storage.errors import ObjectStoreError
@@ -27,7 +27,7 @@ MOST_USD = Decimal("99999999999999999999")  # as Spark's widest decimal holds; w
 MAX_ENTRIES = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
 ThresholdCopy = list[
     dict[str, Any]
-]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": "USD"}}], oldest first
+]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": ["USD" of each tier]}}], oldest first
 
 
 class ThresholdFile:
@@ -39,15 +39,17 @@ class ThresholdFile:
         self._log = log
         self._trouble = ""
         try:
-            found = json.loads(self.path.read_text())
+            found: Any = json.loads(self.path.read_text())
         except ObjectStoreError:  # there may be a copy, which the default must not replace
             raise
         except (OSError, ValueError):
             found = {"*:*": format_decimal(settings.threshold_usd)}
-        if isinstance(found, dict):  # of a version that knew no history, or none yet
-            self._write([{"since": 0, "limits": found}])
-        else:
-            self._current: ThresholdCopy = found
+        # a copy of a version that knew no history, or none yet
+        periods: ThresholdCopy = [{"since": 0, "limits": found}] if isinstance(found, dict) else found
+        table = [one | {"limits": _add_tiers(one["limits"])} for one in periods]
+        if table != found:
+            self._write(table)
+        self._current: ThresholdCopy = table
 
     def refresh(self) -> None:
         """Copy the history if it can be read and differs; one without a catch-all row gets the default as one.
@@ -81,9 +83,18 @@ def encode_history(limits: Iterable[ThresholdPeriod]) -> ThresholdCopy:
     epoch, found = datetime(1970, 1, 1, tzinfo=UTC), []
     for number, one in enumerate(limits):
         since = (one.valid_from - epoch) // timedelta(microseconds=1) if number else 0
-        usd = {
-            f"{exchange}:{symbol}": format_decimal(min(amount, MOST_USD))
-            for (exchange, symbol), amount in one.usd.items()
-        }
+        usd = {f"{exchange}:{symbol}": _format_tiers(one.limits_of((exchange, symbol))) for exchange, symbol in one.usd}
         found.append({"since": since, "limits": usd})
     return found
+
+
+def _format_tiers(limits: TierLimits) -> list[str]:
+    return [format_decimal(min(amount, MOST_USD)) for amount in limits]
+
+
+def _add_tiers(limits: dict[str, Any]) -> dict[str, list[str]]:
+    """The limits of a copy; one that an earlier version wrote has single amounts."""
+    return {
+        market: _format_tiers(build_tier_limits(Decimal(usd))) if isinstance(usd, str) else usd
+        for market, usd in limits.items()
+    }

@@ -23,6 +23,7 @@ from whale_platform.domain.names import (
     STREAM_POSITIONS,
     SWEEP,
     WHALE_ALERTS,
+    WHALE_TIERS,
     WINDOW_SECONDS,
 )
 from whale_platform.domain.trade import DOLLARS, PEGGED
@@ -31,7 +32,7 @@ from whale_platform.stream.query.message_columns import build_json, build_struct
 from whale_platform.toolchain import java_classes
 
 DECIMAL = "decimal(38,18)"
-_THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,{DECIMAL}>>>"  # threshold_file.ThresholdCopy
+_THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,array<{DECIMAL}>>>>"  # threshold_file.ThresholdCopy
 POSITION_EVERY = 20  # offsets
 
 OFFSET_COLUMNS = ("topic_partition", "topic_offset")
@@ -123,16 +124,16 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     """Trades -> Kafka rows (topic, key, value): whales at or over the threshold, and dead letters for what won't parse.
 
     A trade may be two whales: alone, and as the fill by which its order is one, or by which that grows (SWEEP).
-    `thresholds`: see `parse_thresholds`; of what held at a trade's time (`{"exchange:symbol": USD}` with `*` for any)
-    the most specific entry counts. A trade whose dollar notional is unknown is no whale. Where the trades have
-    OFFSET_COLUMNS an alert names them. With `positions`, for which the trades need them, each POSITION_EVERY-th offset
-    yields a row of its own to `stream_positions`: how far the query has read.
+    `thresholds`: see `parse_thresholds`; of what held at a trade's time (`{"exchange:symbol": [USD of each tier]}` with
+    `*` for any) the most specific entry counts. A trade whose dollar notional is unknown is no whale. Where the trades
+    have OFFSET_COLUMNS an alert names them. With `positions`, for which the trades need them, each POSITION_EVERY-th
+    offset yields a row of its own to `stream_positions`: how far the query has read.
     """
     history, event_time = F.col("history"), F.col("event_time")  # a column, since no lambda may hold a subquery
     newest = F.try_element_at(history, F.lit(-1))
     earlier = F.try_element_at(F.filter(history, lambda one: one["since"] <= event_time), F.lit(-1))
     held = F.when(event_time >= newest["since"], newest["limits"]).otherwise(earlier["limits"])
-    threshold = F.coalesce(*[F.element_at(held, name) for name in _threshold_names()])
+    limits = F.coalesce(*[F.element_at(held, name) for name in _threshold_names()])
     broken, due = ~F.col("good"), F.lit(False)
     if positions:
         due = F.col("topic_offset") % POSITION_EVERY == 0
@@ -144,7 +145,8 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     rows = (
         trades.where(possible)
         .withColumn("history", thresholds["history"])
-        .withColumn("threshold_usd", threshold)
+        .withColumn("limits", limits)
+        .withColumn("threshold_usd", F.element_at("limits", 1))
         .withColumn("notional_usd", alone)
         .withColumn("sweep_usd", together)
     )
@@ -169,7 +171,7 @@ def parse_thresholds(copy: Column) -> Column:
     """The text of a ThresholdCopy -> a struct of its `history`, oldest first, and the `least` USD that is in it."""
     history = F.from_json(copy, _THRESHOLDS_TYPE)
     periods = F.filter(F.transform(history, lambda one: F.map_values(one["limits"])), F.isnotnull)
-    least = F.array_min(F.flatten(periods))  # which is null where one of them is
+    least = F.array_min(F.transform(F.flatten(periods), lambda tiers: tiers[0]))  # null where a period is
     return F.struct(history.alias("history"), least.alias("least"))
 
 
@@ -212,8 +214,16 @@ def _build_whale(rows: DataFrame, run_id: str, of_kind: Mapping[str, Column]) ->
     )
     texts = {field.name for field in whale_alert.CONTRACT.fields if field.kind == "decimal"}
     columns = {name: column.cast("string") if name in texts else column for name, column in there.items()}
+    columns["tier"] = _find_tier(there["notional_usd"])
     places = {name: F.col(column) for name, column in zip(("partition", "offset"), place, strict=False)}
     return build_struct(whale_alert.CONTRACT, rows, {**columns, **places, "run_id": F.lit(run_id)})
+
+
+def _find_tier(notional_usd: Column) -> Column:
+    """`domain.whale.find_tier`, of the row's `limits`."""
+    reached = [notional_usd >= F.element_at("limits", number) for number in (3, 2)]
+    whale, large, giant = map(F.lit, WHALE_TIERS)
+    return F.when(reached[0], giant).when(reached[1], large).otherwise(whale)
 
 
 def _build_row(topic: str, value: Column, key: Column | None = None) -> Column:

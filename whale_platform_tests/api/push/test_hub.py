@@ -200,6 +200,7 @@ def test_nonsense_is_refused(text: str) -> None:
         {"topics": ["whales"], "symbols": ["X"] * 10},
         {"topics": ["whales"], "kinds": ["cluster"]},
         {"topics": ["whales"], "kinds": "sweep"},
+        {"topics": ["whales"], "tiers": ["huge"]},
         {"topics": ["whales"], "min_notional_usd": "-1"},
         {"topics": ["whales"], "min_notional_usd": "1e99"},
         {"topics": ["whales"], "min_notional_usd": True},

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -153,6 +154,17 @@ def test_only_the_wanted_kinds_are_sent() -> None:
     follower = WhaleSubscription(log, topic, wanted.matches_whale, None)
     log.add([topic.add(0, whale(1)), topic.add(0, sweep(1, 2)), topic.add(0, whale(2))])
     assert [sent.body for sent in take(follower)] == ["1:2"]
+
+
+def test_only_the_wanted_tiers_are_sent_and_a_sweep_from_then_on_that_it_is_of_one() -> None:
+    topic = Topic()
+    log = log_of(topic, 10)
+    wanted = make_filter(None, None, None, 9, None, ["large", "giant"])
+    follower = WhaleSubscription(log, topic, wanted.matches_whale, None)
+    log.add([topic.add(0, replace(sweep(1, 2), tier="whale")), topic.add(0, replace(whale(2), tier="giant"))])
+    assert [sent.body for sent in take(follower)] == ["2"]
+    log.add([topic.add(0, replace(sweep(1, 30), tier="large"))])
+    assert [sent.body for sent in take(follower)] == ["1:30"]
 
 
 def test_what_a_log_remembers_is_bounded() -> None:

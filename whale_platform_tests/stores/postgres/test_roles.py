@@ -97,7 +97,7 @@ def _work(settings: Settings) -> None:
     rollups.materialise_rollups(dagster, hours, MAKER)
     whale_reports.materialise_reports(dagster, hours, MAKER)
     thresholds.suggest_thresholds(dagster, {("binance", "BTCUSDT"): Decimal(7)})
-    assert thresholds.read_thresholds(settings.dsn("stream"))
+    assert thresholds.read_held_thresholds(settings.dsn("stream")).usd
     with closing(ConnectionPool(lambda: settings.dsn("api"), "test")) as pool:
         for table in ("trade_windows", "hourly_rollups"):
             assert pool.fetch_rows(f"SELECT count(*) FROM {table}") == [(1,)]

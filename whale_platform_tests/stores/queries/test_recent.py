@@ -6,9 +6,9 @@ import pytest
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.domain.whale import ALWAYS, build_threshold_periods, find_threshold
 from whale_platform.stores.asset_tables.thresholds import (
+    read_held_thresholds,
     read_suggested,
     read_threshold_history,
-    read_thresholds,
     set_threshold,
     suggest_thresholds,
 )
@@ -16,7 +16,7 @@ from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.queries import recent
 from whale_platform.stores.stream_tables.rows import MessageRef
 from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
-from whale_platform_tests.stores.builders import START, WHALE, WINDOW, batch_of
+from whale_platform_tests.stores.builders import START, WHALE, WINDOW, batch_of, read_thresholds
 from whale_platform_tests.support.postgres_server import query
 
 
@@ -146,3 +146,24 @@ def test_an_equal_suggestion_changes_nothing(database: str) -> None:
         database, "SELECT threshold_usd FROM whale_threshold_history WHERE symbol = 'ETHUSDT' ORDER BY valid_from"
     )
     assert found == [(300,), (400,)]
+
+
+def test_the_amounts_of_tiers_are_kept_and_have_a_history(database: str) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    set_threshold(database, *ETH, Decimal(10), now - 3 * day, large=Decimal(30))
+    set_threshold(database, *ETH, Decimal(10), now - 2 * day, large=Decimal(40), giant=Decimal("80.50"))
+    query(database, "UPDATE whale_thresholds SET giant_usd = 90 WHERE symbol = 'ETHUSDT'")
+    assert [*read_held_thresholds(database).limits_of(ETH)] == [10, 40, 90]
+    periods = build_threshold_periods(read_threshold_history(database), Decimal(1))
+    amounts = [
+        [*(held[-1].find_limits(*ETH) or ())]
+        for number in (-4, -2.5, -1, 1)
+        if (held := [period for period in periods if period.valid_from <= now + number * day])
+    ]
+    assert amounts == [[50_000, 250_000, 1_000_000], [10, 30, 200], [10, 40, Decimal("80.5")], [10, 40, 90]]
+    for large, giant in ((Decimal(9), None), (Decimal(30), Decimal(29)), (None, Decimal(9))):
+        with pytest.raises(RowRejectedError):
+            set_threshold(database, *ETH, Decimal(10), large=large, giant=giant)
+    set_threshold(database, *ETH, Decimal(10))
+    now_held = read_held_thresholds(database).limits_of(ETH)
+    assert [*now_held] == [10, 50, 200], "what is not set again follows from the threshold"

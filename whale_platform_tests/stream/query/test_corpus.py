@@ -54,7 +54,7 @@ def test_the_stream_takes_those_trades_and_makes_letters_of_the_others(spark: Sp
         )
         assert (row.event_time, row.received_time) == (trade.event_time, trade.received_time)
         assert (row.usd_via, row.usd_exact) == (trade.usd_via, trade.notional_usd if trade.usd_rate else None)
-    limits = transforms.parse_thresholds(F.lit(json.dumps([{"since": 0, "limits": {"*:*": "0.000001"}}])))
+    limits = transforms.parse_thresholds(F.lit(json.dumps([{"since": 0, "limits": {"*:*": ["0.000001", "1", "2"]}}])))
     out = [(row.topic, json.loads(row.value)) for row in transforms.compute_alerts(trades, limits, "run-1").collect()]
     alerts = {
         (body["offset"], body["kind"]): Decimal(body["notional_usd"]) for topic, body in out if topic == "whale_alerts"

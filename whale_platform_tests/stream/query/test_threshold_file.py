@@ -45,7 +45,7 @@ def test_a_table_that_can_not_be_read_changes_nothing_and_is_logged_once(
     file: ThresholdFile, answers: list[Rows | Exception]
 ) -> None:
     """A database that is being restored answers, and has no tables."""
-    bitcoin: Rows = [("*", "BTC", NOON, Decimal(9))]
+    bitcoin: Rows = [ThresholdChange("*", "BTC", NOON, Decimal(9), Decimal(10))]
     answers += [
         SchemaMismatchError("no table"),
         SchemaMismatchError("no table"),
@@ -55,10 +55,11 @@ def test_a_table_that_can_not_be_read_changes_nothing_and_is_logged_once(
     with capture_logs() as said:
         for _ in range(3):
             file.refresh()
-        first = {"since": 0, "limits": {"*:*": "50000"}}
+        first = {"since": 0, "limits": {"*:*": ["50000", "250000", "1000000"]}}
         assert json.loads(file.path.read_text()) == [first]
         file.refresh()
-    later = {"since": NOON.timestamp() * 1e6, "limits": {"*:*": "50000", "*:BTC": "9"}}
+    limits = {"*:*": ["50000", "250000", "1000000"], "*:BTC": ["9", "10", "180"]}
+    later = {"since": NOON.timestamp() * 1e6, "limits": limits}
     assert json.loads(file.path.read_text()) == [first, later]
     assert [line.get("error") for line in said] == ["no table", "away", None]
 
@@ -66,7 +67,7 @@ def test_a_table_that_can_not_be_read_changes_nothing_and_is_logged_once(
 def test_a_copy_that_could_not_be_written_is_written_later(
     file: ThresholdFile, answers: list[Rows | Exception]
 ) -> None:
-    answers.append([("*", "*", ALWAYS, Decimal(7))])
+    answers.append([ThresholdChange("*", "*", ALWAYS, Decimal(7))])
     folder = Path(str(file.path.parent))
     kept = folder.rename(folder.with_name("away"))
     folder.write_text("in the way")
@@ -74,18 +75,22 @@ def test_a_copy_that_could_not_be_written_is_written_later(
     folder.unlink()
     kept.rename(folder)
     file.refresh()
-    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "7"}}]
+    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": ["7", "35", "140"]}}]
 
 
-def test_the_copy_of_an_earlier_version_is_taken_over(file: ThresholdFile) -> None:
-    file.path.write_text('{"*:*": "50000", "*:BTC": "9"}')
+@pytest.mark.parametrize(
+    "copy", ['{"*:*": "50000", "*:BTC": "9"}', '[{"since": 0, "limits": {"*:*": "50000", "*:BTC": "9"}}]']
+)
+def test_the_copy_of_an_earlier_version_is_taken_over(file: ThresholdFile, copy: str) -> None:
+    file.path.write_text(copy)
     ThresholdFile(file._settings, structlog.get_logger())
-    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": {"*:*": "50000", "*:BTC": "9"}}]
+    limits = {"*:*": ["50000", "250000", "1000000"], "*:BTC": ["9", "45", "180"]}
+    assert json.loads(file.path.read_text()) == [{"since": 0, "limits": limits}]
 
 
 def test_a_threshold_that_spark_can_not_hold_is_written_as_its_highest() -> None:
     """One like that made the limits of its whole period unreadable, and nothing of it was a whale."""
     period = ThresholdPeriod(ALWAYS, {("kraken", "X"): Decimal("1e30"), ("*", "*"): Decimal("0.5")})
     assert threshold_file.encode_history([period]) == [
-        {"since": 0, "limits": {"kraken:X": "99999999999999999999", "*:*": "0.5"}}
+        {"since": 0, "limits": {"kraken:X": ["99999999999999999999"] * 3, "*:*": ["0.5", "2.5", "10"]}}
     ]

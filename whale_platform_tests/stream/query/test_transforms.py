@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import reduce
@@ -18,7 +18,7 @@ from whale_platform.contracts import raw_trade
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import EXACT, Trade
-from whale_platform.domain.whale import build_threshold_periods, find_threshold
+from whale_platform.domain.whale import build_threshold_periods, build_tier_limits, find_threshold
 from whale_platform.lake.analysis import hour_values
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR
@@ -139,9 +139,17 @@ def test_windows_equal_a_plain_fold_to_the_last_digit(spark: SparkSession) -> No
         assert (body["base"], body["quote"], body["usd_via"]) == told
 
 
-def thresholds(spark: SparkSession, folder: Path, table: dict[str, str]) -> Any:
+def tiered(table: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
+    """The table as the copy has it: single amounts with those that follow from them."""
+    return {
+        market: usd if isinstance(usd, list) else [str(one) for one in build_tier_limits(Decimal(usd))]
+        for market, usd in table.items()
+    }
+
+
+def thresholds(spark: SparkSession, folder: Path, table: Mapping[str, str | list[str]]) -> Any:
     file = folder / "thresholds.json"
-    file.write_text(json.dumps([{"since": 0, "limits": table}]))
+    file.write_text(json.dumps([{"since": 0, "limits": tiered(table)}]))
     return spark.read.text(str(file), wholetext=True).select(transforms.parse_thresholds(F.col("value"))).scalar()
 
 
@@ -196,7 +204,7 @@ def test_a_whale_is_judged_by_the_threshold_of_its_time(spark: SparkSession, tmp
         return Decimal(now.get(f"{trade.exchange}:{trade.symbol}", now["*:*"]))
 
     file = tmp_path / "thresholds.json"
-    file.write_text(json.dumps(held))
+    file.write_text(json.dumps([one | {"limits": tiered(one["limits"])} for one in held]))
     known = spark.read.text(str(file), wholetext=True).select(transforms.parse_thresholds(F.col("value"))).scalar()
     values = [(1, number, raw_trade.encode_trade(one)) for number, one in enumerate(trades)]
     kafka = spark.createDataFrame(values, "partition int, offset bigint, value binary")
@@ -238,7 +246,7 @@ def test_a_sweep_is_told_from_the_fill_on_that_takes_it_over_the_threshold(spark
     for number, price in enumerate((100, 100, 101, 103)):
         one = first._replace(trade_id=1 + number, price=Decimal(price), quantity=Decimal(2), side="buy")
         fills.append(one._replace(sweep=tracker.add(one)))
-    limits = thresholds(spark, tmp_path, {"*:*": "602"})
+    limits = thresholds(spark, tmp_path, {"*:*": ["602", "603", "809"]})
     rows = transforms.compute_alerts(parsed(spark, [raw_trade.encode_trade(one) for one in fills]), limits, "run")
     found = [json.loads(row.value) for row in rows.collect()]
     said = ("kind", "trade_id", "last_trade_id", "fills", "levels", "side")
@@ -246,6 +254,7 @@ def test_a_sweep_is_told_from_the_fill_on_that_takes_it_over_the_threshold(spark
         ["sweep", 1, 3, 3, 2, "buy"],
         ["sweep", 1, 4, 4, 3, "buy"],
     ]
+    assert [body["tier"] for body in found] == ["whale", "large"], "the fill that makes it a large one says so"
     numbers = ("price", "first_price", "quantity", "notional", "notional_usd")
     assert [[Decimal(body[name]) for name in numbers] for body in found] == [
         [101, 100, 6, 602, 602],

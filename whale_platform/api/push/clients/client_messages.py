@@ -1,8 +1,8 @@
 """Parses the messages of WebSocket clients; every refusal names the field.
 
     {"subscribe": {"topics": ["windows", "whales"], "symbols": ["BTCUSDT"], "exchanges": ["binance"],
-                   "kinds": ["sweep", "block"], "min_notional_usd": "100000", "cursor": "…",
-                   "since": {"epoch": "…", "seq": 17}}}
+                   "kinds": ["sweep", "block"], "tiers": ["large", "giant"], "min_notional_usd": "100000",
+                   "cursor": "…", "since": {"epoch": "…", "seq": 17}}}
     {"unsubscribe": {"topics": ["windows"]}}
     {"ping": 7}
 
@@ -61,11 +61,11 @@ def parse_message(text: str, names: int) -> SubscribeMessage | UnsubscribeMessag
 
 
 def _parse_subscribe(value: dict[str, Any], names: int) -> SubscribeMessage:
-    unknown = value.keys() - {"topics", "symbols", "exchanges", "kinds", "min_notional_usd", "cursor", "since"}
+    unknown = value.keys() - {"topics", "symbols", "exchanges", "kinds", "tiers", "min_notional_usd", "cursor", "since"}
     if unknown:
         raise SubscriptionRejectedError("subscribe has fields that are not known")
     markets = value.get("symbols"), value.get("exchanges")
-    wanted = make_filter(*markets, value.get("min_notional_usd"), names, value.get("kinds"))
+    wanted = make_filter(*markets, value.get("min_notional_usd"), names, value.get("kinds"), value.get("tiers"))
     return SubscribeMessage(
         _parse_topics(value.get("topics")),
         wanted,

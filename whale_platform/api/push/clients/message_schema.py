@@ -4,14 +4,15 @@
 `since: {epoch, seq}` and the last whale's `cursor`, and gets what it missed, or a `gap`: fetch that by REST. Without
 `since` a subscription of `windows` or `tickers` begins with the newest of each market.
 `tickers`: what changed in about a second, as `closes` by symbol for each exchange and minute (its begin).
-`whale`: a sweep comes again, under the same exchange, symbol, kind and trade_id, when it has more fills; it contains
-the whales of kind single_trade with its event_time whose trade_id lies within its own and last_trade_id.
+`whale`: a sweep comes again, under the same exchange, symbol, kind and trade_id, when it has more fills, and its tier
+may be higher then; it contains the whales of kind single_trade with its event_time whose trade_id lies within its own
+and last_trade_id.
 `status`: feed is Kafka's, stale is all the platform's with its reason; the rest is there from a second after the start.
 """
 
 from typing import Any
 
-from whale_platform.domain.names import WHALE_KINDS
+from whale_platform.domain.names import WHALE_KINDS, WHALE_TIERS
 
 VERSION = 1
 _TIME = {"type": "string", "format": "date-time"}
@@ -74,6 +75,7 @@ _WHALE = _build_object(
     trade_id=_WHOLE,
     side={"enum": ["buy", "sell"]},
     **dict.fromkeys(("price", "quantity", "notional_usd", "threshold_usd"), _MONEY),
+    tier={"enum": list(WHALE_TIERS)},
     **dict.fromkeys(("event_time", "received_time", "detected_time"), _TIME),
     source=_TEXT,
     run_id=_TEXT,

@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.fanout.whale_log import PushedWhale
-from whale_platform.domain.names import WHALE_KINDS, is_symbol
+from whale_platform.domain.names import WHALE_KINDS, WHALE_TIERS, is_symbol
 
 TICK_TOPICS = ("trades", "windows", "tickers")  # what is thinned for slow clients
 STATE_TOPICS = ("windows", "tickers")  # of which a subscription begins with the newest states, or those missed
@@ -33,12 +34,13 @@ class ClientLimits:
 @dataclass(frozen=True, slots=True)
 class StreamFilter:
     """Empty sets let all pass. min_notional_usd holds for whales and, by a sample's largest trade, for trades; kinds
-    for whales."""
+    and tiers for whales."""
 
     symbols: frozenset[str] = frozenset()
     exchanges: frozenset[str] = frozenset()
     min_notional_usd: Decimal = Decimal(0)
     kinds: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
 
     def matches_market(self, exchange: str, symbol: str) -> bool:
         """Whether both are wanted."""
@@ -50,17 +52,21 @@ class StreamFilter:
         return (
             whale.notional_usd >= self.min_notional_usd
             and (not self.kinds or kind in self.kinds)
+            and (not self.tiers or whale.tier in self.tiers)
             and self.matches_market(exchange, symbol)
         )
 
 
-def make_filter(symbols: Any, exchanges: Any, min_notional_usd: Any, limit: int, kinds: Any = None) -> StreamFilter:
+def make_filter(
+    symbols: Any, exchanges: Any, min_notional_usd: Any, limit: int, kinds: Any = None, tiers: Any = None
+) -> StreamFilter:
     """From what a client sent; None where it said nothing. Raises SubscriptionRejectedError."""
     return StreamFilter(
         _parse_names("symbols", symbols, limit),
         _parse_names("exchanges", exchanges, limit),
         _parse_money(min_notional_usd),
-        _parse_kinds(kinds),
+        _parse_choice("kinds", kinds, WHALE_KINDS),
+        _parse_choice("tiers", tiers, WHALE_TIERS),
     )
 
 
@@ -74,11 +80,11 @@ def _parse_names(field: str, value: Any, limit: int) -> frozenset[str]:
     return frozenset(value)
 
 
-def _parse_kinds(value: Any) -> frozenset[str]:
+def _parse_choice(field: str, value: Any, known: Sequence[str]) -> frozenset[str]:
     if value is None:
         return frozenset()
-    if not isinstance(value, list) or any(kind not in WHALE_KINDS for kind in value):
-        raise SubscriptionRejectedError(f"kinds must be a list of {', '.join(WHALE_KINDS)}")
+    if not isinstance(value, list) or any(name not in known for name in value):
+        raise SubscriptionRejectedError(f"{field} must be a list of {', '.join(known)}")
     return frozenset(value)
 
 

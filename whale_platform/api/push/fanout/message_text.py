@@ -41,7 +41,7 @@ def to_pushed_whale(row: WhaleRow) -> PushedWhale:
     times = {name: format_iso(getattr(row, name)) for name in ("event_time", "received_time", "detected_time")}
     time_ms = int(row.detected_time.timestamp() * 1000)
     body = dump_json(row._asdict() | times | _describe_execution(row))
-    return PushedWhale(row.key, Decimal(row.notional_usd), time_ms, body, row.fills or 0)
+    return PushedWhale(row.key, Decimal(row.notional_usd), time_ms, body, row.fills or 0, row.tier)
 
 
 def _describe_execution(row: WhaleRow) -> dict[str, str | None]:

@@ -28,6 +28,7 @@ class PushedWhale:
     time_ms: int
     body: str
     fills: int = 0
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

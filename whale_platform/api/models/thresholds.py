@@ -1,0 +1,45 @@
+"""Suggested thresholds, with what each choice would have given."""
+
+from pydantic import BaseModel, Field
+
+from whale_platform.api.models.units import Named, Time, Usd
+
+
+class SuggestedChoice(BaseModel):
+    """An amount and the orders that were at or over it."""
+
+    per_day: int | None = Field(description="The alerts a day that it is for; null: the threshold that held.")
+    usd: Usd
+    alerts: list[int] | None = Field(
+        description="Of each of the days, oldest first; null: more than were looked at.", examples=[[9, 12, 8]]
+    )
+
+
+class SuggestedHour(BaseModel):
+    """What would give as many alerts in one hour of the week."""
+
+    hour_of_week: int = Field(description="0: Monday 00:00 to 01:00 UTC, up to 167.")
+    usd: Usd
+    alerts: int = Field(description="What the amount for all hours gave in it, over all days.")
+
+
+class Suggestion(Named):
+    """From how many US dollars on the orders of a symbol would have given so many alerts a day."""
+
+    per_day: int = Field(description="Alerts a day that were wished.")
+    days: int = Field(description="Of 24 hours, before `until`.")
+    until: Time
+    usd: Usd
+    hours: int = Field(description="From the first trade of those days to `until`.")
+    trades: int
+    largest_usd: Usd
+    choices: list[SuggestedChoice]
+    hours_of_week: list[SuggestedHour] = Field(description="Empty with less than four weeks of trades; `note` says so.")
+    materialised_at: Time
+    note: str | None = Field(description="Why hours of the week are not told apart.")
+
+
+class Suggestions(BaseModel):
+    """Those of the newest computation, by exchange and symbol."""
+
+    items: list[Suggestion]

@@ -1,0 +1,199 @@
+"""Thresholds suggested from the sizes of a market's largest orders, and what each choice would have given.
+
+A suggestion answers "from how many dollars on does this market give so many alerts a day": a quantile of its orders,
+where an order is what whales are counted as, a sweep or a trade that is part of none. Only the largest orders are
+needed for that, so a market comes with those alone.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_UP, Decimal
+from math import ceil
+from typing import NamedTuple
+
+CHOICES = (1, 5, 10, 20, 50, 100)  # alerts a day
+PER_DAY, DAYS = 10, 7
+LEAST_TRADES = 1_000
+LEAST_WEEKS = 4  # before hours of the week are told apart
+HOURS_OF_WEEK = 168
+HOUR = timedelta(hours=1)
+
+
+class OrderSize(NamedTuple):
+    """One order: US dollars, the day of the range it is of (0: the first), the hour of the week (0: Monday 00 UTC)."""
+
+    usd: Decimal
+    day: int
+    hour_of_week: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketOrders:
+    """The largest orders of a market, largest first: all from `least` dollars on, which is 0 where all are there.
+
+    hours: from its first trade in the range to the end; trades: of all sizes.
+    """
+
+    exchange: str
+    symbol: str
+    hours: int
+    trades: int
+    sizes: Sequence[OrderSize]
+    least: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionRange:
+    """Whole days before `end` (aware UTC, a whole hour), for so many alerts a day. Raises ValueError for none."""
+
+    end: datetime
+    days: int = DAYS
+    per_day: int = PER_DAY
+
+    def __post_init__(self) -> None:
+        if self.days < 1 or self.per_day < 1:
+            raise ValueError(f"{self.days} days and {self.per_day} alerts a day: both must be at least 1")
+
+    @property
+    def start(self) -> datetime:
+        """When the first of the days begins."""
+        return self.end - timedelta(days=self.days)
+
+    @property
+    def choices(self) -> list[int]:
+        """The numbers of alerts a day for which an amount is told."""
+        return sorted({*CHOICES, self.per_day})
+
+    @property
+    def most_orders(self) -> int:
+        """How many of a market's largest orders are needed."""
+        return max(self.choices) * self.days
+
+    @property
+    def most_of_hour(self) -> int:
+        """And how many of those of an hour of the week; 0 where there are too few weeks to tell them apart."""
+        return ceil(self.per_day / 24 * ceil(self.days / 7)) if self.days >= 7 * LEAST_WEEKS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdChoice:
+    """An amount, US dollars, and the orders at or over it on each day of the range, oldest first.
+
+    per_day: the wish that it answers; None: it is the threshold that holds. alerts: None where they are more than were
+    looked at.
+    """
+
+    per_day: int | None
+    usd: Decimal
+    alerts: Sequence[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class HourChoice:
+    """What would give the wished alerts in an hour of the week (0: Monday 00 UTC), US dollars.
+
+    alerts: how many the suggestion for all hours gave in it, over the whole range.
+    """
+
+    hour_of_week: int
+    usd: Decimal
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdSuggestion:
+    """The amount suggested for a market, the choices beside it, and what is known of it; see MarketOrders.
+
+    hours_of_week is empty where there are less than LEAST_WEEKS of trades.
+    """
+
+    exchange: str
+    symbol: str
+    per_day: int
+    usd: Decimal
+    hours: int
+    trades: int
+    largest_usd: Decimal
+    choices: Sequence[ThresholdChoice]
+    hours_of_week: Sequence[HourChoice] = ()
+
+
+def suggest_threshold(
+    market: MarketOrders, asked: SuggestionRange, held: Decimal | None = None, least_trades: int = LEAST_TRADES
+) -> ThresholdSuggestion | None:
+    """Return the suggestion for a market; None where it has too few trades or hours to learn from.
+
+    held: the threshold that holds, for comparison, US dollars.
+    """
+    choices = [
+        ThresholdChoice(per_day, usd, _count_by_day(market, usd, asked.days))
+        for per_day in asked.choices
+        if (usd := _find_amount(market.sizes, per_day * market.hours // 24)) is not None
+    ]
+    usd = next((choice.usd for choice in choices if choice.per_day == asked.per_day), None)
+    if usd is None or market.trades < least_trades:
+        return None
+    if held is not None:
+        choices.append(ThresholdChoice(None, held, _count_by_day(market, held, asked.days)))
+    enough = asked.most_of_hour > 0 and market.hours >= LEAST_WEEKS * HOURS_OF_WEEK
+    return ThresholdSuggestion(
+        market.exchange,
+        market.symbol,
+        asked.per_day,
+        usd,
+        market.hours,
+        market.trades,
+        market.sizes[0].usd,
+        choices,
+        _suggest_by_hour(market, asked, usd) if enough else (),
+    )
+
+
+def explain_missing_hours(hours: int, days: int) -> str | None:
+    """Return why no hours of the week are told apart, as a sentence; None where they can be."""
+    needed = 7 * LEAST_WEEKS
+    if days < needed:
+        return f"Hours of the week are told apart from {needed} days on; {days} were asked for."
+    if hours < LEAST_WEEKS * HOURS_OF_WEEK:
+        return f"Hours of the week are told apart from {needed} days of trades on; there are {hours / 24:.1f}."
+    return None
+
+
+def round_up(usd: Decimal) -> Decimal:
+    """To three significant digits: 12,345 -> 12,400. Zero stays zero."""
+    if not usd:
+        return usd
+    return usd.quantize(Decimal(1).scaleb(usd.adjusted() - 2), ROUND_UP).normalize()
+
+
+def get_hour_of_week(time: datetime) -> int:
+    """Return 0 for Monday 00:00 to 01:00 UTC, up to 167."""
+    return time.weekday() * 24 + time.hour
+
+
+def _find_amount(sizes: Sequence[OrderSize], rank: int) -> Decimal | None:
+    """The size of so many orders' smallest, rounded up; None where there are fewer, or none is asked for."""
+    usd = round_up(sizes[rank - 1].usd) if 0 < rank <= len(sizes) else Decimal(0)
+    return usd or None
+
+
+def _count_by_day(market: MarketOrders, usd: Decimal, days: int) -> list[int] | None:
+    if usd < market.least:
+        return None
+    counts = Counter(size.day for size in market.sizes if size.usd >= usd)
+    return [counts[day] for day in range(days)]
+
+
+def _suggest_by_hour(market: MarketOrders, asked: SuggestionRange, usd: Decimal) -> list[HourChoice]:
+    times = Counter(get_hour_of_week(asked.end - number * HOUR) for number in range(1, market.hours + 1))
+    by_hour: dict[int, list[OrderSize]] = {hour: [] for hour in range(HOURS_OF_WEEK)}
+    for size in market.sizes:
+        by_hour[size.hour_of_week].append(size)
+    found = []
+    for hour, sizes in by_hour.items():
+        amount = _find_amount(sizes, max(1, asked.per_day * times[hour] // 24))
+        if amount is not None:
+            found.append(HourChoice(hour, amount, sum(size.usd >= usd for size in sizes)))
+    return found
