@@ -3,7 +3,7 @@
 An exchange is a folder beside this module and its name in `EXCHANGES`; nothing else in the platform names one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -77,6 +77,12 @@ def find_market_kind(name: str) -> MarketKind:
     """What is traded on the exchange of the column `exchange`, simulated or not; an unknown one counts as spot."""
     spec = SPECS.get(name.removeprefix(_MARKS["simulator"][0]))
     return "spot" if spec is None else spec.market_kind
+
+
+def list_marked_names(names: Iterable[str]) -> list[str]:
+    """All that the column `exchange` may hold of these registered exchanges: each name, plain and simulated."""
+    prefixes = dict.fromkeys(prefix for prefix, _ in _MARKS.values())
+    return [f"{prefix}{name}" for name in names for prefix in prefixes]
 
 
 def build_adapters(
