@@ -12,8 +12,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from whale_platform.backtest.errors import InvalidRuleError
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.names import WHALE_KINDS
 from whale_platform.domain.whale import ANY
+from whale_platform.exchanges.market_kinds import choose_kind
+from whale_platform.exchanges.registry import find_market_kind
 from whale_platform.lake.analysis.alert_selection import AlertConditions
 
 Kind = Literal["single_trade", "sweep", "block"]
@@ -29,9 +32,11 @@ def _read_decimal(value: Any) -> Any:
 class AlertRule(BaseModel):
     """Which whales are alerts.
 
-    kind: one or more of `single_trade`, `sweep`, `block`; minimum_usd: US dollars; threshold: `held` takes those that
-    held at the time of each trade; share: of its market's volume in the minute up to it, from 0 to 1; cooldown_s: so
-    many seconds after an alert there is no other of its `group` (its market, all markets of its base, or the rule).
+    market_kind: of which markets, as figures are of one kind; without it of the kind of `exchange`, and of spot where
+    that names none. kind: one or more of `single_trade`, `sweep`, `block`; minimum_usd: US dollars; threshold: `held`
+    takes those that held at the time of each trade; share: of its market's volume in the minute up to it, from 0 to 1;
+    cooldown_s: so many seconds after an alert there is no other of its `group` (its market, all markets of its base, or
+    the rule).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +44,7 @@ class AlertRule(BaseModel):
     name: str = Field(min_length=1, max_length=100)
     exchange: str = ANY
     symbol: str = ANY
+    market_kind: MarketKind | None = None
     kind: tuple[Kind, ...] = ("single_trade", "sweep", "block")
     side: Literal["buy", "sell"] | None = None
     minimum_usd: Annotated[Decimal, BeforeValidator(_read_decimal)] | None = Field(
@@ -62,6 +68,17 @@ class AlertRule(BaseModel):
             raise ValueError(f"kind has none of {', '.join(WHALE_KINDS)}")
         return self
 
+    @model_validator(mode="after")
+    def _check_market_kind(self) -> Self:
+        if self.exchange != ANY and self.market_kind not in (None, (kind := find_market_kind(self.exchange))):
+            raise ValueError(f"exchange {self.exchange} has no {self.market_kind} markets: it is {kind}")
+        return self
+
+    @property
+    def measured_kind(self) -> MarketKind:
+        """The market kind that its figures are of."""
+        return self.market_kind or choose_kind(() if self.exchange == ANY else (self.exchange,))
+
     @property
     def held(self) -> bool:
         """Whether the thresholds of the database are needed."""
@@ -69,12 +86,20 @@ class AlertRule(BaseModel):
 
     def covers(self, exchange: str, symbol: str) -> bool:
         """Whether a market's whales may be alerts."""
-        return self.exchange in (ANY, exchange) and self.symbol in (ANY, symbol)
+        named = self.exchange in (ANY, exchange) and self.symbol in (ANY, symbol)
+        return named and find_market_kind(exchange) == self.measured_kind
 
     def build_conditions(self) -> AlertConditions:
         """Return what the lake is asked for; cooldown and group come on top."""
         return AlertConditions(
-            self.exchange, self.symbol, self.kind, self.side, self.minimum_usd, self.held, self.share
+            self.exchange,
+            self.symbol,
+            self.kind,
+            self.side,
+            self.minimum_usd,
+            self.held,
+            self.share,
+            self.measured_kind,
         )
 
 

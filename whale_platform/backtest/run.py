@@ -16,9 +16,10 @@ from whale_platform.backtest import matching, statistics
 from whale_platform.backtest.results import BacktestResult, HorizonResult, RuleResult
 from whale_platform.backtest.rules import AlertRule
 from whale_platform.domain.whale import ThresholdPeriod, find_threshold
+from whale_platform.exchanges.market_kinds import MARKET_KINDS
 from whale_platform.lake.analysis import alert_selection
 from whale_platform.lake.analysis.alert_scan import AlertScan, ScanProgress, ScanRequest, ThresholdSince, scan_alerts
-from whale_platform.lake.analysis.alert_selection import FoundAlert, TradeColumns
+from whale_platform.lake.analysis.alert_selection import AlertConditions, FoundAlert, TradeColumns
 from whale_platform.storage.folders import Folder
 
 SECOND_US = 1_000_000
@@ -62,11 +63,11 @@ def find_held_alerts(
     root: Folder, start: datetime, end: datetime, thresholds: Sequence[ThresholdPeriod], progress: ScanProgress
 ) -> list[tuple[FoundAlert, datetime]]:
     """Return every whale of [start, end) by the thresholds that held, with its time: what the stream emits."""
-    rule = AlertRule(name="held", threshold="held")
-    limits = _ThresholdFinder(BacktestRequest([rule], start, end, thresholds))
+    rules = [AlertRule(name=kind, threshold="held", market_kind=kind) for kind in MARKET_KINDS]
+    limits = _ThresholdFinder(BacktestRequest(rules, start, end, thresholds))
     asked = ScanRequest(start, end, (SECOND_US,), limits.find_floor, limits.find_changes)
     with scan_alerts(root, asked, progress) as scan:
-        alerts, columns = alert_selection.select_alerts(scan, rule.build_conditions())
+        alerts, columns = alert_selection.select_alerts(scan, AlertConditions(held=True))
     times = [EPOCH + timedelta(microseconds=time) for time in columns.time.tolist()]
     return list(zip(alerts, times, strict=True))
 

@@ -246,7 +246,8 @@ class ExchangeSpec:
 
     title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set. dumps: its files of
     past trades; None where it publishes none that the lake can import. market_kind: of all of its markets; sums over
-    several exchanges take those of one kind.
+    several exchanges take those of one kind. order_book_of: the registered exchange whose trades of a symbol these are
+    too; None where it has an order book of its own.
     """
 
     title: str
@@ -254,3 +255,4 @@ class ExchangeSpec:
     by_default: bool = False
     dumps: DumpFormat | None = None
     market_kind: MarketKind = "spot"
+    order_book_of: str | None = None

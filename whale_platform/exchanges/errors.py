@@ -5,6 +5,7 @@
   x HistoryOutOfReachError
   x InvalidParameterError
   x ControlRejectedError
+  x MixedKindsError
 """
 
 
@@ -26,3 +27,7 @@ class InvalidParameterError(ExchangeError):
 
 class ControlRejectedError(ExchangeError):
     """A control message that a simulated exchange answers with an error frame; the message is its reason."""
+
+
+class MixedKindsError(ExchangeError):
+    """A sum is wanted over markets of several kinds; the message names the exchanges, written for a person."""

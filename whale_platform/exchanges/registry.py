@@ -3,7 +3,7 @@
 An exchange is a folder beside this module and its name in `EXCHANGES`; nothing else in the platform names one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -79,6 +79,12 @@ def find_market_kind(name: str) -> MarketKind:
     return "spot" if spec is None else spec.market_kind
 
 
+def list_marked_names(names: Iterable[str]) -> list[str]:
+    """All that the column `exchange` may hold of these registered exchanges: each name, plain and simulated."""
+    prefixes = dict.fromkeys(prefix for prefix, _ in _MARKS.values())
+    return [f"{prefix}{name}" for name in names for prefix in prefixes]
+
+
 def build_adapters(
     settings: ExchangeSettings, listed: Callable[[str], SymbolCatalogue] | None = None
 ) -> list[Exchange]:
@@ -117,6 +123,22 @@ def assign_symbols(exchanges: Sequence[Exchange], symbols: Sequence[str]) -> dic
             if symbol not in found[exchange.name]:
                 found[exchange.name].append(symbol)
     return found
+
+
+def check_order_books(exchanges: Sequence[Exchange], symbols: Mapping[str, Sequence[str]]) -> None:
+    """Raises ValueError for a symbol whose trades two of the exchanges publish; `symbols` by exchange name.
+
+    Simulated exchanges have no order book in common: each one's trades are its own.
+    """
+    for one in exchanges:
+        book = None if one.source == "simulated" or one.name not in SPECS else SPECS[one.name].order_book_of
+        shared = [symbol for symbol in symbols[one.name] if symbol in symbols.get(book or "", ())]
+        if shared:
+            raise ValueError(
+                f"{book} and {one.name} publish the same order book, so each trade of {', '.join(shared[:3])}"
+                f"{f' and {len(shared) - 3} more' if len(shared) > 3 else ''} would count twice: leave one of the two "
+                f"out of WHALE_EXCHANGES, or name in WHALE_SYMBOLS (--symbols) whose it is, such as {book}:{shared[0]}"
+            )
 
 
 def _meant(spelled: list[tuple[Exchange, str]], name: str) -> list[tuple[Exchange, str]]:

@@ -23,7 +23,7 @@ from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.rates import RateBook
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.registry import assign_symbols, build_adapters, find_market_kind
+from whale_platform.exchanges.registry import assign_symbols, build_adapters, check_order_books, find_market_kind
 from whale_platform.ingest.backfill.gap_filler import GapFiller
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections import symbol_lister
@@ -61,6 +61,7 @@ def main(context: ServiceContext) -> int:
         assign_symbols(exchanges, settings.symbols)
         _read_symbol_lists(context, exchanges)
         symbols = assign_symbols(exchanges, settings.symbols)
+        check_order_books(exchanges, symbols)
     except ValueError as wrong:
         return context.report_blocked(str(wrong))
     share = Share.parse(settings.ingest_share)

@@ -1,7 +1,7 @@
-"""What was traded of each currency over all exchanges and quotes: one line a base, in its units and in dollars.
+"""What was traded of each currency over exchanges of one market kind and all quotes: one line a base.
 
-Only symbols with a dollar value are summed, since prices in other quotes say nothing in dollars; a base of a single
-symbol stands in the table of symbols already.
+Sums are in its units and in dollars. Only symbols with a dollar value are summed, since prices in other quotes say
+nothing in dollars; a base of a single symbol stands in the table of symbols already.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ _HEAD = ("currency", "symbols", "volume", "dollars", "average price", "buyers", 
 
 
 def render_currencies(rows: Sequence[HourlyRollup]) -> str:
-    """Bases of more than one symbol, most dollars first; empty where there is none."""
+    """Bases of more than one symbol, most dollars first; empty where there is none. rows: of one market kind."""
     groups: dict[str, list[HourlyRollup]] = defaultdict(list)
     for row in rows:
         if row.base is not None and row.usd_via is not None:

@@ -8,7 +8,8 @@ from datetime import date
 from decimal import Decimal
 from html import escape
 
-from whale_platform.reports import charts, hourly, whales
+from whale_platform.exchanges.market_kinds import DEFAULT_KIND, group_by_kind
+from whale_platform.reports import hourly, kind_sections, whales
 from whale_platform.reports.tables import format_money
 from whale_platform.stores.asset_tables.rollups import HourlyRollup
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
@@ -28,25 +29,35 @@ def render_daily(day: date, rollups: Sequence[HourlyRollup], reports: Sequence[W
     """The report of one day (UTC) from its hours' rows."""
     if not rollups:
         return f"# Market report {day}\n\nNo trades on this day."
+    whales_by_kind = group_by_kind(reports)
+    parts = [
+        f"# Market report {day}",
+        *(
+            f"{'' if kind == DEFAULT_KIND else f'{kind_sections.TITLES[kind]}: '}"
+            f"{_describe_day(some, whales_by_kind.get(kind, []))}"
+            for kind, some in group_by_kind(rollups).items()
+        ),
+        "## The market",
+    ]
+    notional = kind_sections.draw_sections(
+        "Notional by hour", "millions of dollars", rollups, hourly.build_notional_series
+    )
+    parts += [*notional.values(), hourly.render_hourly(rollups), "## Whales"]
+    flow = kind_sections.draw_sections("Whale flow by hour", "million dollars", reports, whales.build_flow_series)
+    return "\n\n".join([*parts, *flow.values(), whales.render_whales(reports)])
+
+
+def _describe_day(rollups: Sequence[HourlyRollup], reports: Sequence[WhaleReport]) -> str:
+    """One sentence on the trades of a market kind and one on its whales."""
     traded = len({(row.exchange, row.symbol) for row in rollups})
     whale_usd = sum((row.notional_usd for row in reports), Decimal(0))
     flow = sum((row.net_flow_usd for row in reports), Decimal(0))
-    parts = [
-        f"# Market report {day}",
+    return (
         f"{sum(row.trade_count for row in rollups):,} trades of {traded} symbols in "
         f"{len({row.hour for row in rollups})} of 24 hours. {sum(row.whales for row in reports):,} whales moved "
         f"{format_money(whale_usd)}; they {'bought' if flow >= 0 else 'sold'} {format_money(abs(flow))} more than they "
-        f"{'sold' if flow >= 0 else 'bought'}.",
-        "## The market",
-    ]
-    if notional := hourly.build_notional_series(rollups):
-        picture = charts.draw_bars("Notional by hour", "millions of dollars", notional)
-        parts.append(charts.embed_png(picture, "notional"))
-    parts += [hourly.render_hourly(rollups), "## Whales"]
-    if whale_usd:
-        flow_picture = charts.draw_bars("Whale flow by hour", "million dollars", whales.build_flow_series(reports))
-        parts.append(charts.embed_png(flow_picture, "whale flow"))
-    return "\n\n".join([*parts, whales.render_whales(reports)])
+        f"{'sold' if flow >= 0 else 'bought'}."
+    )
 
 
 def render_html(title: str, text: str) -> str:

@@ -1,5 +1,7 @@
 """The report of some hours of rollups: one line a symbol over all of them, and how the dollars went by hour.
 
+Each market kind has a section of its own (reports/kind_sections.py).
+
 Notional is in a symbol's quote currency: only those in dollars are ranked against each other and drawn together, the
 others follow them.
 """
@@ -10,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from math import sqrt
 
-from whale_platform.reports import currencies
+from whale_platform.reports import currencies, kind_sections
 from whale_platform.reports.tables import format_percent, format_price, render_table
 from whale_platform.stores.asset_tables.rollups import HourlyRollup
 
@@ -20,6 +22,10 @@ DRAWN_SYMBOLS = 5
 
 def render_hourly(rows: Sequence[HourlyRollup]) -> str:
     """OHLC, volume, buyers' share and volatility by symbol over the hours in `rows`, most dollars first."""
+    return kind_sections.render_sections(rows, _render_section)
+
+
+def _render_section(rows: Sequence[HourlyRollup]) -> str:
     if not rows:
         return "No trades in these hours."
     groups: dict[tuple[str, str], list[HourlyRollup]] = defaultdict(list)
@@ -62,7 +68,10 @@ def _build_row(name: str, quote: str, rows: list[HourlyRollup]) -> tuple[object,
 
 
 def build_notional_series(rows: Sequence[HourlyRollup]) -> dict[str, list[tuple[datetime, float]]]:
-    """Series for a picture: millions of dollars by hour, for the five symbols with most of them and all others."""
+    """Series for a picture: millions of dollars by hour, for the five symbols with most of them and all others.
+
+    rows: of one market kind, as a picture stacks them.
+    """
     totals: dict[str, float] = defaultdict(float)
     series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
     for row in sorted((row for row in rows if row.usd_via is not None), key=lambda row: row.hour):

@@ -1,7 +1,8 @@
 """The report of some hours of whales: flow by symbol and over all exchanges, the largest, and what the price did.
 
 Whales are counted as orders: a fill of a sweep is counted in the sweep. Sums over symbols count dollars; a symbol whose
-quote has no dollar rate has no whales, and is left out of the market.
+quote has no dollar rate has no whales, and is left out of the market. Each market kind has a section of its own, and
+"all exchanges" are those of the kind (reports/kind_sections.py).
 """
 
 from collections import defaultdict
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from whale_platform.domain.names import SINGLE_TRADE, SWEEP
+from whale_platform.reports import kind_sections
 from whale_platform.reports.tables import format_money, format_percent, format_price, render_table
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
@@ -18,7 +20,11 @@ MAX_ALERTS = 20
 
 
 def render_whales(rows: Sequence[WhaleReport]) -> str:
-    """Whales by symbol with the total over all exchanges first, then the largest alerts."""
+    """Whales by symbol with the total over all exchanges of a market kind first, then the largest alerts."""
+    return kind_sections.render_sections(rows, _render_section)
+
+
+def _render_section(rows: Sequence[WhaleReport]) -> str:
     with_whales = [row for row in rows if row.whales]
     if not with_whales:
         return f"No whales among {len({(row.exchange, row.symbol) for row in rows})} symbols that traded."
@@ -85,7 +91,10 @@ def _describe_kind(alert: dict[str, Any]) -> str:
 
 
 def build_flow_series(rows: Sequence[WhaleReport]) -> dict[str, list[tuple[datetime, float]]]:
-    """Series for a picture: dollars bought and sold by whales in millions by hour, sold as negative."""
+    """Series for a picture: dollars bought and sold by whales in millions by hour, sold as negative.
+
+    rows: of one market kind.
+    """
     bought: dict[datetime, float] = defaultdict(float)
     sold: dict[datetime, float] = defaultdict(float)
     for row in rows:

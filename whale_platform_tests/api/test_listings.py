@@ -84,6 +84,13 @@ def test_symbols_tell_their_thresholds(client: TestClient) -> None:
     ]
 
 
+def test_symbols_tell_their_market_kind(sink: Sink, make: Make) -> None:
+    sink.write(window(this_minute()), window(this_minute(), exchange="sim_hyperliquid", symbol="BTC"))
+    items = client_of(make()).get("/symbols").json()["items"]
+    latest_models.Symbols.model_validate({"items": items})
+    assert [(one["symbol"], one["market_kind"]) for one in items] == [("BTCUSDT", "spot"), ("BTC", "perpetual")]
+
+
 def test_pages_have_no_holes_and_no_doubles_while_rows_come_in(sink: Sink, make: Make) -> None:
     now = this_minute()
     sink.write(*(whale(n, now + timedelta(seconds=n // 3)) for n in range(100)))  # three of each time

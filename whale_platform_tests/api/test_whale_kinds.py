@@ -114,6 +114,35 @@ def test_a_summary_counts_each_dollar_once(filled: TestClient) -> None:
     assert filled.get("/whales/summary?kind=single_trade").json()["buy_usd"] == "181000"
 
 
+def test_no_sum_takes_two_kinds_of_markets(filled: TestClient, sink: Sink) -> None:
+    spot = filled.get("/whales/summary").json()
+    assert (spot["market_kind"], spot["others"]) == ("spot", [])
+    sink.write(
+        whale(1, NOW, exchange="hyperliquid", symbol="BTC", notional_usd="5000000"),
+        whale(2, NOW, exchange="sim_hyperliquid", symbol="BTC", side="sell", notional_usd="2000000"),
+        whale(3, NOW, exchange="binance_block", kind="block", notional_usd="8000000"),
+    )
+    beside = filled.get("/whales/summary").json()
+    dashboard_models.WhaleSummary.model_validate(beside)
+    assert {**beside, "others": []} == spot, "spot as it was"
+    perpetual = {"market_kind": "perpetual", "whales": 2, "buy_usd": "5000000", "sell_usd": "2000000"}
+    block = {"market_kind": "block", "whales": 1, "buy_usd": "8000000", "sell_usd": "0"}
+    assert beside["others"] == [perpetual, block]
+    asked = filled.get("/whales/summary?market_kind=perpetual").json()
+    assert {name: asked[name] for name in perpetual} == perpetual
+    assert [row["exchange"] for row in asked["top"]] == ["hyperliquid", "sim_hyperliquid"]
+    assert [one["market_kind"] for one in asked["others"]] == ["spot", "block"]
+    assert sum(one["buys"] + one["sells"] for one in asked["sizes"]) == 2
+    one = filled.get("/whales/summary?exchange=binance_block").json()
+    assert (one["market_kind"], one["whales"], one["others"]) == ("block", 1, [])
+    mixed = filled.get("/whales/summary?exchange=binance&exchange=hyperliquid")
+    assert mixed.status_code == 422
+    assert "binance (spot) and hyperliquid (perpetual) are not summed up" in mixed.text
+    both = filled.get("/whales/summary?exchange=binance&exchange=hyperliquid&market_kind=perpetual").json()
+    assert (both["whales"], [other["market_kind"] for other in both["others"]]) == (1, ["spot"])
+    assert filled.get("/whales/summary?market_kind=future").status_code == 422
+
+
 def test_a_sweep_has_its_large_fills_and_each_of_them_its_sweep(filled: TestClient) -> None:
     context = filled.get("/whales/binance/BTCUSDT/10").json()
     dashboard_models.WhaleContext.model_validate(context)

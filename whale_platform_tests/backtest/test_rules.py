@@ -37,6 +37,21 @@ def test_rules_are_read_as_they_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "covered"),
+    [
+        ("", ["binance", "sim_kraken"]),
+        ("exchange = 'hyperliquid'", ["hyperliquid"]),
+        ("market_kind = 'perpetual'", ["hyperliquid", "sim_hyperliquid"]),
+        ("market_kind = 'block'", ["binance_block"]),
+    ],
+)
+def test_a_rule_covers_markets_of_one_kind(more: str, covered: list[str]) -> None:
+    (rule,) = parse_rules(f"[[rule]]\nname = 'a'\nminimum_usd = 1\n{more}")
+    names = ["binance", "hyperliquid", "sim_hyperliquid", "sim_kraken", "binance_block"]
+    assert [name for name in names if rule.covers(name, "BTC")] == covered
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("rule = 1", "write each one below a line [[rule]]"),
@@ -52,6 +67,10 @@ def test_rules_are_read_as_they_are_written(tmp_path: Path) -> None:
         ("[[rule]]\nname = 'a'\nminimum_usd = 1\nkind = 'iceberg'", "kind = 'iceberg': Input should be 'single_trade'"),
         ("[[rule]]\nname = 'a'\nminimum_usd = 1\nkind = []", "kind has none of single_trade, sweep, block"),
         ("[[rule]]\nname = 'a'\nminimum_usd = 1\nshare = 20", "share = 20: Input should be less than or equal to 1"),
+        (
+            "[[rule]]\nname = 'a'\nminimum_usd = 1\nexchange = 'hyperliquid'\nmarket_kind = 'spot'",
+            "rule 1 ('a'): exchange hyperliquid has no spot markets: it is perpetual",
+        ),
         ("[[rule]]\nname = 'a'\nminimum_usd = 1\n" * 2, "two rules are named 'a'"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from whale_platform.backtest import render
 from whale_platform.backtest.results import BacktestResult, HorizonResult, RuleResult
 from whale_platform.backtest.rules import AlertRule, parse_rules
-from whale_platform.backtest.run import BacktestRequest, run_backtest, select_after_cooldown
+from whale_platform.backtest.run import BacktestRequest, find_held_alerts, run_backtest, select_after_cooldown
 from whale_platform.domain.whale import ThresholdChange, build_threshold_periods
 from whale_platform.lake.analysis.alert_selection import FoundAlert, TradeColumns
 from whale_platform_tests.backtest.worlds import START, WHALE_USD, lay_world
@@ -106,6 +106,23 @@ def test_thresholds_are_those_of_the_time(tmp_path: Path) -> None:
     both = parse_rules('[[rule]]\nname = "held"\nthreshold = "held"\nminimum_usd = 100500.01')
     result = run_backtest(root, BacktestRequest(both, begin, begin + timedelta(hours=2), periods), quiet)
     assert result.rules[0].alerts == 0
+
+
+def test_figures_are_of_one_market_kind_and_what_was_alerted_is_of_all(tmp_path: Path) -> None:
+    root, begin = tmp_path / "lake" / "trades", builders.START
+    names = ["binance", "hyperliquid", "binance_block", "coinbase"] * 3
+    trades = [trade(n, every_s=600, quantity="1000")._replace(exchange=name) for n, name in enumerate(names)]
+    lay(root, trades)
+    end, periods = begin + timedelta(hours=2), build_threshold_periods([], Decimal(50_000))
+    text = "".join(
+        f"[[rule]]\nname = '{number}'\nthreshold = 'held'\n{more}\n"
+        for number, more in enumerate(["", "market_kind = 'perpetual'", "exchange = 'binance_block'"])
+    )
+    result = run_backtest(root, BacktestRequest(parse_rules(text), begin, end, periods), quiet)
+    assert [(rule.alerts, rule.usd) for rule in result.rules] == [
+        (count, count * Decimal(100_500)) for count in (6, 3, 3)
+    ]
+    assert [alert.exchange for alert, _ in find_held_alerts(root, begin, end, periods, quiet)] == names
 
 
 def test_a_cooldown_holds_back_within_its_group() -> None:

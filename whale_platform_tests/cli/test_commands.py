@@ -68,6 +68,11 @@ def start(cwd: Path, *args: str, **env: str) -> "subprocess.Popen[str]":
             "WHALE_KAFKA_PORT=abc: Input should be a valid integer",
         ),
         (["up", "--source", "simulator"], {"WHALE_EXCHANGES": "nosuch"}, "unknown exchange 'nosuch'"),
+        (
+            ["up", "--source", "live"],
+            {"WHALE_EXCHANGES": "coinbase,coinbase_advanced", "WHALE_SYMBOLS": "BTC"},
+            "each trade of BTC-USD would count twice",
+        ),
         (["up"], {"WHALE_SOURCE": "moon"}, "WHALE_SOURCE=moon: Input should be"),
         (["status"], {}, "nothing has run in"),
         (["down"], {}, "nothing has run in"),
@@ -282,6 +287,17 @@ def test_doctor_names_misspelt_variables_and_each_exchange(tmp_path: Path) -> No
     assert "WHALE_NODE" not in done.stdout
     assert "did you mean WHALE_KAFKA_PORT?" in done.stdout
     assert "binance: stream Connection refused" in done.stdout
+
+
+def test_doctor_names_an_order_book_that_two_exchanges_publish(tmp_path: Path) -> None:
+    closed = {f"WHALE_{name}_WS_URL": "ws://127.0.0.1:9" for name in ("COINBASE", "COINBASE_ADVANCED")}
+    closed |= {name.replace("WS_URL", "REST_URL"): "http://127.0.0.1:9" for name in closed}
+    names = {"WHALE_EXCHANGES": "coinbase,coinbase_advanced", "WHALE_SYMBOLS": "BTC"}
+    done = whale(tmp_path, "doctor", **names, **closed)
+    (line,) = (line for line in done.stdout.split("BAD") if "count twice" in line)
+    assert "coinbase and coinbase_advanced publish the same order book" in line
+    assert "leave one of the two" in line
+    assert done.returncode == 1
 
 
 def _fake_tools(folder: Path) -> Path:

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { everyHour, usedSizes } from "../../whale_platform/dashboard/data/flow-summary.js";
+import {
+  describeMarkets,
+  describeOthers,
+  everyHour,
+  usedSizes,
+} from "../../whale_platform/dashboard/data/flow-summary.js";
 
 test("every hour has its place: 25 where the 24 do not begin with one", () => {
   const hours = [{ hour: "2026-01-01T12:00:00Z", whales: 3, buy_usd: "5", sell_usd: "2" }];
@@ -17,4 +22,17 @@ test("sizes have no hole between the smallest and the largest used", () => {
   assert.deepEqual(usedSizes(sizes).map((bin) => bin.from_usd), [2, 3, 4, 5]);
   const none = sizes.map((bin) => ({ ...bin, buys: 0 }));
   assert.deepEqual(usedSizes(none), []);
+});
+
+test("spot alone needs no word; beside other kinds of markets each sum says what it is of", () => {
+  const alone = { market_kind: "spot", others: [] };
+  assert.deepEqual([describeMarkets(alone), describeOthers(alone)], ["", ""]);
+  const flow = { whales: 3, buy_usd: "250000", sell_usd: "100000" };
+  const others = ["perpetual", "block"].map((market_kind) => ({ market_kind, ...flow }));
+  const beside = { market_kind: "spot", others };
+  assert.equal(describeMarkets(beside), "spot");
+  const lines = describeOthers(beside).split("\n");
+  assert.equal(lines[0], "Perpetuals, 24 h: net +$150k · ▲ $250k · ▼ $100k · 3 whales");
+  assert.match(lines[1], /^Blocks off the book, 24 h: /);
+  assert.equal(describeMarkets({ market_kind: "perpetual", others: [] }), "perpetuals");
 });

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.exchanges.registry import EXCHANGES, SPECS, assign_symbols, build_adapters, find_market_kind
+from whale_platform.exchanges.registry import (
+    EXCHANGES,
+    SPECS,
+    assign_symbols,
+    build_adapters,
+    check_order_books,
+    find_market_kind,
+)
 from whale_platform.settings import Settings
 
 
@@ -66,3 +73,29 @@ def test_the_kind_of_an_exchange_is_that_of_its_simulated_side() -> None:
     assert kinds == {name: SPECS[name].market_kind for name in EXCHANGES}
     assert kinds == {name: find_market_kind(f"sim_{name}") for name in EXCHANGES}
     assert (kinds["binance"], find_market_kind("elsewhere")) == ("spot", "spot")
+
+
+def check(source: str, exchanges: tuple[str, ...], *symbols: str) -> None:
+    found = build_adapters(settings(source=source, exchanges=exchanges))
+    check_order_books(found, assign_symbols(found, symbols))
+
+
+def test_one_order_book_by_two_exchanges_is_refused_where_trades_would_count_twice() -> None:
+    both = ("coinbase", "binance", "coinbase_advanced")
+    for source in ("live", "replay"):
+        with pytest.raises(
+            ValueError, match=r"coinbase and coinbase_advanced .* each trade of BTC-USD would count twice"
+        ):
+            check(source, both, "BTC")
+    with pytest.raises(
+        ValueError, match="BTC-USD, ETH-USD, SOL-USD and 1 more would count twice: leave one of the two"
+    ):
+        check("live", both, "BTC", "ETH", "SOL", "XRP", "coinbase:DOGE-USD")
+    check("live", both, "coinbase:BTC-USD", "coinbase_advanced:ETH-USD")
+    check("live", ("binance", "coinbase_advanced"), "BTC")
+    check("simulator", both, "BTC")
+
+
+def test_an_order_book_is_that_of_a_registered_exchange() -> None:
+    assert {spec.order_book_of for spec in SPECS.values()} - {None} <= set(EXCHANGES)
+    assert SPECS["coinbase_advanced"].order_book_of == "coinbase"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.reports import charts, currencies, daily, hourly, tables, whales
+from whale_platform.reports import charts, currencies, daily, hourly, kind_sections, tables, whales
 from whale_platform.stores.asset_tables.rollups import HourlyRollup
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
@@ -114,6 +114,58 @@ def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
         "bought": [(NOON, 0.06), (NOON + HOUR, 0.05)],
         "sold": [(NOON, -0.09), (NOON + HOUR, 0.0)],
     }
+
+
+def test_no_sum_takes_perpetuals_with_spot() -> None:
+    spot = rollup(NOON, base="BTC"), replace(rollup(NOON, "BTC-USD", quote="USD", base="BTC"), exchange="coinbase")
+    other = [replace(rollup(NOON, name, base="BTC"), exchange="sim_hyperliquid") for name in ("BTC", "UBTC")]
+    text = hourly.render_hourly([*other, *spot])
+    first, second = text.split("\n\n### Perpetuals\n\n")
+    assert first == hourly.render_hourly(spot), "as if there were no perpetuals"
+    assert second == hourly.render_hourly(other).removeprefix("### Perpetuals\n\n")
+    assert [cells(part.splitlines()[-1])[:3] for part in (first, second)] == [["BTC", "2", "4.0000"]] * 2
+
+
+def test_whales_of_perpetuals_and_blocks_have_totals_of_their_own() -> None:
+    rows = [
+        *(
+            replace(report("BTC", usd, 0), exchange=name)
+            for usd, name in ((700_000, "hyperliquid"), (5, "binance_block"))
+        ),
+        *(report("BTCUSDT", 60_000, 90_000), replace(report("BTC-USD", 50_000, 0), exchange="coinbase")),
+    ]
+    text = whales.render_whales(rows)
+    sections = re.split(r"\n\n### (?:Perpetuals|Blocks off the book)\n\n", text)
+    totals = [cells(section.splitlines()[2]) for section in sections]
+    assert [row[0] for row in totals] == ["**all exchanges**"] * 3
+    assert [row[4] for row in totals] == ["$200,000", "$700,000", "$5"]
+    assert [section.count("hyperliquid") for section in sections] == [0, 2, 0], "nor are they among the largest"
+
+
+def test_a_day_tells_of_each_market_kind_and_draws_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: dict[str, charts.HourlySeries] = {}
+    monkeypatch.setattr(charts, "draw_bars", lambda title, unit, series: drawn.setdefault(title, series) and b"")
+    perpetual = replace(rollup(NOON, "BTC", trade_count=9), exchange="hyperliquid")
+    flows = [report("BTCUSDT", 60_000, 0), replace(report("BTC", 0, 800_000), exchange="hyperliquid")]
+    text = daily.render_daily(NOON.date(), [rollup(NOON), perpetual], flows)
+    assert "\n\n2 trades of 1 symbols in 1 of 24 hours. 2 whales moved $60,000; they bought $60,000" in text
+    assert "\n\nPerpetuals: 9 trades of 1 symbols in 1 of 24 hours. 2 whales moved $800,000; they sold $800,000" in text
+    assert {title: sorted(series) for title, series in drawn.items()} == {
+        "Notional by hour": ["binance BTCUSDT"],
+        "Notional by hour: perpetuals": ["hyperliquid BTC"],
+        "Whale flow by hour": ["bought", "sold"],
+        "Whale flow by hour: perpetuals": ["bought", "sold"],
+    }
+    assert drawn["Whale flow by hour"]["sold"] == [(NOON, 0.0)]
+
+
+def test_figures_of_other_market_kinds_have_their_name_before_them() -> None:
+    def count(some: list[WhaleReport]) -> dict[str, int]:
+        return {"whales": sum(row.whales for row in some)}
+
+    perpetual = replace(report("BTC", 0, 800_000), exchange="hyperliquid")
+    assert kind_sections.prefix_figures([perpetual], count) == {"whales": 0, "perpetual_whales": 2}
+    assert kind_sections.prefix_figures([report("BTCUSDT", 1, 1)], count) == {"whales": 2}
 
 
 def test_a_share_is_of_all_hours_also_of_those_without_a_whale() -> None:

@@ -18,7 +18,7 @@ from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import responses
 from whale_platform.api.http.openapi import describe_problems, describe_responses
 from whale_platform.api.http.parameter_types import Exchange, Symbol, WholeNumber
-from whale_platform.api.http.query_params import SparklineParams, WhaleContextParams, WhaleFilter
+from whale_platform.api.http.query_params import SparklineParams, WhaleContextParams, WhaleSummaryParams
 from whale_platform.api.http.responses import ResponsePreferences
 from whale_platform.api.latest_cache import known_markets
 from whale_platform.api.latest_cache.cache import LatestCache
@@ -59,12 +59,15 @@ async def sparklines(request: Request, dependencies: AppDeps, params: Annotated[
     responses=describe_responses(dashboard_models.WhaleSummary),
     summary="Whales of a time, summed up",
 )
-async def whale_summary(request: Request, dependencies: AppDeps, params: Annotated[WhaleFilter, Query()]) -> Response:
+async def whale_summary(
+    request: Request, dependencies: AppDeps, params: Annotated[WhaleSummaryParams, Query()]
+) -> Response:
     """By hour, kind and size, and the ten largest. Without `from` the day before `to`, without `to` up to now.
 
     Each dollar is counted once: a single trade that is a fill of a sweep is counted in the sweep, unless `kind` leaves
-    sweeps out.
+    sweeps out. No sum takes two market kinds: `others` has those beside `market_kind`.
     """
+    market_kind = params.summed_kind
     end = params.end or _find_end(dependencies.latest)
     start = params.start or end - DAY
     if not start < end <= start + MAX_PERIOD:
@@ -75,8 +78,9 @@ async def whale_summary(request: Request, dependencies: AppDeps, params: Annotat
         known_markets.check_markets(
             params, dependencies.latest, known_markets.make_market_reader(dependencies.pool, WHALES)
         )
-        found = dashboard.summarise_whales(dependencies.pool, params.listing, params.build_conditions(WHALES))
-        whole = {"from": start, "to": end} | _build_summary(found)
+        conditions = params.build_conditions(WHALES)
+        found = dashboard.summarise_whales(dependencies.pool, params.listing, conditions, market_kind)
+        whole = {"from": start, "to": end, "market_kind": market_kind} | _build_summary(found)
         return responses.build_response(
             responses.encode_json(_to_json_values(whole)), ResponsePreferences.from_headers(request.headers)
         )
@@ -136,6 +140,10 @@ def _find_end(cache: LatestCache) -> datetime:
 def _build_summary(breakdown: WhaleBreakdown) -> dict[str, Any]:
     ends = [None, *SIZES_USD, None]
     return {
+        "others": [
+            dict(zip(("market_kind", "whales", "buy_usd", "sell_usd"), (kind, *flow), strict=True))
+            for kind, flow in breakdown.others.items()
+        ],
         "whales": sum(whales for _, whales, _, _ in breakdown.hours),
         "kinds": [dict(zip(("kind", "whales", "notional_usd"), row, strict=True)) for row in breakdown.kinds],
         "buy_usd": sum((buy for _, _, buy, _ in breakdown.hours), Decimal(0)),

@@ -26,6 +26,7 @@ from whale_platform.api.models import rows
 from whale_platform.api.monitoring.metrics import METRICS_MEDIA
 from whale_platform.domain.trade import explain_whaleless
 from whale_platform.domain.whale import TierLimits
+from whale_platform.exchanges.registry import find_market_kind
 from whale_platform.stores.queries import latest_states, listings
 from whale_platform.stores.queries.listings import Listing
 
@@ -102,6 +103,7 @@ async def symbols(request: Request, dependencies: AppDeps, params: Annotated[Mar
             {
                 "exchange": one.exchange,
                 "symbol": one.symbol,
+                "market_kind": find_market_kind(one.exchange),
                 "base": one.base,
                 "quote": one.quote,
                 "usd_via": one.usd_via,

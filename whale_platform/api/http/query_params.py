@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, WholeNumber
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.names import WHALE_KINDS, WHALE_TIERS
+from whale_platform.exchanges import market_kinds
+from whale_platform.exchanges.errors import MixedKindsError
 from whale_platform.stores.queries.listings import ORDERS, WHALES, ColumnCondition, Listing
 
 WhaleKind = Literal["single_trade", "sweep", "block"]
@@ -130,6 +133,23 @@ class WhaleFilter(KindFilter, TimeRangeFilter):
             ColumnCondition("notional_usd", ">=", self.min_notional),
         ]
         return [*super().build_conditions(listing), *(one for one in found if one.value is not None)]
+
+
+class WhaleSummaryParams(WhaleFilter):
+    """The parameters of `/whales/summary`."""
+
+    market_kind: MarketKind | None = Field(
+        None,
+        description="Of which markets the sums are; without it of those of `exchange`, and of `spot` without that too.",
+    )
+
+    @property
+    def summed_kind(self) -> MarketKind:
+        """Of which market kind the sums are. Raises ApiProblemError where `exchange` names several."""
+        try:
+            return self.market_kind or market_kinds.choose_kind(self.exchange)
+        except MixedKindsError as error:
+            raise ApiProblemError(422, f"exchange: {error}; give one market_kind") from None
 
 
 class WhaleListingParams(WhaleFilter, ListingParams):

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from whale_platform.api.models.rows import Report, Whale, Window
-from whale_platform.api.models.units import Base, Kind, Named, Price, Quote, Side, Time, TradeId, Usd
+from whale_platform.api.models.units import Base, Kind, MarketKind, Named, Price, Quote, Side, Time, TradeId, Usd
 
 
 class Sparkline(Named):
@@ -45,11 +45,23 @@ class SizeBin(BaseModel):
     sells: int
 
 
+class MarketKindFlow(BaseModel):
+    """Whales of the markets of one kind."""
+
+    market_kind: MarketKind
+    whales: int
+    buy_usd: Usd
+    sell_usd: Usd
+
+
 class WhaleSummary(BaseModel):
-    """The whales of a time summed up, each dollar once. `hours` and `kinds` have only those with whales.
+    """The whales of a time and of one market kind summed up, each dollar once. `hours`, `kinds`: those with whales.
 
     `top`: the largest first.
     """
+
+    market_kind: MarketKind
+    others: list[MarketKindFlow] = Field(description="Of the other market kinds that have whales here.")
 
     start: Time = Field(alias="from")
     end: Time = Field(alias="to")

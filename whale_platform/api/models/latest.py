@@ -12,6 +12,7 @@ from whale_platform.api.models.units import (
     Currencies,
     Fills,
     Kind,
+    MarketKind,
     Named,
     Price,
     Quote,
@@ -90,6 +91,7 @@ class Board(BaseModel):
 class SymbolRow(Named, Currencies):
     """A symbol that has trades."""
 
+    market_kind: MarketKind
     threshold_usd: Annotated[
         str | None, Field(pattern=NUMBER, description="An order from so many US dollars on is a whale.")
     ]

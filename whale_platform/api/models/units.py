@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from whale_platform.domain import market
+
 NUMBER = r"^-?\d+(\.\d+)?$"
 Time = Annotated[
     str, Field(json_schema_extra={"format": "date-time"}, description="UTC.", examples=["2026-11-21T10:00:00Z"])
@@ -40,6 +42,12 @@ LastTradeId = Annotated[
 ]
 Run = Annotated[str, Field(description="The run and the code that made it.")]
 Source = Annotated[str, Field(description="live, repair, import, replay or simulated.", examples=["live"])]
+
+
+MarketKind = Annotated[
+    market.MarketKind,
+    Field(description="What its exchange trades: no sum over exchanges takes two kinds.", examples=["spot"]),
+]
 
 
 class Named(BaseModel):

@@ -22,6 +22,7 @@ def check_machine(settings: "Settings", running: dict[str, Any] | None) -> Itera
     yield machine_checks.check_clock()
     yield from _check_ports(settings, running)
     yield from machine_checks.find_unknown_variables()
+    yield from _check_order_books(settings)
     yield from _check_exchanges(settings)
 
 
@@ -68,6 +69,16 @@ def _check_ports(settings: "Settings", running: dict[str, Any] | None) -> Iterat
             yield MachineFinding("ok", "ports", f"{name} {port} is free")
         except ToolchainError as error:
             yield MachineFinding("bad", "ports", *_split(str(error)))
+
+
+def _check_order_books(settings: "Settings") -> Iterator[MachineFinding]:
+    from whale_platform.exchanges import registry
+
+    exchanges = registry.build_adapters(settings)
+    try:
+        registry.check_order_books(exchanges, registry.assign_symbols(exchanges, settings.symbols))
+    except ValueError as error:
+        yield MachineFinding("bad", "exchange", *_split(str(error)))
 
 
 def _check_exchanges(settings: "Settings") -> Iterator[MachineFinding]:

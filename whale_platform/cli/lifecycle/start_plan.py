@@ -116,7 +116,8 @@ def _check_symbols(settings: "Settings") -> None:
     if not settings.symbols or not settings.exchanges:
         raise UserError("--symbols names nothing: give at least one, such as BTC")
     try:
-        registry.assign_symbols(registry.build_adapters(settings), settings.symbols)
+        exchanges = registry.build_adapters(settings)
+        registry.check_order_books(exchanges, registry.assign_symbols(exchanges, settings.symbols))
     except ValueError as error:
         raise UserError(str(error)) from None
 

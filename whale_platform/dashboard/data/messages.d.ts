@@ -59,6 +59,9 @@ export interface Tickers {
   closes: Record<string, string>;
 }
 
+/** What the markets of an exchange trade; no sum over exchanges takes two kinds. */
+export type MarketKind = "spot" | "perpetual" | "block";
+
 export type Kind = "single_trade" | "sweep" | "block";
 export type Tier = "whale" | "large" | "giant";
 
@@ -91,6 +94,7 @@ export interface Page<Row> {
 }
 
 export interface SymbolRow extends Named, Currencies {
+  market_kind: MarketKind;
   threshold_usd: string | null;
   note: string | null;
 }
@@ -130,7 +134,17 @@ export interface HourFlow {
   sell_usd: string;
 }
 
+export interface MarketKindFlow {
+  market_kind: MarketKind;
+  whales: number;
+  buy_usd: string;
+  sell_usd: string;
+}
+
+/** `others`: of the kinds of markets that the sums leave out. */
 export interface WhaleSummary {
+  market_kind: MarketKind;
+  others: MarketKindFlow[];
   from: string;
   to: string;
   whales: number;

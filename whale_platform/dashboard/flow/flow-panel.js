@@ -1,13 +1,14 @@
 // Whale flow of the last 24 hours under the tape's filters: by hour, by size, the largest ten. The server sums; here it
 // is asked for again when the filters change, soon after a whale that fits, and every minute. Nothing is asked while
 // neither part is in sight. Where it can't be loaded, numbers of the same filters stay, under the time they are from;
-// those of other filters go.
+// those of other filters go. The sums are of one kind of markets; those of the others stand beside them, one by one.
 
 import { isVisible, reorderChildren, setText, throttle } from "../lib/dom.js";
 import { clock, keyOf } from "../lib/format.js";
 import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
 import { get } from "../data/api.js";
+import { describeMarkets, describeOthers } from "../data/flow-summary.js";
 import { onView, setView } from "../data/url-state.js";
 import { currentFilter, describeFilter, filterChanged, passesFilter } from "../data/whale-filter.js";
 import { whaleRow } from "../whale/whale-row.js";
@@ -32,7 +33,7 @@ export class FlowPanel {
   /** @type {AbortController | null} */
   #request = null;
   #late = true; // what is shown is not what would be answered now
-  /** @type {{ scope: string, time: number } | null} Filters and time of what is shown. */
+  /** @type {{ filter: string, scope: string, time: number } | null} Of what is shown. */
   #shown = null;
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
@@ -80,27 +81,30 @@ export class FlowPanel {
     if (document.hidden || !(isVisible(this.#parts.plots) || isVisible(this.#parts.top))) return;
     this.#request?.abort();
     const { signal } = (this.#request = new AbortController());
-    const scope = describeFilter();
+    const filter = describeFilter();
     try {
       /** @type {WhaleSummary} */
       const summary = await get("/whales/summary", currentFilter(), signal);
       if (signal.aborted) return;
       this.#late = false;
-      this.#shown = { scope, time: Date.now() / 1000 };
-      this.#show(scope, summary, summary.top.length ? "" : "No whale in the last 24 hours.");
+      const markets = describeMarkets(summary);
+      const scope = markets ? `${filter}, ${markets}` : filter;
+      this.#shown = { filter, scope, time: Date.now() / 1000 };
+      const none = markets ? `No whale of ${markets} in the last 24 hours.` : "No whale in the last 24 hours.";
+      this.#show(scope, summary, summary.top.length ? "" : none);
     } catch (error) {
-      if (!signal.aborted) this.#fail(scope, /** @type {Error} */ (error));
+      if (!signal.aborted) this.#fail(filter, /** @type {Error} */ (error));
     }
   }
 
-  /** @param {string} scope @param {Error} error */
-  #fail(scope, error) {
-    if (this.#shown?.scope === scope) {
-      this.#showScope(`${scope}, as of ${clock(this.#shown.time, "minute")}`);
+  /** @param {string} filter @param {Error} error */
+  #fail(filter, error) {
+    if (this.#shown?.filter === filter) {
+      this.#showScope(`${this.#shown.scope}, as of ${clock(this.#shown.time, "minute")}`);
       return;
     }
     this.#shown = null;
-    this.#show(scope, null, `It can't be loaded: ${error.message}.`);
+    this.#show(filter, null, `It can't be loaded: ${error.message}.`);
   }
 
   /** @param {string} text */
@@ -115,6 +119,9 @@ export class FlowPanel {
    */
   #show(scope, summary, note) {
     this.#showScope(scope);
+    const others = summary ? describeOthers(summary) : "";
+    setText(this.#parts["hours-others"], others);
+    this.#parts["hours-others"].hidden = !others;
     if (summary?.whales) {
       this.#hours.show(hoursPlot(summary));
       this.#sizes.show(sizesPlot(summary));

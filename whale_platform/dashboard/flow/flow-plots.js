@@ -2,7 +2,7 @@
 
 import { clock, signedUsd, usd, usdAxis } from "../lib/format.js";
 import { rem, token } from "../lib/theme.js";
-import { everyHour, usedSizes } from "../data/flow-summary.js";
+import { describeFlow, everyHour, usedSizes } from "../data/flow-summary.js";
 import { bars, plainTable } from "./plot.js";
 
 /** @import { SizeBin, WhaleSummary } from "../data/messages.d.ts" */
@@ -54,7 +54,7 @@ export function hoursPlot(summary) {
     read: (index) => {
       const hour = index === null ? null : hours[index];
       const [buy, sell] = hour ? [hour.buy, hour.sell] : [Number(summary.buy_usd), Number(summary.sell_usd)];
-      const sums = `net ${signedUsd(buy - sell)} · ▲ ${usd(buy)} · ▼ ${usd(sell)}`;
+      const sums = describeFlow(buy, sell);
       return hour ? `${clock(hour.time, "minute")}: ${sums} · ${hour.whales} whales` : `24 h: ${sums}`;
     },
     table: () =>

@@ -18,7 +18,9 @@ from whale_platform.defs.reports.column_lineage import REPORT_COLUMNS, ROLLUP_CO
 from whale_platform.defs.shared.code_versions import hash_modules
 from whale_platform.defs.shared.partitions import DAYS, HOURS, hours_of_run, partition_key
 from whale_platform.defs.shared.store_resource import StoreResource
-from whale_platform.reports import charts, daily, daily_files, hourly, whales
+from whale_platform.domain.market import MarketKind
+from whale_platform.exchanges.market_kinds import DEFAULT_KIND
+from whale_platform.reports import charts, currencies, daily, daily_files, hourly, kind_sections, whales
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import rollups as rollup_table
 from whale_platform.stores.asset_tables import whale_prices
@@ -40,7 +42,7 @@ DAILY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36)
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,
-    code_version=hash_modules(rollup_table, hourly),
+    code_version=hash_modules(rollup_table, hourly, currencies, kind_sections),
     metadata={"dagster/table_name": "hourly_rollups", "dagster/column_lineage": ROLLUP_COLUMNS},
 )
 def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> None:
@@ -52,7 +54,11 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> N
     rollup_table.materialise_rollups(dsn, hours, store.provenance(context))
     rows = rollup_table.read_rollups(dsn, hours)
     _describe_hours(context, hours, rows, _describe_rollups)
-    _add_picture(context, hours, "notional by hour", "millions of dollars", hourly.build_notional_series(rows))
+    _add_pictures(
+        context,
+        hours,
+        kind_sections.draw_sections("notional by hour", "millions of dollars", rows, hourly.build_notional_series),
+    )
 
 
 @dg.asset(
@@ -63,7 +69,7 @@ def hourly_rollups(context: dg.AssetExecutionContext, store: StoreResource) -> N
     group_name="reports",
     kinds={"postgres", "sql"},
     owners=OWNERS,
-    code_version=hash_modules(report_table, whale_prices, "whale_platform.repair.price_rows", whales),
+    code_version=hash_modules(report_table, whale_prices, "whale_platform.repair.price_rows", whales, kind_sections),
     metadata={"dagster/table_name": "whale_reports", "dagster/column_lineage": REPORT_COLUMNS},
 )
 def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> None:
@@ -84,7 +90,11 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> No
     report_table.materialise_reports(dsn, hours, store.provenance(context), around)
     rows = report_table.read_reports(dsn, hours)
     _describe_hours(context, hours, rows, _describe_reports)
-    _add_picture(context, hours, "whale flow by hour", "million dollars", whales.build_flow_series(rows))
+    _add_pictures(
+        context,
+        hours,
+        kind_sections.draw_sections("whale flow by hour", "million dollars", rows, whales.build_flow_series),
+    )
 
 
 @dg.asset(
@@ -94,7 +104,7 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> No
     group_name="reports",
     kinds={"html", "markdown"},
     owners=OWNERS,
-    code_version=hash_modules(daily, hourly, whales, charts),
+    code_version=hash_modules(daily, hourly, currencies, whales, kind_sections, charts),
 )
 def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource) -> None:
     """A day's market and whales as one HTML file and as Markdown, in `HOME/reports`; made from the hours' rows."""
@@ -117,8 +127,8 @@ def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource)
     context.add_asset_metadata(
         {
             "hours": len({row.hour for row in rows}),
-            "trades": sum(row.trade_count for row in rows),
-            "whales": sum(row.whales for row in reports),
+            **kind_sections.prefix_figures(rows, lambda some: {"trades": sum(row.trade_count for row in some)}),
+            **kind_sections.prefix_figures(reports, lambda some: {"whales": sum(row.whales for row in some)}),
             "page": dg.MetadataValue.path(str(page)),
             "address": dg.MetadataValue.url(f"{store.read().api_url}/reports/daily/{day}"),
             "report": dg.MetadataValue.md(text),
@@ -126,11 +136,25 @@ def daily_market_report(context: dg.AssetExecutionContext, store: StoreResource)
     )
 
 
+def _sum_rollups(rows: list[HourlyRollup]) -> dict[str, Any]:
+    return {
+        "trades": sum(row.trade_count for row in rows),
+        "symbols": len({(row.exchange, row.symbol) for row in rows}),
+    }
+
+
+def _sum_reports(rows: list[WhaleReport]) -> dict[str, Any]:
+    return {
+        "whales": sum(row.whales for row in rows),
+        "notional_usd": float(sum(row.notional_usd for row in rows)),
+        "net_flow_usd": float(sum(row.net_flow_usd for row in rows)),
+    }
+
+
 def _describe_rollups(rows: list[HourlyRollup]) -> dict[str, Any]:
     return {
         "dagster/row_count": len(rows),
-        "trades": sum(row.trade_count for row in rows),
-        "symbols": len({(row.exchange, row.symbol) for row in rows}),
+        **kind_sections.prefix_figures(rows, _sum_rollups),
         "report": dg.MetadataValue.md(hourly.render_hourly(rows)),
     }
 
@@ -138,9 +162,7 @@ def _describe_rollups(rows: list[HourlyRollup]) -> dict[str, Any]:
 def _describe_reports(rows: list[WhaleReport]) -> dict[str, Any]:
     return {
         "dagster/row_count": len(rows),
-        "whales": sum(row.whales for row in rows),
-        "notional_usd": float(sum(row.notional_usd for row in rows)),
-        "net_flow_usd": float(sum(row.net_flow_usd for row in rows)),
+        **kind_sections.prefix_figures(rows, _sum_reports),
         "report": dg.MetadataValue.md(whales.render_whales(rows)),
     }
 
@@ -158,12 +180,10 @@ def _describe_hours(
         context.add_asset_metadata(describe(some), partition_key=partition_key(hour))
 
 
-def _add_picture(
-    context: dg.AssetExecutionContext, hours: HourRange, title: str, unit: str, series: charts.HourlySeries
-) -> None:
-    if any(series.values()):
-        picture = dg.MetadataValue.md(charts.embed_png(charts.draw_bars(title, unit, series), title))
-        context.add_asset_metadata({"picture": picture}, partition_key=partition_key(hours.end - HOUR))
+def _add_pictures(context: dg.AssetExecutionContext, hours: HourRange, pictures: Mapping[MarketKind, str]) -> None:
+    for kind, picture in pictures.items():
+        name = "picture" if kind == DEFAULT_KIND else f"{kind}_picture"
+        context.add_asset_metadata({name: dg.MetadataValue.md(picture)}, partition_key=partition_key(hours.end - HOUR))
 
 
 @dg.definitions

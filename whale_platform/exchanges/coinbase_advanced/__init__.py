@@ -3,4 +3,4 @@
 from whale_platform.exchanges.base import ExchangeSpec
 from whale_platform.exchanges.coinbase_advanced.adapter import CoinbaseAdvanced
 
-EXCHANGE = ExchangeSpec("Coinbase Advanced", CoinbaseAdvanced)
+EXCHANGE = ExchangeSpec("Coinbase Advanced", CoinbaseAdvanced, order_book_of="coinbase")

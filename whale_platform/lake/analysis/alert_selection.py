@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.whale import ANY
+from whale_platform.exchanges.market_kinds import build_exchange_condition
 from whale_platform.lake.analysis.alert_scan import AlertScan
 from whale_platform.lake.analysis.alert_tables import MINUTE_US
 from whale_platform.lake.duckdb import engine
@@ -31,7 +33,7 @@ class AlertConditions:
     """What an alert must have; None, ANY and no kinds: anything.
 
     least_usd: dollars; held: at least the threshold that held at its time; share: of its market's volume in the minute
-    up to it, from 0 to 1.
+    up to it, from 0 to 1; market_kind: of its exchange.
     """
 
     exchange: str = ANY
@@ -41,6 +43,7 @@ class AlertConditions:
     least_usd: Decimal | None = None
     held: bool = False
     share: float | None = None
+    market_kind: MarketKind | None = None
 
 
 class FoundAlert(NamedTuple):
@@ -91,6 +94,7 @@ def select_alerts(scan: AlertScan, conditions: AlertConditions) -> tuple[list[Fo
             ("sell = ${}", None if conditions.side is None else conditions.side == "sell"),
             ("usd >= ${}::DECIMAL(38,18)", None if conditions.least_usd is None else f"{conditions.least_usd:f}"),
             ("share >= ${}", conditions.share),
+            _build_kind_condition(conditions.market_kind),
         )
         if value is not None
     ]
@@ -104,6 +108,14 @@ def select_alerts(scan: AlertScan, conditions: AlertConditions) -> tuple[list[Fo
         scan.connection.execute(f"CREATE OR REPLACE TEMP TABLE wanted AS {statement}", values)
         rows = scan.connection.execute("SELECT * EXCLUDE (n, t) FROM wanted ORDER BY t, n").fetchall()
     return [FoundAlert(*row) for row in rows], _read_columns(scan, "(FROM alert_moves SEMI JOIN wanted USING (n))")
+
+
+def _build_kind_condition(kind: MarketKind | None) -> tuple[str, list[str] | None]:
+    if kind is None:
+        return "", None
+    operator, names = build_exchange_condition(kind)
+    clause = "list_contains(${}, exchange)"
+    return (clause if operator == "in" else f"NOT {clause}"), names
 
 
 def select_controls(scan: AlertScan) -> TradeColumns:

@@ -1,17 +1,20 @@
 """What the dashboard draws beside the listings: closes of every symbol, whales summed up, one whale and its minute.
 
-Sums are made here, in one statement each, because the rows behind them would not fit a page. Raises what
-`ConnectionPool.read` raises.
+Sums are made here, in one statement each, because the rows behind them would not fit a page; each is of one market
+kind. Raises what `ConnectionPool.read` raises.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from psycopg2 import sql
 
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP
+from whale_platform.exchanges import market_kinds
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries.listings import (
     REPORTS,
@@ -48,17 +51,31 @@ SELECT width_bucket(notional_usd, %s::numeric[]) AS bin, count(*) FILTER (WHERE 
 FROM {} {} GROUP BY bin
 """)
 _KINDS = sql.SQL("SELECT kind, count(*), sum(notional_usd) FROM {} {} GROUP BY kind ORDER BY kind")
+_BY_EXCHANGE = sql.SQL("""
+SELECT exchange, count(*), coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0),
+    coalesce(sum(notional_usd) FILTER (WHERE side = 'sell'), 0)
+FROM {} {} GROUP BY exchange
+""")
 _TOP = sql.SQL("SELECT {} FROM {} {} ORDER BY notional_usd DESC, event_time DESC LIMIT %s")
 PREFERRED_KINDS = (SWEEP, SINGLE_TRADE, BLOCK)  # of several whales with one trade id
+
+
+class _ExchangeFlow(NamedTuple):
+    exchange: str
+    whales: int
+    buy_usd: Decimal
+    sell_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class WhaleBreakdown:
     """hours: (hour, whales, buy $, sell $); sizes: {place in SIZES_USD: (buys, sells)}; top: in WHALES.columns.
 
-    kinds: (kind, whales, $).
+    kinds: (kind, whales, $). All of them are of one market kind; others: {market kind: (whales, buy $, sell $)} of the
+    kinds beside it that have whales.
     """
 
+    others: dict[MarketKind, tuple[int, Decimal, Decimal]]
     hours: list[tuple[Any, ...]]
     kinds: list[tuple[Any, ...]]
     sizes: dict[int, tuple[int, int]]
@@ -73,17 +90,45 @@ def read_closes(
     return [(row[0], row[1], row[2], row[3]) for row in pool.fetch_rows(_CLOSES.format(text), values)]
 
 
-def summarise_whales(pool: ConnectionPool, listing: Listing, conditions: Sequence[ColumnCondition]) -> WhaleBreakdown:
-    """Of the whales that fit, in WHALES or ORDERS. `sizes` has only the bins with whales; bin 0 is below all."""
-    text, values = build_where(listing, conditions)
+def summarise_whales(
+    pool: ConnectionPool, listing: Listing, conditions: Sequence[ColumnCondition], kind: MarketKind
+) -> WhaleBreakdown:
+    """Of the whales of one market kind that fit, in WHALES or ORDERS.
+
+    `sizes` has only the bins with whales; bin 0 is below all.
+    """
+    others = _sum_by_kind(pool, listing, conditions)
+    others.pop(kind, None)
+    text, values = build_where(listing, [*conditions, _build_kind_condition(kind)])
     columns = sql.SQL(", ").join(map(sql.Identifier, listing.columns))
     bins = pool.fetch_rows(_BINS.format(listing.relation, text), (list(SIZES_USD), *values))
     return WhaleBreakdown(
+        others,
         pool.fetch_rows(_HOURS.format(listing.relation, text), values),
         pool.fetch_rows(_KINDS.format(listing.relation, text), values),
         {row[0]: (row[1], row[2]) for row in bins},
         pool.fetch_rows(_TOP.format(columns, listing.relation, text), (*values, TOP_COUNT)),
     )
+
+
+def _build_kind_condition(kind: MarketKind) -> ColumnCondition:
+    operator, names = market_kinds.build_exchange_condition(kind)
+    return ColumnCondition("exchange", operator, names)
+
+
+def _sum_by_kind(
+    pool: ConnectionPool, listing: Listing, conditions: Sequence[ColumnCondition]
+) -> dict[MarketKind, tuple[int, Decimal, Decimal]]:
+    text, values = build_where(listing, conditions)
+    rows = [_ExchangeFlow(*row) for row in pool.fetch_rows(_BY_EXCHANGE.format(listing.relation, text), values)]
+    return {
+        kind: (
+            sum(row.whales for row in some),
+            sum((row.buy_usd for row in some), Decimal(0)),
+            sum((row.sell_usd for row in some), Decimal(0)),
+        )
+        for kind, some in market_kinds.group_by_kind(rows).items()
+    }
 
 
 def read_whale(

@@ -12,12 +12,12 @@ from psycopg2 import sql
 
 from whale_platform.stores.postgres.pool import ConnectionPool
 
-Operator = Literal["=", ">=", "<", "in"]
-_OPERATORS = {"=": "{} = %s", ">=": "{} >= %s", "<": "{} < %s", "in": "{} = ANY(%s)"}
+Operator = Literal["=", ">=", "<", "in", "not in"]
+_OPERATORS = {"=": "{} = %s", ">=": "{} >= %s", "<": "{} < %s", "in": "{} = ANY(%s)", "not in": "{} <> ALL(%s)"}
 
 
 class ColumnCondition(NamedTuple):
-    """`column operator value`; the column must be one of the listing's. The value of `in` is a list."""
+    """`column operator value`; the column must be one of the listing's. The value of `in` and `not in` is a list."""
 
     column: str
     operator: Operator

@@ -88,6 +88,19 @@ def test_each_hour_of_a_range_has_its_own_numbers_and_the_last_the_picture(strea
     assert "2024-08-08 12:00 UTC**, 1 hour" in str(first.metadata["report"].value)
 
 
+def test_perpetuals_have_figures_and_a_picture_beside_those_of_spot(stream: str) -> None:
+    (row,) = (row for row in some_windows(1) if row.symbol == "BTCUSDT")
+    perpetual = row._replace(exchange="hyperliquid", symbol="BTC", base="BTC", quote="USDC", usd_via="peg:USDC")
+    before = run("2024-08-08-12:00", "2024-08-08-12:00").asset_materializations_for_node("hourly_rollups")[0].metadata
+    store(stream, [perpetual], [])
+    after = run("2024-08-08-12:00", "2024-08-08-12:00").asset_materializations_for_node("hourly_rollups")[0].metadata
+    assert {name: after[name] for name in ("trades", "symbols", "picture")} == {
+        name: before[name] for name in ("trades", "symbols", "picture")
+    }
+    assert (after["perpetual_trades"].value, after["perpetual_symbols"].value) == (row.trade_count, 1)
+    assert "data:image/png" in str(after["perpetual_picture"].value)
+
+
 def test_what_is_told_of_an_hour_is_stored_once(stream: str) -> None:
     done = run("2024-08-08-12:00", "2024-08-08-12:00")
     outputs = [event for event in done.all_events if event.event_type is dg.DagsterEventType.STEP_OUTPUT]
