@@ -7,12 +7,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from whale_platform.backtest.errors import InvalidRuleError
-from whale_platform.domain.names import WHALE_KINDS
 from whale_platform.domain.whale import ANY
 from whale_platform.lake.analysis.alert_selection import AlertConditions
 
@@ -59,7 +58,7 @@ class AlertRule(BaseModel):
         if self.minimum_usd is None and self.threshold is None:
             raise ValueError('write minimum_usd = …, or threshold = "held", or both')
         if not self.kind:
-            raise ValueError(f"kind has none of {', '.join(WHALE_KINDS)}")
+            raise ValueError(f"kind has none of {', '.join(get_args(Kind))}")
         return self
 
     @property
