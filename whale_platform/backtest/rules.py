@@ -18,6 +18,7 @@ from whale_platform.lake.analysis.alert_selection import AlertConditions
 Kind = Literal["single_trade", "sweep", "block"]
 Group = Literal["market", "base", "all"]
 _KEYS = {"rule"}
+MOST_USD = Decimal(10) ** 15
 
 
 def _read_decimal(value: Any) -> Any:
@@ -41,7 +42,7 @@ class AlertRule(BaseModel):
     kind: tuple[Kind, ...] = ("single_trade", "sweep", "block")
     side: Literal["buy", "sell"] | None = None
     minimum_usd: Annotated[Decimal, BeforeValidator(_read_decimal)] | None = Field(
-        default=None, gt=0, allow_inf_nan=False
+        default=None, gt=0, le=MOST_USD, allow_inf_nan=False
     )
     threshold: Literal["held"] | None = None
     share: float | None = Field(default=None, gt=0, le=1)
