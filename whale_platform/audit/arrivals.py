@@ -120,7 +120,8 @@ def list_message_ids(topic: str, value: bytes, now_ms: int) -> Iterator[tuple[Ma
                 yield (window.exchange, window.symbol, hour), POSTGRES, window.first_trade_id, window.last_trade_id
         else:
             whale = decode_whale(value, now_ms)
-            yield (whale.exchange, whale.symbol, _hour(whale.event_time)), WHALES, whale.trade_id, whale.trade_id
+            newest = whale.last_trade_id or whale.trade_id  # the trade that the message is of
+            yield (whale.exchange, whale.symbol, _hour(whale.event_time)), WHALES, newest, newest
 
 
 def _hour(time: datetime) -> datetime:

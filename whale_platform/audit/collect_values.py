@@ -8,15 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from whale_platform.audit.compare_values import (
-    ComparedHour,
-    DifferenceCollector,
-    compare_sums,
-    compare_whales,
-)
+from whale_platform.audit.compare_values import ComparedHour, DifferenceCollector, compare_sums
+from whale_platform.audit.compare_whales import WhaleComparison
 from whale_platform.audit.reconcile import SystemCounts
 from whale_platform.audit.threshold_history import ThresholdHistory
 from whale_platform.domain.market import MarketHour
+from whale_platform.domain.names import WHALE_KINDS
 from whale_platform.lake.analysis import hour_values
 from whale_platform.lake.analysis.hour_values import HourValues
 from whale_platform.lake.errors import DamagedFileError
@@ -73,10 +70,8 @@ def _compare_hour(
     symbols = {(exchange, symbol) for exchange, symbol, _ in minutes}
     floors = {name: low for name in symbols if (low := limits.find_floor(*name, hour, end)) is not None}
     begun = hour >= counts.lake_since and hour >= counts.home_start
-    compare_whales(
+    comparison = WhaleComparison(
         hour,
-        lake.read_large_trades(hour, end, floors) if floors else (),
-        (alert for alert in tables.read_alerts(dsn, hour, end) if begun or alert[:2] in symbols),
         limits,
         windows,
         hour >= counts.postgres_since,
@@ -84,6 +79,9 @@ def _compare_hour(
         partial(_is_in_transit, counts),
         differences,
     )
+    for kind in WHALE_KINDS:
+        alerts = (one for one in tables.read_alerts(dsn, hour, end, kind) if begun or one[:2] in symbols)
+        comparison.compare(kind, lake.read_whales(hour, end, floors, kind), alerts)
 
 
 def _is_in_transit(counts: SystemCounts, system: str, key: MarketHour, trade_id: int) -> bool:

@@ -26,6 +26,7 @@ from whale_platform.contracts.written_trade import (
 )
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.rates import convert_to_usd
 from whale_platform.domain.sweep import SweepProgress
 from whale_platform.domain.trade import EXACT, Source, Trade, usd_via
 
@@ -55,12 +56,15 @@ CONTRACT = MessageContract(
         MessageField("block", "boolean", "true: the exchange calls it a block trade", optional=True),
         MessageField("buyer", "text", "who bought; where published", optional=True),
         MessageField("seller", "text", "who sold; where published", optional=True),
+        MessageField("usd_rate", "decimal", "US dollars for a unit of the quote currency; if no dollar", optional=True),
+        MessageField("usd_via", "name", "the pair that gave the rate: exchange:symbol", optional=True),
         MessageField("sweep_first_id", "integer", "first trade id of the taker's order", optional=True),
         MessageField("sweep_fills", "integer", "its fills up to this one, from the second one on", optional=True),
         MessageField("sweep_levels", "integer", "its prices so far", optional=True),
         MessageField("sweep_first_price", "decimal", "the price of its first fill", optional=True),
         MessageField("sweep_quantity", "decimal", "its quantity so far, base units", optional=True),
         MessageField("sweep_notional", "decimal", "its notional so far, quote currency", optional=True),
+        MessageField("sweep_usd", "decimal", "its US dollars so far, where usd_rate is there", optional=True),
     ),
     example={
         "v": VERSION,
@@ -96,13 +100,13 @@ _group = {name: number for number, name in enumerate(WRITTEN_FIELDS, 1)}
 _of_fill = [
     _group[one] for one in ("exchange", "symbol", "trade_id", "quote", "price", "quantity", "side", "event_time")
 ]
-_id, _time, _block = _group["trade_id"], _group["event_time"], _group["block"]
+_id, _time, _block, _rate = (_group[one] for one in ("trade_id", "event_time", "block", "usd_rate"))
 
 
 class TradeFill(NamedTuple):
     """What a count or a sample of trades needs of one; block: see Trade.
 
-    event_time: microseconds UTC; usd: notional is in US dollars.
+    event_time: microseconds UTC; notional_usd: US dollars, None where they are not known.
     """
 
     exchange: str
@@ -113,7 +117,7 @@ class TradeFill(NamedTuple):
     side: str
     event_time: int
     notional: Decimal
-    usd: bool
+    notional_usd: Decimal | None
     block: bool
 
 
@@ -140,6 +144,8 @@ def encode_trade(trade: Trade) -> bytes:
         optional += f',"taker_order_id":{text}'
     if trade.block or trade.buyer is not None or trade.seller is not None:
         optional += _encode_parties(trade)
+    if trade.usd_rate is not None:
+        optional += f',"usd_rate":"{format_decimal(trade.usd_rate)}","usd_via":{_quoted(trade.usd_pair)}'
     if trade.sweep is not None:
         optional += _encode_sweep(trade.sweep)
     return (
@@ -158,7 +164,7 @@ def _encode_sweep(sweep: SweepProgress) -> str:
         f',"sweep_first_id":{sweep.first_id},"sweep_fills":{sweep.fills},"sweep_levels":{sweep.levels},'
         f'"sweep_first_price":"{format_decimal(sweep.first_price)}",'
         f'"sweep_quantity":"{format_decimal(sweep.quantity)}","sweep_notional":"{format_decimal(sweep.notional)}"'
-    )
+    ) + ("" if sweep.usd is None else f',"sweep_usd":"{format_decimal(sweep.usd)}"')
 
 
 @lru_cache(4096)
@@ -188,6 +194,7 @@ def decode_trade(value: bytes) -> Trade:
     price, quantity = _read_decimal(row, "price"), _read_decimal(row, "quantity")
     if not (_is_narrow(row["price"]) and _is_narrow(row["quantity"])):
         _read_decimal(row, "notional")  # the product may not fit Spark's widest decimal
+    rate, pair = _read_rate(row, EXACT.multiply(price, quantity))
     return Trade(
         exchange=_read_name(row, "exchange"),
         symbol=_read_name(row, "symbol"),
@@ -206,7 +213,17 @@ def decode_trade(value: bytes) -> Trade:
         buyer=_read_text_or_none(row, "buyer"),
         seller=_read_text_or_none(row, "seller"),
         sweep=_read_sweep(row),
+        usd_rate=rate,
+        usd_pair=pair,
     )
+
+
+def _read_rate(row: dict[str, Any], notional: Decimal) -> tuple[Decimal | None, str | None]:
+    """Return rate and pair; None where one of them is not there, or no message could hold the dollars."""
+    rate, pair = _read_decimal_or_none(row, "usd_rate"), row.get("usd_via")
+    if rate is None or type(pair) is not str or not _name(pair) or convert_to_usd(notional, rate) is None:
+        return None, None
+    return rate, pair
 
 
 def _read_text_or_none(row: dict[str, Any], field: str) -> str | None:
@@ -223,7 +240,7 @@ def _read_sweep(row: dict[str, Any]) -> SweepProgress | None:
         price, quantity, notional = (_read_decimal(row, name) for name in SWEEP_FIELDS[3:])
     except MessageFormatError:
         return None
-    return SweepProgress(first_id, fills, levels, price, quantity, notional)
+    return SweepProgress(first_id, fills, levels, price, quantity, notional, _read_decimal_or_none(row, "sweep_usd"))
 
 
 def _load(value: bytes) -> dict[str, Any]:
@@ -253,6 +270,11 @@ def _read_decimal(row: dict[str, Any], field: str) -> Decimal:
     if type(text) is not str or not _digits(text):
         raise MessageFormatError(f"{field} is not a positive decimal")
     return Decimal(text)
+
+
+def _read_decimal_or_none(row: dict[str, Any], field: str) -> Decimal | None:
+    text = row.get(field)
+    return Decimal(text) if type(text) is str and _digits(text) else None
 
 
 def _read_integer(row: dict[str, Any], field: str) -> int:
@@ -292,7 +314,9 @@ def read_fill(value: bytes) -> TradeFill | None:
             part.decode() for part in found.group(*_of_fill)
         )
         notional = EXACT.multiply(Decimal(price), Decimal(quantity))
-        usd, block = usd_via(quote) is not None, found.start(_block) >= 0
+        usd, block = notional if usd_via(quote) is not None else None, found.start(_block) >= 0
+        if usd is None and found.start(_rate) >= 0:
+            usd = convert_to_usd(notional, Decimal(found[_rate].decode()))
         return TradeFill(exchange, symbol, int(trade_id), price, quantity, side, int(event_time), notional, usd, block)
     try:
         trade = decode_trade(value)
@@ -307,7 +331,7 @@ def read_fill(value: bytes) -> TradeFill | None:
         trade.side,
         trade.event_time,
         trade.notional,
-        trade.usd_via is not None,
+        trade.notional_usd,
         trade.block,
     )
 

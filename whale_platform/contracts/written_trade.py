@@ -22,8 +22,9 @@ SWEEP_FIELDS = (
 # The groups of WRITTEN_PATTERN, in order; those from taker_order_id on may be without a match.
 WRITTEN_FIELDS = (
     *("v", "exchange", "symbol", "trade_id", "base", "quote", "price", "quantity", "side"),
-    *("event_time", "received_time", "source", "taker_order_id", "block", "buyer", "seller"),
+    *("event_time", "received_time", "source", "taker_order_id", "block", "buyer", "seller", "usd_rate", "usd_via"),
     *SWEEP_FIELDS,
+    "sweep_usd",
 )
 WRITTEN_PATTERN = (
     rf'\{{"v":([12]),"exchange":"({_NAME})","symbol":"({_NAME})","trade_id":({_INTEGER}),'
@@ -32,7 +33,7 @@ WRITTEN_PATTERN = (
     rf'"usd_via":(?:null|"{_NAME}"),)?"side":"(buy|sell)","event_time":({_TIME}),'
     rf'"received_time":({_TIME}),"source":"({_NAME})"(?:,"dense":false)?'
     rf'(?:,"taker_order_id":(?:null|"({_TEXT})"))?(?:,"block":(true))?(?:,"buyer":"({_TEXT})")?'
-    rf'(?:,"seller":"({_TEXT})")?(?:,"sweep_first_id":({_INTEGER}),"sweep_fills":({_INTEGER}),'
+    rf'(?:,"seller":"({_TEXT})")?(?:,"usd_rate":"({DECIMAL_PATTERN})","usd_via":"({_NAME})")?(?:,"sweep_first_id":({_INTEGER}),"sweep_fills":({_INTEGER}),'
     rf'"sweep_levels":({_INTEGER}),"sweep_first_price":"({NARROW_PATTERN})","sweep_quantity":"({DECIMAL_PATTERN})",'
-    rf'"sweep_notional":"({DECIMAL_PATTERN})")?\}}'
+    rf'"sweep_notional":"({DECIMAL_PATTERN})"(?:,"sweep_usd":"({DECIMAL_PATTERN})")?)?\}}'
 )

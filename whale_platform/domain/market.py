@@ -1,7 +1,13 @@
-"""The market: one symbol on one exchange, and the hour of it by which trades are kept, counted and compared."""
+"""The market: one symbol on one exchange, its kind, and the hour by which its trades are kept, counted and compared."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+MarketKind = Literal["spot", "perpetual", "block"]
+"""What is traded: the coin itself, a perpetual future of it, or the coin off the book in blocks.
+
+Volumes and flows of different kinds are never added up: a perpetual moves no coin, and a block moves no book.
+"""
 
 MarketHour = tuple[str, str, datetime]  # exchange, symbol, first instant of the hour
 

@@ -15,6 +15,7 @@ MAX_QUANTITY = Decimal("1e15")
 MAX_NOTIONAL = Decimal("1e12")
 SAFE_QUANTITY = MAX_NOTIONAL / MAX_PRICE  # no more than this reaches the notional at any price
 MAX_DECIMALS = 18
+MAX_SPARSE_ID = 2**53  # ids that are not contiguous are in no epoch; JavaScript reads smaller ones exactly
 FUTURE_US = 60_000_000
 EARLIEST_US = 1_230_768_000_000_000  # 2009-01-01: before the first bitcoin nothing traded
 _EIGHT = Decimal("1e-8")
@@ -52,8 +53,8 @@ def explain_implausible(trade: Trade, now_us: int) -> str | None:
         return f"notional {trade.notional} above {MAX_NOTIONAL}"
     if not _has_few_decimals(price, quantity) and count_decimals(price) + count_decimals(quantity) > MAX_DECIMALS:
         return f"price {price} and quantity {quantity} have more than {MAX_DECIMALS} decimals together"
-    if not 0 <= trade.trade_id < EPOCH:
-        return f"trade id {trade.trade_id} outside 0 to {EPOCH}"
+    if not 0 <= trade.trade_id < (EPOCH if trade.dense else MAX_SPARSE_ID):
+        return f"trade id {trade.trade_id} outside 0 to {EPOCH if trade.dense else MAX_SPARSE_ID}"
     if trade.event_time < EARLIEST_US:
         return f"trade time {trade.event_time} before 2009"
     if trade.event_time > now_us + FUTURE_US:

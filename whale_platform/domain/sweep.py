@@ -22,7 +22,8 @@ class SweepProgress(NamedTuple):
 
     first_id: trade id of the first fill, which identifies the sweep; fills: how many so far, at least two; levels:
     how many times the price has changed, plus one; first_price: quote currency for a base unit; quantity: base units;
-    notional: quote currency, the exact sum of price times quantity.
+    notional: quote currency, the exact sum of price times quantity; usd: the sum of its fills' US dollars where the
+    quote currency is no dollar, None where one of them has no rate.
     """
 
     first_id: int
@@ -31,9 +32,10 @@ class SweepProgress(NamedTuple):
     first_price: Decimal
     quantity: Decimal
     notional: Decimal
+    usd: Decimal | None = None
 
 
-class Fill(Protocol):
+class SweepFill(Protocol):
     """What a sweep needs of a trade."""
 
     @property
@@ -55,6 +57,14 @@ class Fill(Protocol):
     @property
     def event_time(self) -> int:
         """Trade time, microseconds UTC."""
+
+    @property
+    def notional_usd(self) -> Decimal | None:
+        """US dollars; None where they are not known."""
+
+    @property
+    def usd_rate(self) -> Decimal | None:
+        """US dollars for a unit of the quote currency, where that is no dollar."""
 
     @property
     def dense(self) -> bool:
@@ -79,7 +89,7 @@ class SweepTracker:
     Without dense ids nothing is known of what lies between two trades: those of one order belong together then.
     """
 
-    def __init__(self, last: Fill | None = None) -> None:
+    def __init__(self, last: SweepFill | None = None) -> None:
         """`last`: the trade that came before, with its own progress."""
         self._next_id, self._time = 0, -1
         self._orders: dict[_Order, tuple[SweepProgress, Decimal]] = {}  # those of `_time`, with their last price
@@ -87,7 +97,7 @@ class SweepTracker:
             self._next_id, self._time = last.trade_id + 1, last.event_time
             self._orders[last.side, last.taker_order_id] = last.sweep or _begin(last), last.price
 
-    def add(self, fill: Fill) -> SweepProgress | None:
+    def add(self, fill: SweepFill) -> SweepProgress | None:
         """How far the order of `fill` has come with it; None where it is the order's first fill."""
         if fill.block:
             return None
@@ -109,10 +119,21 @@ class SweepTracker:
             sums.first_price,
             _EXACT.add(sums.quantity, fill.quantity),
             _EXACT.add(sums.notional, _EXACT.multiply(price, fill.quantity)),
+            _add_usd(sums.usd, fill),
         )
         self._orders[order] = progress, price
         return progress if progress.notional < MOST_NOTIONAL else None
 
 
-def _begin(fill: Fill) -> SweepProgress:
-    return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, _EXACT.multiply(fill.price, fill.quantity))
+def _add_usd(sum_so_far: Decimal | None, fill: SweepFill) -> Decimal | None:
+    if fill.usd_rate is None or sum_so_far is None:
+        return None
+    usd = fill.notional_usd
+    total = None if usd is None else _EXACT.add(sum_so_far, usd)
+    return total if total is not None and total < MOST_NOTIONAL else None
+
+
+def _begin(fill: SweepFill) -> SweepProgress:
+    notional = _EXACT.multiply(fill.price, fill.quantity)
+    usd = None if fill.usd_rate is None else fill.notional_usd
+    return SweepProgress(fill.trade_id, 1, 1, fill.price, fill.quantity, notional, usd)

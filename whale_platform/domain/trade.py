@@ -9,6 +9,7 @@ time that a frozen dataclass takes.
 from decimal import Context, Decimal
 from typing import Literal, NamedTuple
 
+from whale_platform.domain.rates import convert_to_usd
 from whale_platform.domain.sweep import SweepProgress
 
 EXACT = Context(prec=100)  # the default context would round products beyond 28 digits
@@ -29,6 +30,8 @@ class Trade(NamedTuple):
     source: how it reached us. taker_order_id: groups the fills of one taker order, where the exchange tells.
     block: the exchange itself calls it a block trade, which was agreed off the book and is part of no window.
     buyer, seller: who traded, where the exchange publishes it.
+    usd_rate: US dollars for a unit of the quote currency where that is no dollar; usd_pair: by which pair, as
+    `exchange:symbol`; the ingester adds both (rates.py).
     sweep: its taker order as far as this fill, from the second one on; the ingester adds it (sweep.py).
     """
 
@@ -49,6 +52,8 @@ class Trade(NamedTuple):
     buyer: str | None = None
     seller: str | None = None
     sweep: SweepProgress | None = None
+    usd_rate: Decimal | None = None
+    usd_pair: str | None = None
 
     @property
     def notional(self) -> Decimal:
@@ -57,13 +62,17 @@ class Trade(NamedTuple):
 
     @property
     def usd_via(self) -> str | None:
-        """How `notional_usd` is converted: `USD` (not at all), `peg:USDT` (one coin taken as a dollar), else None."""
-        return usd_via(self.quote)
+        """How `notional_usd` came about: `USD` (as it is), `peg:USDT` (a coin taken as a dollar), `binance:EURUSDT`."""
+        return usd_via(self.quote) or (self.usd_pair if self.notional_usd is not None else None)
 
     @property
     def notional_usd(self) -> Decimal | None:
-        """Notional in US dollars, or None where the quote currency has no dollar rate here (never a guess)."""
-        return self.notional if self.usd_via else None
+        """Notional in US dollars, or None where the quote currency had no dollar rate (never a guess)."""
+        if usd_via(self.quote) is not None:
+            return self.notional
+        if self.usd_rate is None or self.usd_pair is None:
+            return None
+        return convert_to_usd(self.notional, self.usd_rate)
 
 
 # The one list of coins that count as a dollar; everything asks `usd_via`, so a new coin is added here alone. A coin is
@@ -78,12 +87,17 @@ DOLLARS = PEGGED | {"USD"}
 
 
 def usd_via(quote: str) -> str | None:
-    """How an amount in `quote` becomes US dollars; None where there is no rate for it here."""
+    """How an amount in `quote` is US dollars as it stands; None where it is converted, or has no dollar value."""
     if quote == "USD":
         return "USD"
     return f"peg:{quote}" if quote in PEGGED else None
 
 
 def explain_whaleless(quote: str) -> str | None:
-    """Why no trade in `quote` can be found to be a whale, for a person; None where it can."""
-    return None if usd_via(quote) else f"amounts in {quote} have no dollar value here, so no whale can be found"
+    """On what it depends whether a trade in `quote` can be a whale, for a person; None where on nothing."""
+    if usd_via(quote):
+        return None
+    return (
+        f"amounts in {quote} have a dollar value only while a pair of {quote} and a dollar coin is ingested too; "
+        "without one no whale can be found"
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.exchanges.dump_format import DumpFormat
 
@@ -22,7 +23,7 @@ class LastTrade:
 
 @dataclass(frozen=True, slots=True)
 class EarlierTrade:
-    """One of the trades before a `LastTrade`, where the exchange sends several at subscription, ascending by id.
+    """One of the trades before a `LastTrade`, where the exchange sends several at subscription, the oldest first.
 
     It fills what was missed of a known symbol, and a new symbol does not begin with it.
     """
@@ -56,6 +57,13 @@ class ServerShutdown:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageNumber:
+    """The number of a message among all of its connection: each is one above the one before, else some were lost."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoredMessage:
     """Understood and of no interest (heartbeats, other channels); `kind` is counted."""
 
@@ -70,11 +78,24 @@ class Keepalive:
     interval_s: float
 
 
-Event = Trade | LastTrade | EarlierTrade | SymbolRejected | SubscriptionConfirmed | ServerShutdown | IgnoredMessage
+Event = (
+    Trade
+    | LastTrade
+    | EarlierTrade
+    | SymbolRejected
+    | SubscriptionConfirmed
+    | ServerShutdown
+    | MessageNumber
+    | IgnoredMessage
+)
 
 
 class Exchange(Protocol):
-    """One exchange's protocol; adapters are frozen, but for what their catalogue learns."""
+    """One exchange's protocol; adapters are frozen, but for what their catalogue learns.
+
+    A REST address that is None stands for what the exchange does not show: without history the ids of a gap end as
+    `unrepaired`, without a list every symbol is asked for by its name.
+    """
 
     @property
     def ws_url(self) -> str:
@@ -94,7 +115,11 @@ class Exchange(Protocol):
 
     @property
     def dense_ids(self) -> bool:
-        """Whether trade ids are contiguous per symbol."""
+        """Whether trade ids are contiguous per symbol. Where not, they are below 2^53, and no gap can be seen.
+
+        Then trades that were missed between two connections are those of `newest_url`, or of `EarlierTrade` and
+        `LastTrade`.
+        """
 
     @property
     def max_life_s(self) -> float | None:
@@ -150,7 +175,7 @@ class Exchange(Protocol):
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
         """Events of one frame. Raises InvalidFrameError."""
 
-    def history_url(self, symbol: str, first_id: int, last_id: int) -> str:
+    def history_url(self, symbol: str, first_id: int, last_id: int) -> str | None:
         """REST address of one page of trades that helps to fill [first_id, last_id]."""
 
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
@@ -160,25 +185,29 @@ class Exchange(Protocol):
         them: what is missing there may exist.
         """
 
-    def newest_url(self, symbol: str) -> str:
-        """REST address of one page of history that holds the newest trade of `symbol`."""
+    def newest_url(self, symbol: str) -> str | None:
+        """REST address of one page of history that holds the newest trade of `symbol`.
+
+        None: history shows nothing without an id to begin with, so it is requested from the newest known id on.
+        Without contiguous ids the page has as many of the newest trades as one may have, at most `history_page`.
+        """
 
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
         """Trades of one page, any order. Raises InvalidFrameError."""
 
-    def time_url(self) -> str:
+    def time_url(self) -> str | None:
         """REST address that tells the exchange's clock."""
 
     def parse_time(self, body: bytes) -> int:
         """The clock in its answer, microseconds UTC. Raises InvalidFrameError."""
 
-    def check_url(self, symbol: str) -> str:
+    def check_url(self, symbol: str) -> str | None:
         """REST address of a listed symbol, in a form that `parse_listing` reads.
 
         For another symbol the response is 4xx, or a list in which `parse_listing` finds nothing.
         """
 
-    def listing_url(self) -> str:
+    def listing_url(self) -> str | None:
         """REST address of all that it lists."""
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
@@ -216,10 +245,12 @@ class ExchangeSpec:
     """One exchange, as its folder describes it in `EXCHANGE`.
 
     title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set. dumps: its files of
-    past trades; None where it publishes none that the lake can import.
+    past trades; None where it publishes none that the lake can import. market_kind: of all of its markets; sums over
+    several exchanges take those of one kind.
     """
 
     title: str
     adapter: AdapterFactory
     by_default: bool = False
     dumps: DumpFormat | None = None
+    market_kind: MarketKind = "spot"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from whale_platform.domain import catalogue
 from whale_platform.domain.catalogue import SymbolCatalogue
+from whale_platform.domain.market import MarketKind
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange, ExchangeSpec
 
@@ -21,8 +22,12 @@ EXCHANGES = (
     "binance",
     "coinbase",
     "binance_us",
+    "binance_block",
     "okx",
     "kraken",
+    "bybit",
+    "hyperliquid",
+    "coinbase_advanced",
 )
 
 Way = Literal["ws", "rest"]
@@ -66,6 +71,12 @@ def load_simulated(name: str) -> "SimulatedExchange":
     """The simulated side of a registered exchange; it is imported here, because few processes need it."""
     simulated: SimulatedExchange = import_module(f"{__package__}.{name}.simulator").SIMULATED
     return simulated
+
+
+def find_market_kind(name: str) -> MarketKind:
+    """What is traded on the exchange of the column `exchange`, simulated or not; an unknown one counts as spot."""
+    spec = SPECS.get(name.removeprefix(_MARKS["simulator"][0]))
+    return "spot" if spec is None else spec.market_kind
 
 
 def build_adapters(
@@ -112,7 +123,16 @@ def _meant(spelled: list[tuple[Exchange, str]], name: str) -> list[tuple[Exchang
     """Those of `spelled` that were meant: of an exchange's own symbol, or of two currencies, not what isn't there."""
     text = name.strip().rpartition(":")[2].upper()
     listed = [(exchange, symbol) for exchange, symbol in spelled if exchange.listed.get(symbol) is not None]
-    own = [(exchange, symbol) for exchange, symbol in spelled if symbol == text and "/" not in text]
+    own = [
+        (exchange, symbol)
+        for exchange, symbol in spelled
+        if symbol == text and "/" not in text and not _writes_bases(exchange)
+    ]
     if own:
         return [one for one in spelled if one in own or one in listed]
     return listed if listed and "/" in text else spelled
+
+
+def _writes_bases(exchange: Exchange) -> bool:
+    """Whether its symbols are base currencies, so that a base is meant for the others too."""
+    return exchange.symbol("BTC") == "BTC"

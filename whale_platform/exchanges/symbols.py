@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from whale_platform.domain.catalogue import SymbolCatalogue, find_currencies
+from whale_platform.domain.catalogue import TETHER, SymbolCatalogue, find_currencies, is_tether_pair
 
 _WANTED = re.compile(r"[^\W_]{1,20}(?:[-/][^\W_]{1,10})?")
 
@@ -43,6 +43,35 @@ def parse_request(name: str, names: tuple[str, ...] = ()) -> RequestedSymbol | N
     if not _WANTED.fullmatch(symbol):
         raise ValueError(f"symbol {name!a}: write BTC, BTC/EUR, BTCUSDT, BTC-USD or binance:BTCUSDT")
     return RequestedSymbol(symbol, bool(colon))
+
+
+def find_joined_symbol(name: str, exchange: str, listed: SymbolCatalogue) -> str | None:
+    """The symbol that the adapter `exchange` is asked for, where its symbols are joined: `BTC` -> `BTCUSDT`.
+
+    A name that is in the list is that symbol. None where `name` is another exchange's. Raises ValueError for nonsense.
+    """
+    asked = parse_request(name, accepted_names(exchange))
+    if asked is None or ("-" in asked.text and not asked.ours):
+        return None
+    if "-" in asked.text:
+        raise ValueError(f"symbol {name!a}: this exchange writes BTCUSDT, not BTC-USDT")
+    if (given := asked.currencies) is None:
+        if listed.get(asked.text) is not None:
+            return asked.text
+        given = asked.text, TETHER
+    found = listed.find(*given)
+    if found is not None:
+        return found.symbol
+    return asked.text if is_tether_pair(asked.text) else "".join(given)
+
+
+def explain_unreadable(symbol: str, listed: SymbolCatalogue) -> str | None:
+    """Why the currencies of a joined symbol are not known, for a person; None where they are."""
+    try:
+        find_currencies(listed, symbol)
+    except ValueError as unknown:
+        return str(unknown)
+    return None
 
 
 def build_splitter(listed: SymbolCatalogue, quotes: Sequence[str]) -> Callable[[str], tuple[str, str]]:

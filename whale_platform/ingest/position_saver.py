@@ -23,6 +23,7 @@ from whale_platform.ingest.recovery import positions_file as files
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition
 from whale_platform.ingest.recovery.share import Share
 from whale_platform.ingest.recovery.startup_scan import StartupState
+from whale_platform.ingest.sequencing.sparse_sequencer import SAVED
 
 TICK_S = 0.25
 SAVE_S = 2.0
@@ -53,6 +54,10 @@ class PositionSaver:
             name: SymbolPosition(begin.next_id - 1, begin.gaps, begin.newest_time, begin.latest)
             for name, begin in learned.starts.items()
             if name not in ours and begin.next_id is not None
+        } | {
+            name: SymbolPosition(begin.recent[-1][0], [], begin.newest_time, 0, begin.recent[-SAVED:])
+            for name, begin in learned.starts.items()
+            if name not in ours and begin.recent
         }
         self._others_held = {
             name: [encode_trade(one).decode() for one in begin.held]

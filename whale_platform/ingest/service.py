@@ -20,9 +20,10 @@ from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.topics import is_reachable
 from whale_platform.domain.catalogue import SymbolCatalogue
+from whale_platform.domain.rates import RateBook
 from whale_platform.domain.trade import Source
 from whale_platform.exchanges.base import Exchange
-from whale_platform.exchanges.registry import assign_symbols, build_adapters
+from whale_platform.exchanges.registry import assign_symbols, build_adapters, find_market_kind
 from whale_platform.ingest.backfill.gap_filler import GapFiller
 from whale_platform.ingest.backfill.history_client import HistoryClient
 from whale_platform.ingest.connections import symbol_lister
@@ -78,6 +79,8 @@ def _read_symbol_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -
     symbols = assign_symbols(exchanges, settings.symbols)
     for exchange in exchanges:
         listed, rest = exchange.listed, _rest_client(exchange, settings)
+        if exchange.listing_url() is None:
+            continue
         known = listed.read_at is not None and not any(map(listed.explain_refusal, symbols[exchange.name]))
         context.report_state("starting", f"reading the list of symbols of {exchange.name}")
         while settings.source != "live" or not known:
@@ -146,8 +149,12 @@ def _ingest(
     used = [exchange for exchange in exchanges if symbols[exchange.name]]
     rests = [_rest_client(exchange, settings) for exchange in used]
     clocks = ExchangeClocks(list(zip(used, rests, strict=True)), stop, log)
-    more = learned.starts, receive_to_produced, clocks.get_lead
-    pipelines = [Pipeline(one, symbols[one.name], producer, ledger, ends, *more) for one in used]
+    more, rates = (learned.starts, receive_to_produced, clocks.get_lead), RateBook()
+    books = [rates if find_market_kind(one.name) == "spot" else rates.build_reader() for one in used]
+    pipelines = [
+        Pipeline(one, symbols[one.name], producer, ledger, ends, *more, book)
+        for one, book in zip(used, books, strict=True)
+    ]
     feeds = [ConnectionManager(one.exchange, list(one.lines), one, settings.ingest_silence_s, log) for one in pipelines]
     repairers = [
         GapFiller(pipeline, feed, HistoryClient(pipeline.exchange, stop, rest), stop, log)

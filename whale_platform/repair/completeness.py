@@ -40,7 +40,11 @@ def select_within(rows: StreamRowSnapshot, lake: Mapping[MarketHour, HeldIds]) -
         return held is not None and bool(held.ids.count) and held.ids.first <= first and last <= held.ids.last
 
     windows = {key: extent for key, extent in rows.windows.items() if within(to_market_hour(*key), *extent[1:])}
-    whales = {key: at for key, at in rows.whales.items() if within(to_market_hour(*key[:2], at), key[3], key[3])}
+    whales = {
+        key: (at, fills)
+        for key, (at, fills) in rows.whales.items()
+        if within(to_market_hour(*key[:2], at), key[3], key[3])
+    }
     return StreamRowSnapshot(windows, whales)
 
 

@@ -121,14 +121,14 @@ def recompute_hours(
         # 3. the lake's word counts for what it holds whole
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
         near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
-        asked = {*near, *((row.exchange, row.symbol, row.trade_id, row.event_time) for row in whales)}
+        asked = {*near, *((*row.key, row.event_time) for row in whales)}
         around = price_rows.find_whale_prices(root, asked)
         stored = recomputed_hours.store_recomputed(
             dsn, part, windows, whales, sure, provenance, before, imported, around
         )
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
-        out.windows, out.whales = out.windows + len(windows), out.whales + len(whales)
+        out.windows, out.whales = out.windows + len(windows), out.whales + len({row.key for row in whales})
         out.windows_changed += stored.windows
         out.windows_gone += stored.windows_deleted
         out.whales_new += stored.whales

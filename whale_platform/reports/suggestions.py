@@ -27,8 +27,8 @@ def collect_notionals(messages: Iterable[bytes]) -> dict[Market, list[Decimal]]:
     out: dict[Market, list[Decimal]] = {}
     for message in messages:
         fill = read_fill(message)
-        if fill is not None and fill.usd:
-            out.setdefault(Market(fill.exchange, fill.symbol), []).append(fill.notional)
+        if fill is not None and fill.notional_usd is not None:
+            out.setdefault(Market(fill.exchange, fill.symbol), []).append(fill.notional_usd)
     return out
 
 

@@ -1,6 +1,7 @@
 """The report of some hours of whales: flow by symbol and over all exchanges, the largest, and what the price did.
 
-Sums over symbols count dollars; a symbol whose quote has no dollar rate has no whales, and is left out of the market.
+Whales are counted as orders: a fill of a sweep is counted in the sweep. Sums over symbols count dollars; a symbol whose
+quote has no dollar rate has no whales, and is left out of the market.
 """
 
 from collections import defaultdict
@@ -9,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from whale_platform.domain.names import SINGLE_TRADE, SWEEP
 from whale_platform.reports.tables import format_money, format_percent, format_price, render_table
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
@@ -25,7 +27,7 @@ def render_whales(rows: Sequence[WhaleReport]) -> str:
         groups[f"{row.exchange} {row.symbol}"].append(row)
     found = [item for item in groups.items() if any(row.whales for row in item[1])]
     ordered = sorted(found, key=lambda item: -sum(row.notional_usd for row in item[1]))
-    head = ("symbol", "whales", "notional", "bought", "sold", "net flow", "share of notional")
+    head = ("symbol", "whales", "sweeps", "blocks", "notional", "bought", "sold", "net flow", "share of notional")
     lines = [
         _build_row("**all exchanges**", with_whales, share=False),
         *(_build_row(name, fold) for name, fold in ordered),
@@ -39,35 +41,47 @@ def render_whales(rows: Sequence[WhaleReport]) -> str:
 
 
 def _build_row(name: str, rows: Sequence[WhaleReport], share: bool = True) -> tuple[object, ...]:
-    notional = sum((row.notional_usd for row in rows), Decimal(0))
+    traded = sum((row.whale_notional for row in rows), Decimal(0))
     return (
         name,
         f"{sum(row.whales for row in rows):,}",
-        format_money(notional),
+        f"{sum(row.sweeps for row in rows):,}",
+        f"{sum(row.blocks for row in rows):,}",
+        format_money(sum((row.notional_usd for row in rows), Decimal(0))),
         format_money(sum((row.buy_usd for row in rows), Decimal(0))),
         format_money(sum((row.sell_usd for row in rows), Decimal(0))),
         format_money(sum((row.net_flow_usd for row in rows), Decimal(0))),
-        format_percent(notional / sum((row.market_notional for row in rows), Decimal(0))) if share else "",
+        format_percent(traded / sum((row.market_notional for row in rows), Decimal(0))) if share else "",
     )
 
 
 def _render_largest(rows: Sequence[WhaleReport]) -> str:
     alerts: list[tuple[WhaleReport, dict[str, Any]]] = [(row, alert) for row in rows for alert in row.largest]
     alerts.sort(key=lambda pair: -Decimal(pair[1]["notional_usd"]))
-    head = ("trade", "side", "notional", "price", "before", "+1 min", "+5 min", "+15 min")
+    head = ("whale", "kind", "side", "notional", "price", "slippage", "before", "+1 min", "+5 min", "+15 min")
     return render_table(
         head,
         [
             (
                 f"{row.exchange} {row.symbol} {alert['trade_id']}, {alert['event_time'][:19].replace('T', ' ')}",
+                _describe_kind(alert),
                 alert["side"],
                 format_money(Decimal(alert["notional_usd"])),
                 format_price(alert["price"]),
+                "" if alert.get("slippage_bps") is None else f"{Decimal(alert['slippage_bps']):.1f} bp",
                 *(format_price(alert[name]) for name in ("before", "after_1", "after_5", "after_15")),
             )
             for row, alert in alerts[:10]
         ],
     )
+
+
+def _describe_kind(alert: dict[str, Any]) -> str:
+    """`sweep of 12 fills`, `block`, `trade`; reports from before there were kinds name none."""
+    kind = alert.get("kind", SINGLE_TRADE)
+    if kind == SWEEP:
+        return f"sweep of {alert['fills']} fills"
+    return "trade" if kind == SINGLE_TRADE else str(kind)
 
 
 def build_flow_series(rows: Sequence[WhaleReport]) -> dict[str, list[tuple[datetime, float]]]:

@@ -1,7 +1,7 @@
 """Many messages -> one `SinkBatch`: per key only what the table would show after all of them, in order.
 
-Windows: the highest trade count, of equals the later. Whales: the first. Gaps and losses: the later. Dead letters:
-their count.
+Windows: the highest trade count, of equals the later. Whales: the first; sweeps: the most fills, of equals the first.
+Gaps and losses: the later. Dead letters: their count.
 That bounds what Postgres has to do by the number of keys, however many messages wait. A message that can't be read
 becomes a reject and moves its offset like any other.
 
@@ -16,7 +16,8 @@ from whale_platform.broker.reader import KafkaRecord
 from whale_platform.contracts import dead_letter, ingest_gap, stream_loss, trade_window, whale_alert
 from whale_platform.contracts.dead_letter import DeadLetterRow
 from whale_platform.contracts.errors import MessageFormatError
-from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, TRADE_WINDOWS, WHALE_ALERTS
+from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS, STREAM_LOSSES, SWEEP, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.stores.stream_tables.rows import MessageRef, RejectedMessage, SinkBatch
 
 _count_of = itemgetter(0)
@@ -64,7 +65,9 @@ def _fold_record(batch: SinkBatch, record: KafkaRecord, origin: MessageRef) -> N
             batch.windows[window.key] = (window, origin)
     elif record.topic == WHALE_ALERTS:
         whale = whale_alert.decode_whale(value, stamp)
-        batch.whales.setdefault(whale.key, (whale, origin))
+        known = batch.whales.get(whale.key)
+        if known is None or _supersedes(whale, known[0]):
+            batch.whales[whale.key] = (whale, origin)
     elif record.topic == INGEST_GAPS:
         if record.value is not None:  # a tombstone of the compacted topic says nothing about the ledger
             gap = ingest_gap.decode_gap_row(value, stamp)
@@ -75,6 +78,14 @@ def _fold_record(batch: SinkBatch, record: KafkaRecord, origin: MessageRef) -> N
             batch.losses[loss.key] = (loss, origin)
     else:
         _count_dead_letter(batch, dead_letter.decode_dead_letter(value, stamp, record.offset))
+
+
+def _supersedes(whale: WhaleRow, known: WhaleRow) -> bool:
+    """Whether `whale` is a later state of the same sweep, as the statement of `upserts.insert_whales` decides it."""
+    if whale.kind != SWEEP:
+        return False
+    newest = (whale.fills or 0, known.detected_time, known.run_id)
+    return newest > (known.fills or 0, whale.detected_time, whale.run_id)
 
 
 def _count_dead_letter(batch: SinkBatch, letter: DeadLetterRow) -> None:

@@ -223,7 +223,8 @@ def test_currencies_are_told_and_so_is_where_no_whale_can_be_found(sink: Sink, m
     notes = {row["symbol"]: row["note"] for row in client.get("/symbols").json()["items"]}
     assert notes == {
         "BTCUSD1": None,
-        "ETHBTC": "amounts in BTC have no dollar value here, so no whale can be found",
+        "ETHBTC": "amounts in BTC have a dollar value only while a pair of BTC and a dollar coin is ingested too; "
+        "without one no whale can be found",
         "OLD": None,
     }
 

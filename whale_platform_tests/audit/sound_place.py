@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -11,6 +12,7 @@ from confluent_kafka import Producer
 from whale_platform.audit import collect, render
 from whale_platform.broker import topics
 from whale_platform.contracts import raw_trade
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Side, Trade
 from whale_platform.domain.window import WindowSums, merge_sums
@@ -31,9 +33,18 @@ BTC, ETH = "BTCUSDT", "ETHUSDT"
 HOURS, EACH = 3, 120  # trades a symbol and hour, two a minute
 MINUTE = timedelta(minutes=1)
 THRESHOLD = Decimal(50_000)
+SWEPT = (21, 22, 23)  # of each forty trades
+_COPY = """
+INSERT INTO whale_alerts SELECT exchange, symbol, kind, trade_id - 9, side, price, quantity, notional_usd,
+    threshold_usd, event_time, received_time, detected_time, source, run_id, base, quote, usd_via, made_from,
+    topic_partition, topic_offset, notional, usd_rate, fills, levels, first_price, last_trade_id
+FROM whale_alerts WHERE symbol = %s AND trade_id = %s"""
 CURRENCIES = "base = 'ETH', quote = 'USD', usd_via = 'USD'"
 BESIDE = f"price_sum = price_sum + 1e-8, last_event_time = window_start, {CURRENCIES}"
 BESIDE_WHALE = f"received_time = event_time, {CURRENCIES}"
+BESIDE_SWEEP = "levels = levels - 1, first_price = first_price + 1, last_trade_id = last_trade_id + 1"
+CUT = "fills = 2, levels = 2"
+SUMS = "quantity = quantity + 1e-18, notional = notional + 1e-18, notional_usd = notional_usd + 1e-18"
 
 
 class Place:
@@ -51,9 +62,12 @@ class Place:
     def _trades(self, symbol: str) -> Iterable[Trade]:
         first, price = (1_000, Decimal("61837.12345678")) if symbol == BTC else (7_000, Decimal("2011.5"))
         for number in range(HOURS * EACH):
-            at = int((self.start + timedelta(seconds=30 * number + 7)).timestamp() * 1_000_000)
-            quantity = Decimal("0.0123456789") * (1 + number % 5) + (Decimal(30) if number % 40 == 11 else 0)
-            side: Side = "buy" if number % 3 else "sell"
+            swept = number % 40 in SWEPT  # three fills of one order, each of 25,000 dollars or so
+            shift = min(SWEPT) - number % 40 if swept else 0
+            at = int((self.start + timedelta(seconds=30 * (number + shift) + 7)).timestamp() * 1_000_000)
+            more = Decimal(30) if number % 40 == 11 else 25_000 // price if swept and symbol == ETH else Decimal(0)
+            quantity = Decimal("0.0123456789") * (1 + number % 5) + more + (Decimal("0.4") if swept else 0)
+            side: Side = "sell" if swept or not number % 3 else "buy"
             pair = ("sim_binance", symbol, symbol[:3], "USDT")
             yield Trade(*pair, first + number, price + number % 7, quantity, side, at, at + 5_000, "simulated")
 
@@ -113,28 +127,12 @@ class Place:
                     updated_at=at + MINUTE,
                 )
             )
-        whales = [
-            WHALE._replace(
-                exchange="sim_binance",
-                symbol=one.symbol,
-                trade_id=one.trade_id,
-                side=one.side,
-                price=str(one.price),
-                quantity=str(one.quantity),
-                notional_usd=f"{one.notional:f}",
-                threshold_usd=str(THRESHOLD),
-                event_time=_time(one),
-                received_time=_time(one) + timedelta(microseconds=one.received_time - one.event_time),
-                topic_partition=0,
-                topic_offset=one.trade_id,
-                base=one.base,
-                quote=one.quote,
-                usd_via=one.usd_via,
-            )
-            for one in trades
-            if one.notional >= THRESHOLD
-        ]
+        whales = [_whale([one], "single_trade") for one in trades if one.notional >= THRESHOLD]
         assert len(whales) == 2 * HOURS * EACH // 40
+        for _, same in groupby(trades, lambda one: (one.symbol, one.event_time)):
+            if len(fills := list(same)) > 1:
+                whales.append(_whale(fills, "sweep"))
+        assert len(whales) == 4 * HOURS * EACH // 40
         store(self.dsn, windows, whales)
         rollups.materialise_rollups(self.dsn, HourRange(self.start, self.start + HOURS * HOUR), MAKER)
 
@@ -179,6 +177,15 @@ class Place:
         where = "symbol = %s AND trade_id = %s"
         query(self.dsn, f"UPDATE whale_alerts SET {change} WHERE {where}", BTC, self.one(BTC, 1).trade_id)
 
+    def sweep(self, change: str) -> None:
+        """UPDATE the first sweep of BTC's second hour."""
+        where = "kind = 'sweep' AND symbol = %s AND trade_id = %s"
+        query(self.dsn, f"UPDATE whale_alerts SET {change} WHERE {where}", BTC, self.one(BTC, 1, 21).trade_id)
+
+    def add_sweep(self) -> None:
+        """Two trades of BTC's second hour that are no order."""
+        query(self.dsn, f"{_COPY} AND kind = 'sweep'", BTC, self.one(BTC, 1, 21).trade_id)
+
     def tear(self) -> None:
         hour = self.start + HOUR
         for path in (self.lake / table.hour_folder(hour)).glob("*.parquet"):
@@ -211,6 +218,34 @@ class Place:
         )
 
 
+def _whale(fills: list[Trade], kind: str) -> WhaleRow:
+    """What the stream says of the whale of these fills."""
+    first, last = fills[0], fills[-1]
+    row = WHALE._replace(
+        exchange="sim_binance",
+        symbol=last.symbol,
+        kind=kind,
+        trade_id=first.trade_id,
+        side=last.side,
+        price=str(last.price),
+        quantity=str(sum(one.quantity for one in fills)),
+        notional_usd=f"{sum(one.notional for one in fills):f}",
+        notional=f"{sum(one.notional for one in fills):f}",
+        threshold_usd=str(THRESHOLD),
+        event_time=_time(last),
+        received_time=_time(last) + timedelta(microseconds=last.received_time - last.event_time),
+        topic_partition=0,
+        topic_offset=last.trade_id,
+        base=last.base,
+        quote=last.quote,
+        usd_via=last.usd_via,
+    )
+    if kind == "single_trade":
+        return row
+    levels = sum(1 for _ in groupby(fills, lambda one: one.price))
+    return row._replace(fills=len(fills), levels=levels, first_price=str(first.price), last_trade_id=last.trade_id)
+
+
 def _time(one: Trade) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one.event_time)
 
@@ -222,6 +257,6 @@ def _sums(one: Trade) -> WindowSums:
     return WindowSums(1, one.quantity, notional, bought, price, price, price, price, one.trade_id, one.trade_id)
 
 
-def delete_whale(place: Place) -> tuple[str, str, int]:
-    """What deletes the whale of BTC's second hour, as `query` takes it."""
-    return "DELETE FROM whale_alerts WHERE symbol = %s AND trade_id = %s", BTC, place.one(BTC, 1).trade_id
+def delete_whale(place: Place, number: int = 11) -> tuple[str, str, int]:
+    """What deletes the whale, or with 21 the first sweep, of BTC's second hour, as `query` takes it."""
+    return "DELETE FROM whale_alerts WHERE symbol = %s AND trade_id = %s", BTC, place.one(BTC, 1, number).trade_id

@@ -7,11 +7,14 @@ from pathlib import Path
 from whale_platform.lake.delta.table import HOUR
 from whale_platform_tests.audit.sound_place import (
     BESIDE,
+    BESIDE_SWEEP,
     BESIDE_WHALE,
     BTC,
+    CUT,
     ETH,
     HOURS,
     MINUTE,
+    SUMS,
     Place,
     delete_whale,
 )
@@ -60,6 +63,11 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
         ("a whale's price", lambda: place.whale("price = price + 0.01"), at, "whale price: 1 (trade 1131: 6"),
         ("a whale's side", lambda: place.whale("side = translate(side, 'buy', 'sel') || 'l'"), at, "whale side"),
         ("beside a whale", lambda: place.whale(BESIDE_WHALE), at, "received_time: 1|whale base|whale quote|usd_via: 1"),
+        ("a sweep too few", lambda: query(database, *delete_whale(place, 21)), at, "whale missing: 1 (sweep 1141 of"),
+        ("a sweep too many", place.add_sweep, at, "whale too many: 1 (sweep 1132 of"),
+        ("a sweep cut off", lambda: place.sweep(CUT), at, "whale fills: 1 (sweep 1141: 2 in Postgres, 3 in the lake"),
+        ("beside a sweep", lambda: place.sweep(BESIDE_SWEEP), at, "whale levels|first_price: 1|last_trade_id: 1"),
+        ("a sweep's sums", lambda: place.sweep(SUMS), at, "whale quantity|whale notional_usd|whale notional:"),
         ("a wrong threshold", lambda: place.whale("threshold_usd = 49999"), at, "whale threshold_usd: 1 (trade 1131"),
         ("a low rollup", lambda: query(database, *_rollup(place)), at, "rollup trades: 1 (119 in the rollup, 120 in"),
         ("a symbol lost", lambda: query(database, drop, ETH), {one for one in every if one[0] == ETH}, "Postgres: 120"),

@@ -67,8 +67,9 @@ def spell_version_2(trade: Trade) -> dict[str, Any]:
     if not trade.dense:
         out["dense"] = False
     told: dict[str, Any] = {"taker_order_id": trade.taker_order_id, "buyer": trade.buyer, "seller": trade.seller}
-    order = ("taker_order_id", "block", "buyer", "seller")
+    order = ("taker_order_id", "block", "buyer", "seller", "usd_rate", "usd_via")
     told |= {"block": True} if trade.block else {}
+    told |= {} if trade.usd_rate is None else {"usd_rate": f"{trade.usd_rate:f}", "usd_via": trade.usd_pair}
     out |= {name: told[name] for name in order if told.get(name) is not None}
     return out if trade.sweep is None else out | spell_sweep(trade.sweep)
 
@@ -82,6 +83,7 @@ def spell_sweep(sweep: SweepProgress) -> dict[str, Any]:
         "sweep_first_price": format_decimal(sweep.first_price),
         "sweep_quantity": format_decimal(sweep.quantity),
         "sweep_notional": format_decimal(sweep.notional),
+        **({} if sweep.usd is None else {"sweep_usd": format_decimal(sweep.usd)}),
     }
 
 
@@ -113,6 +115,18 @@ VALID_2 = {  # what version 1 could not say
     "of a sweep by its order": TRADE._replace(trade_id=17, taker_order_id="b2", sweep=SWEEP._replace(fills=2)),
     "a block": TRADE._replace(trade_id=18, block=True),
     "with its parties": TRADE._replace(trade_id=19, buyer="0xab", seller="0xcd", sweep=SWEEP),
+    "of euros with a rate": TRADE._replace(
+        trade_id=36, quote="EUR", usd_rate=Decimal("1.087"), usd_pair="binance:EURUSDT"
+    ),
+    "of bitcoin, in a sweep": TRADE._replace(
+        trade_id=37,
+        quote="BTC",
+        usd_rate=Decimal("61837.123456789012345678"),
+        usd_pair="okx:BTC-USDT",
+        sweep=SWEEP._replace(usd=Decimal("123456.000000000000000001")),
+        block=True,
+        buyer="a",
+    ),
     "with one party": TRADE._replace(trade_id=30, block=True, seller="0xcd", dense=False),
 }
 
@@ -141,6 +155,13 @@ def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
          TRADE._replace(trade_id=32)),
         ("with a sweep in another order", dump(dict(reversed(spell_sweep(SWEEP).items())) | row | {"trade_id": 33}),
          TRADE._replace(trade_id=33, sweep=SWEEP)),
+        ("with a rate and no pair", dump(row | {"trade_id": 38, "usd_rate": "2", "usd_via": None}),
+         TRADE._replace(trade_id=38)),
+        ("with a rate that is none", dump(row | {"trade_id": 39, "quote": "EUR", "usd_rate": "0", "usd_via": "a:b"}),
+         TRADE._replace(trade_id=39, quote="EUR")),
+        ("with dollars that no message holds",
+         dump(row | {"trade_id": 40, "quote": "EUR", "usd_rate": "9" * 20, "usd_via": "a:b"}),
+         TRADE._replace(trade_id=40, quote="EUR")),
         ("with a block that is a text", dump(row | {"trade_id": 34, "block": "true"}), TRADE._replace(trade_id=34)),
         ("with a party that is a number", dump(row | {"trade_id": 35, "buyer": 1}),
          TRADE._replace(trade_id=35, buyer="1")),

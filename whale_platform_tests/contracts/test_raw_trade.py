@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from whale_platform.contracts.raw_trade import VERSION, decode_trade, encode_trade
 from whale_platform.contracts.written_trade import NAME_PATTERN
 from whale_platform.domain.decimal_text import format_decimal
+from whale_platform.domain.rates import convert_to_usd
 from whale_platform.domain.sweep import SweepProgress
 from whale_platform.domain.trade import Trade, usd_via
 from whale_platform_tests.contracts.corpus import spell_sweep
@@ -20,7 +21,7 @@ NUMBERS = st.decimals(min_value=Decimal("1e-9"), max_value=10**10, places=9) | s
 )
 NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).filter(lambda name: name.isprintable() and len(name) < 20)
 IDS = st.integers(0, 2**63 - 1)
-SWEEPS = st.builds(SweepProgress, IDS, IDS, IDS, NUMBERS, NUMBERS, NUMBERS)
+SWEEPS = st.builds(SweepProgress, IDS, IDS, IDS, NUMBERS, NUMBERS, NUMBERS, st.none() | NUMBERS)
 TRADES = st.builds(
     Trade,
     exchange=NAMES,
@@ -40,7 +41,10 @@ TRADES = st.builds(
     buyer=st.none() | st.just("") | NAMES,
     seller=st.none() | NAMES,
     sweep=st.none() | SWEEPS,
+    usd_rate=st.none(),
+    usd_pair=st.none(),
 )
+RATES = st.none() | st.tuples(NUMBERS, NAMES)
 
 
 def encode_plainly(trade: Trade) -> bytes:
@@ -69,18 +73,23 @@ def encode_plainly(trade: Trade) -> bytes:
     if trade.block:
         row["block"] = True
     row |= {name: text for name, text in (("buyer", trade.buyer), ("seller", trade.seller)) if text is not None}
+    if trade.usd_rate is not None:
+        row |= {"usd_rate": format_decimal(trade.usd_rate), "usd_via": trade.usd_pair}
     if trade.sweep is not None:
         row |= spell_sweep(trade.sweep)
     return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-@given(TRADES)
-def test_encode_equals_json_dumps(trade: Trade) -> None:
+@given(TRADES, RATES)
+def test_encode_equals_json_dumps(trade: Trade, rate: tuple[Decimal, str] | None) -> None:
+    trade = trade if rate is None else trade._replace(usd_rate=rate[0], usd_pair=rate[1])
     assert encode_trade(trade) == encode_plainly(trade)
 
 
-@given(TRADES)
-def test_decode_inverts_encode(trade: Trade) -> None:
+@given(TRADES, RATES)
+def test_decode_inverts_encode(trade: Trade, rate: tuple[Decimal, str] | None) -> None:
+    if rate is not None and convert_to_usd(trade.notional, rate[0]) is not None:
+        trade = trade._replace(usd_rate=rate[0], usd_pair=rate[1])
     assert decode_trade(encode_trade(trade)) == trade
 
 

@@ -61,7 +61,7 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
         *(trade.exchange, trade.symbol, trade.trade_id, trade.side, trade.event_time),
     )
     assert (Decimal(fill.price), Decimal(fill.quantity), fill.notional) == (trade.price, trade.quantity, trade.notional)
-    assert fill.usd is (trade.notional_usd is not None)
+    assert (fill.notional_usd, fill.block) == (trade.notional_usd, trade.block)
     assert raw_trade.peek_trade_id(case.value) == trade.trade_id
     assert raw_trade.peek_event_time(case.value) == trade.event_time
     if identity is not None:
@@ -150,11 +150,12 @@ def test_the_lake_restores_those_trades(tmp_path: Path) -> None:
     with engine.connect(tmp_path) as connection:
         rows = connection.execute(
             f"SELECT {names}, epoch_us(event_time), epoch_us(received_time), source, dense, taker_order_id, "
-            f"block, buyer, seller, notional_wide, topic_offset "
+            f"block, buyer, seller, NULL, usd_rate, usd_pair, usd_exact, notional_wide, topic_offset "
             f"FROM {kafka_spool.select_spooled(path)} ORDER BY topic_offset"
         ).fetchall()
     assert count == len(rows) == len(EXPECTED)
-    assert [Trade(*row[:16]) for row in rows] == [trade._replace(sweep=None) for trade in EXPECTED]
+    assert [Trade(*row[:19]) for row in rows] == [trade._replace(sweep=None) for trade in EXPECTED]
+    assert [row[19] for row in rows] == [trade.notional_usd if trade.usd_rate else None for trade in EXPECTED]
     assert all(wide is None or wide == EXACT.multiply(row[5], row[6]) for *row, wide, _ in rows)
     assert sum(row[-2] is not None for row in rows) == sum(trade.price < Decimal("1e-8") for trade in EXPECTED), (
         "only what decimal(18,8) can't hold"

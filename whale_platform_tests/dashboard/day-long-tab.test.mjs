@@ -45,7 +45,7 @@ function makePage(markets) {
   const bodies = ["above", "body", "below"].map((name) => makeNode("tbody", { "data-part": name }));
   const list = makeRoot("markets", ["search", "exchange", "count", "empty"]);
   list.append(makeNode("div", { "data-part": "scroll" }, makeNode("table", {}, makeNode("thead"), ...bodies)));
-  const tape = makeRoot("tape", ["tape", "on", "side", "min", "scroll", "body", "count", "empty", "new"]);
+  const tape = makeRoot("tape", ["tape", "on", "kind", "side", "min", "scroll", "body", "count", "empty", "new"]);
   const quote = makeRoot("quote", ["symbol", "exchange", "price", "change", "volume", "age"]);
   const panels = {
     markets: new MarketsPanel(list, markets, () => {}),

@@ -28,3 +28,9 @@ export function whale(id, time, usd = "60000", more = {}) {
   const market = { exchange: "sim", symbol: "BTCUSDT", kind: "single_trade" };
   return { ...market, trade_id: id, side: "buy", notional_usd: usd, event_time: iso(time), ...more };
 }
+
+/** The sweep from trade `id` after so many fills of 20,000 dollars. */
+export function sweep(id, time, fills, more = {}) {
+  const sums = { kind: "sweep", fills, levels: 2, last_trade_id: id + fills - 1, first_price: "100", price: "101" };
+  return whale(id, time, String(20_000 * fills), { ...sums, slippage_bps: "100", ...more });
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { frame, makeNode, makeRoot, settled, textOf } from "./fake-page.mjs";
-import { bar, iso, serve, whale } from "./fake-api.mjs";
+import { bar, iso, serve, sweep, whale } from "./fake-api.mjs";
 import { MarketCatalogue } from "../../whale_platform/dashboard/data/market-catalogue.js";
 import { view } from "../../whale_platform/dashboard/data/url-state.js";
 import { Panels, partsOf } from "../../whale_platform/dashboard/lib/panel.js";
@@ -61,7 +61,7 @@ const KINDS = {
     after: ["live", "● Live"],
   },
   tape: {
-    parts: ["tape", "on", "side", "min", "scroll", "body", "count", "empty", "new"],
+    parts: ["tape", "on", "kind", "side", "min", "scroll", "body", "count", "empty", "new"],
     make: (root, markets) => new TapePanel(root, markets, { announce: () => {} }),
     happen: (panel) => panel.onWhale({ ...whale(1, NOW), price: "61837.1", threshold_usd: "50000" }),
     draw: (panel) => panel.onVisible(),
@@ -92,6 +92,27 @@ for (const [kind, { parts, make, happen, draw, read, before, after }] of Object.
     assert.deepEqual(roots.map(read), [before, after]);
   });
 }
+
+test("a row grows with its sweep, which takes over that of its fill, with the focus", () => {
+  const root = makeRoot("tape", KINDS.tape.parts);
+  const announced = [];
+  const panel = new TapePanel(root, new MarketCatalogue(), { announce: (one) => announced.push(one.notional_usd) });
+  panel.start();
+  const more = { ...market, price: "101", threshold_usd: "50000", detected_time: new Date().toISOString() };
+  panel.onWhale(whale(11, NOW, "60000", more));
+  frame();
+  const [row] = root.querySelectorAll("tr");
+  row.querySelector("button").focus();
+  for (const fills of [3, 4, 13, 14]) {
+    panel.onWhale(sweep(10, NOW, fills, more));
+    frame();
+    assert.deepEqual(root.querySelectorAll("tr"), [row]);
+    assert.ok(row.contains(document.activeElement));
+    assert.equal(row.dataset.whale, "sim/BTCUSDT/10:sweep");
+    assert.match(row.textContent, new RegExp(`sweep.*${fills} fills, 2 levels.*100 →.*\\+100.0 bp`));
+  }
+  assert.deepEqual(announced, ["60000", "260000"], "when it comes and when it is large");
+});
 
 test("the head says why no trade is heard of the market in sight", async () => {
   const rows = [{}, { quiet: true }, { stale: true, reason: "sim is away" }];

@@ -21,6 +21,15 @@ test("a link to a symbol of any script leads back to it", () => {
   }
 });
 
+test("a link leads to one kind of whale, and to a tape of one kind", () => {
+  Object.assign(view, { exchange: "binance", symbol: "BTCUSDT", kind: "sweep", whale: "binance/BTCUSDT/7:block" });
+  const address = link();
+  assert.equal(opened(address)[3], "binance/BTCUSDT/7:block");
+  assert.equal(view.kind, "sweep");
+  assert.equal(opened(address.replace("block", "cluster").replace("sweep", "cluster"))[3], "");
+  assert.equal(view.kind, "");
+});
+
 test("what can't be a symbol is left out", () => {
   for (const symbol of ["A B", "A\u2028B", "A\u202eB", "<b>", "", "A".repeat(41)]) {
     const said = new URLSearchParams({ market: `binance:${symbol}`, on: symbol, whale: `binance/${symbol}/7` });

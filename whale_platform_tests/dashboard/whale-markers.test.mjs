@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WhaleMarkers } from "../../whale_platform/dashboard/price/whale-markers.js";
-import { iso, serve, whale } from "./fake-api.mjs";
+import { iso, serve, sweep, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
 const market = { exchange: "sim", symbol: "BTCUSDT" };
@@ -54,6 +54,14 @@ test("whales of one bar and side are one arrow, each counts once, and the arrow 
   const drawn = marks.toMarkers({ buy: "green", sell: "red" }, NOW);
   assert.deepEqual(drawn.map((one) => [one.time, one.color]), [[NOW, "green"], [NOW, "red"]]);
   assert.deepEqual(marks.whalesOf(drawn[0].id).map((one) => one.trade_id), [2, 1]);
+});
+
+test("a sweep that grows is one whale behind its arrow, in the place of its fills", () => {
+  const marks = new WhaleMarkers(market, "5m", 50_000);
+  for (const one of [whale(11, NOW), sweep(10, NOW, 3), sweep(10, NOW, 5)]) assert.ok(marks.add(one));
+  assert.ok(!marks.add(sweep(10, NOW, 4)));
+  const [drawn] = marks.toMarkers({ buy: "green", sell: "red" }, NOW);
+  assert.deepEqual(marks.whalesOf(drawn.id).map((one) => one.notional_usd), ["100000"]);
 });
 
 test("buys are arrows up from below the bar, sells down from above it, larger by what they add up to", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WhaleTape } from "../../whale_platform/dashboard/data/whale-tape.js";
 import { view } from "../../whale_platform/dashboard/data/url-state.js";
-import { serve, whale } from "./fake-api.mjs";
+import { serve, sweep, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
 const page = (first, count, next) => {
@@ -86,4 +86,35 @@ test("a whale that was taken back goes when all is asked for anew", async () => 
   assert.equal(tape.rows.length, 4, "another page takes nothing away");
   await tape.reload();
   assert.deepEqual(tape.rows.map((row) => row.trade_id), [999, 998]);
+});
+
+test("a sweep is one row that grows, in the place of its fills", async () => {
+  const tape = new WhaleTape();
+  tape.addLive(whale(30, NOW + 1));
+  const fill = whale(11, NOW);
+  assert.deepEqual(tape.addLive(fill), []);
+  const begun = sweep(10, NOW, 3);
+  assert.deepEqual(tape.addLive(begun), [fill]);
+  assert.equal(tape.addLive(whale(12, NOW)), null, "a fill of it that comes late");
+  const grown = sweep(10, NOW, 5);
+  assert.deepEqual(tape.addLive(grown), [begun]);
+  assert.equal(tape.addLive(begun), null, "it is never set back");
+  assert.deepEqual(tape.rows.map((row) => [row.kind, row.trade_id]), [["single_trade", 30], ["sweep", 10]]);
+  serve(() => ({ items: [whale(30, NOW + 1), sweep(10, NOW, 4)], next: null }));
+  await tape.fill();
+  assert.deepEqual(tape.rows[1], grown, "nor by a page that is older than the stream");
+});
+
+test("the filter of kinds shows fills alone, and the sweep again without them", async () => {
+  const tape = new WhaleTape();
+  tape.addLive(whale(11, NOW));
+  tape.addLive(sweep(10, NOW, 5));
+  const asked = serve(() => ({ items: [], next: null }));
+  view.kind = "single_trade";
+  await tape.refilter();
+  assert.deepEqual(tape.rows.map((row) => row.kind), ["single_trade"]);
+  assert.equal(asked[0].searchParams.get("kind"), "single_trade");
+  view.kind = "";
+  await tape.refilter();
+  assert.deepEqual(tape.rows.map((row) => row.kind), ["sweep"]);
 });

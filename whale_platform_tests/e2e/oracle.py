@@ -12,7 +12,7 @@ FLIP = {"buy": "sell", "sell": "buy"}
 
 
 def fills(files: list[Path]) -> list[dict[str, Any]]:
-    """Each trade once: exchange, symbol, id, price, quantity, taker side, time in microseconds UTC."""
+    """Each trade once: exchange, symbol, id, price, quantity, taker side, time in microseconds UTC, taker's order."""
     found: dict[tuple[str, str, int], dict[str, Any]] = {}
     for path in files:
         for line in gzip.decompress(path.read_bytes()).decode().splitlines():
@@ -21,15 +21,16 @@ def fills(files: list[Path]) -> list[dict[str, Any]]:
             body = frame.get("data", frame)
             if body.get("e") == "trade":
                 side = "sell" if body["m"] else "buy"
-                row = ("binance", body["s"], body["t"], body["p"], body["q"], side, body["T"] * 1000)
+                row = ("binance", body["s"], body["t"], body["p"], body["q"], side, body["T"] * 1000, None)
             elif body.get("type") == "match":
                 moment = datetime.fromisoformat(body["time"]).astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
                 micros = (moment.days * 86_400 + moment.seconds) * 1_000_000 + moment.microseconds
                 side, symbol = FLIP[body["side"]], body["product_id"]
-                row = ("coinbase", symbol, body["trade_id"], body["price"], body["size"], side, micros)
+                order = body.get("taker_order_id")
+                row = ("coinbase", symbol, body["trade_id"], body["price"], body["size"], side, micros, order)
             else:
                 continue
-            names = ("exchange", "symbol", "id", "price", "quantity", "side", "time")
+            names = ("exchange", "symbol", "id", "price", "quantity", "side", "time", "order")
             fill = dict(zip(names, row, strict=True))
             fill["price"], fill["quantity"] = Decimal(fill["price"]), Decimal(fill["quantity"])
             found[fill["exchange"], fill["symbol"], fill["id"]] = fill
@@ -69,6 +70,44 @@ def whales(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str, 
     return {(fill["exchange"], fill["symbol"], fill["id"]): (fill["side"], fill["notional"]) for fill in found}
 
 
+def sweeps(trades: list[dict[str, Any]], threshold: Decimal) -> list[dict[str, Any]]:
+    """The dollar orders of several fills at or over the threshold: consecutive ids of one time, side and order.
+
+    Each with the `id` of its first fill, the `price` of its last, and their sums.
+    """
+    runs: list[list[dict[str, Any]]] = []
+    same = ("exchange", "symbol", "time", "side", "order")
+    for fill in trades:
+        last = runs[-1][-1] if runs else None
+        if last is None or fill["id"] != last["id"] + 1 or any(fill[name] != last[name] for name in same):
+            runs.append([])
+        runs[-1].append(fill)
+    with localcontext(prec=60):
+        found = [
+            run[-1]
+            | {
+                "id": run[0]["id"],
+                "last": run[-1]["id"],
+                "fills": len(run),
+                "first": run[0]["price"],
+                "quantity": sum(fill["quantity"] for fill in run),
+                "notional": sum(fill["price"] * fill["quantity"] for fill in run),
+            }
+            for run in runs
+            if len(run) > 1 and run[0]["symbol"].endswith(("USDT", "USD"))
+        ]
+    return [sweep for sweep in found if sweep["notional"] >= threshold]
+
+
+def orders(trades: list[dict[str, Any]], threshold: Decimal) -> list[dict[str, Any]]:
+    """The whales, each dollar once: the sweeps, and the large fills that are part of none."""
+    found = sweeps(trades, threshold)
+    inside = {(one["exchange"], one["symbol"], id_) for one in found for id_ in range(one["id"], one["last"] + 1)}
+    alone = [fill for fill in whale_fills(trades, threshold) if tuple(fill[k] for k in IDENTITY) not in inside]
+    return [*found, *(fill | {"last": fill["id"]} for fill in alone)]
+
+
+IDENTITY = ("exchange", "symbol", "id")
 HOUR_US = 60 * MINUTE_US
 SIZES = [0] + [step * 10**power for power in range(4, 8) for step in (1, 2, 5)]
 
@@ -86,7 +125,7 @@ def end_of(trades: list[dict[str, Any]]) -> int:
 def summary(trades: list[dict[str, Any]], threshold: Decimal) -> dict[str, Any]:
     """What `/whales/summary` has to say of the day up to the newest minute."""
     end = end_of(trades)
-    found = [fill for fill in whale_fills(trades, threshold) if fill["time"] >= end - 24 * HOUR_US]
+    found = [one for one in orders(trades, threshold) if one["time"] >= end - 24 * HOUR_US]
     hours: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for fill in found:
         hours[fill["time"] // HOUR_US * HOUR_US].append(fill)
@@ -113,7 +152,7 @@ def latest(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str, 
         own = [fill for fill in trades if (fill["exchange"], fill["symbol"]) == name]
         minutes = windows(own)
         key = max(minutes, key=lambda key: key[2])
-        large = max(whale_fills(own, threshold), key=lambda fill: (fill["time"], fill["id"]), default=None)
+        large = max(orders(own, threshold), key=lambda one: (one["time"], one["last"]), default=None)
         found[name] = {
             "price": own[-1]["price"],
             "window": (key[2], *minutes[key][:9]),
@@ -146,7 +185,7 @@ def reports(trades: list[dict[str, Any]], threshold: Decimal) -> dict[tuple[str,
     for key, whole in windows(trades, HOUR_US).items():
         own = [
             fill
-            for fill in whale_fills(trades, threshold)
+            for fill in orders(trades, threshold)
             if (fill["exchange"], fill["symbol"], fill["time"] // HOUR_US * HOUR_US) == key
         ]
         with localcontext(prec=60):
@@ -171,7 +210,7 @@ def _around(ours: list[dict[str, Any]], whale: dict[str, Any]) -> tuple[Any, ...
 
 def page(trades: list[dict[str, Any]], threshold: Decimal) -> str:
     """The sentence that a day's report begins with, of the day's fills."""
-    found = whale_fills(trades, threshold)
+    found = orders(trades, threshold)
     bought, sold = _bought(found, "buy"), _bought(found, "sell")
     more, less = ("bought", "sold") if bought >= sold else ("sold", "bought")
     symbols = len({(fill["exchange"], fill["symbol"]) for fill in trades})

@@ -64,6 +64,15 @@ def check_tables(platform: Platform, expected: list[dict[str, Any]]) -> None:
     )
     threshold = Decimal(platform.env["WHALE_THRESHOLD_USD"])
     assert {(e, s, int(i)): (side, Decimal(usd)) for e, s, i, side, usd in whales} == oracle.whales(expected, threshold)
+    names = ("exchange", "symbol", "id", "last", "fills", "side", "first", "price", "quantity", "notional")
+    sweeps = platform.sql(
+        "select exchange, symbol, trade_id, last_trade_id, fills, side, trim_scale(first_price), trim_scale(price), "
+        "trim_scale(quantity), trim_scale(notional_usd) from whale_alerts where kind = 'sweep'"
+    )
+    due = [[sweep[name] for name in names] for sweep in oracle.sweeps(expected, threshold)]
+    assert sorted([*map(str, row[:6]), *map(Decimal, row[6:])] for row in sweeps) == sorted(
+        [*map(str, row[:6]), *row[6:]] for row in due
+    )
 
 
 def check_api(platform: Platform, expected: list[dict[str, Any]]) -> None:

@@ -79,5 +79,5 @@ def read_fill(exchange: Exchange, pair: ListedPair, fill: Fill, received_time: i
     price, size, order = Decimal(fill.price), Decimal(fill.size), fill.taker_order_id or None
     return Trade(
         *(exchange.name, pair.symbol, pair.base, pair.quote, fill.trade_id, price, size, fill.side, fill.time),
-        *(received_time, source, exchange.dense_ids, order),
+        *(received_time, source, exchange.dense_ids, order, fill.block, fill.buyer or None, fill.seller or None),
     )

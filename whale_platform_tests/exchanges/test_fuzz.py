@@ -15,7 +15,16 @@ from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import EarlierTrade, Event, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
 from whale_platform.exchanges.registry import SPECS
-from whale_platform_tests.exchanges import test_binance, test_coinbase, test_kraken, test_okx
+from whale_platform_tests.exchanges import (
+    test_binance,
+    test_binance_block,
+    test_bybit,
+    test_coinbase,
+    test_coinbase_advanced,
+    test_hyperliquid,
+    test_kraken,
+    test_okx,
+)
 
 ADAPTERS = tuple(spec.adapter() for spec in SPECS.values())
 Wrap = Callable[[object], dict[str, Any]]
@@ -29,11 +38,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
-SAMPLES = (test_binance.DATA, test_coinbase.DATA)
-ROWS: tuple[tuple[dict[str, Any], Wrap], ...] = (
-    (test_okx.ROW, test_okx.wrap),
-    (test_kraken.ROW, test_kraken.wrap),
-)  # of frames whose trades are rows
+SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
+# Of frames whose trades are rows.
+ROWS: tuple[tuple[dict[str, Any], Wrap], ...] = tuple(
+    (module.ROW, module.wrap)
+    for module in (test_okx, test_kraken, test_bybit, test_hyperliquid, test_coinbase_advanced)
+)
 
 
 def parse_all(frame: str | bytes) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.exchanges.registry import assign_symbols, build_adapters
+from whale_platform.exchanges.registry import EXCHANGES, SPECS, assign_symbols, build_adapters, find_market_kind
 from whale_platform.settings import Settings
 
 
@@ -59,3 +59,10 @@ def test_what_an_operator_writes_comes_to_the_services_as_it_was(monkeypatch: py
         "binance": ["BTCUSDT", "币安人生USDT", "币安币USDT"],
         "coinbase": ["BTC-USD", "币安人生-USD", "SOL-USD"],
     }
+
+
+def test_the_kind_of_an_exchange_is_that_of_its_simulated_side() -> None:
+    kinds = {name: find_market_kind(name) for name in EXCHANGES}
+    assert kinds == {name: SPECS[name].market_kind for name in EXCHANGES}
+    assert kinds == {name: find_market_kind(f"sim_{name}") for name in EXCHANGES}
+    assert (kinds["binance"], find_market_kind("elsewhere")) == ("spot", "spot")

@@ -118,7 +118,10 @@ def test_dollar_coins_have_their_value_and_what_has_none_says_so() -> None:
     for quote in ("USDT", "USD1", "U", "RLUSD", "USDS", "USDE"):
         assert usd_via(quote) == f"peg:{quote}" and explain_whaleless(quote) is None
     assert usd_via("USD") == "USD"
-    assert explain_whaleless("BTC") == "amounts in BTC have no dollar value here, so no whale can be found"
+    assert explain_whaleless("BTC") == (
+        "amounts in BTC have a dollar value only while a pair of BTC and a dollar coin is ingested too; "
+        "without one no whale can be found"
+    )
 
 
 def test_what_is_no_list_is_refused_and_what_is_no_pair_left_out() -> None:

@@ -44,7 +44,7 @@ def follow(trades: Iterable[Trade], floor: str = "0") -> list[LakeSweep]:
         key = one.exchange, one.symbol
         progress = trackers.setdefault(key, SweepTracker()).add(one)
         if progress is not None:
-            first, fills, levels, price, quantity, notional = progress
+            first, fills, levels, price, quantity, notional, _ = progress
             found[*key, first, one.event_time] = LakeSweep(
                 *(*key, first, one.trade_id, one.side, fills, levels, price, one.price, quantity, notional),
                 *(one.taker_order_id, one.base, one.quote, False, one.event_time, one.received_time),

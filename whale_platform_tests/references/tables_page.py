@@ -1,4 +1,4 @@
-"""tables.md: the tables and columns as a migrated Postgres describes them, with the comments of the migrations."""
+"""tables.md: tables, columns and views as a migrated Postgres describes them, with the comments of the migrations."""
 
 from whale_platform.stores.queries.columns import read_columns
 from whale_platform_tests.references.markdown import code, page, table
@@ -9,10 +9,11 @@ database itself has, as `./whale psql -c '\\d+ trade_windows'` shows them. Parti
 streamed tables come from is in [topics](topics.md)."""
 # A partition is made for its days, so which there are depends on the time.
 _TABLES = """
-SELECT relname, coalesce(obj_description(pg_class.oid, 'pg_class'), ''), coalesce(pg_get_constraintdef(key.oid), '')
+SELECT relname, coalesce(obj_description(pg_class.oid, 'pg_class'), ''), coalesce(pg_get_constraintdef(key.oid), ''),
+    relkind = 'v'
 FROM pg_class
 LEFT JOIN pg_constraint AS key ON key.conrelid = pg_class.oid AND key.contype = 'p'
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
 ORDER BY relname
 """
 
@@ -22,7 +23,9 @@ def render(dsn: str) -> str:
     return page("Tables", ABOUT, *(_section(dsn, *row) for row in query(dsn, _TABLES)))
 
 
-def _section(dsn: str, name: str, comment: str, key: str) -> str:
+def _section(dsn: str, name: str, comment: str, key: str, is_view: bool) -> str:
+    if is_view:  # its columns are a table's
+        return f"## {name}\n\n{comment}"
     rows = [(code(one.name), one.kind, "yes" if one.nullable else "", one.comment) for one in read_columns(dsn, name)]
     about = ". ".join(part for part in (comment, key) if part)
     return "\n\n".join(

@@ -27,7 +27,7 @@ OTHERS = {
         kafka_cluster.KEY_VARIABLE,
         kafka_cluster.KEY_PASSWORD_VARIABLE,
     ),  # for child processes alone
-    *("WHALE_ALERTS", "WHALE_EVERY"),  # names of Python
+    *("WHALE_ALERTS", "WHALE_EVERY", "WHALE_KINDS"),  # names of Python
 }
 
 

@@ -61,7 +61,7 @@ def test_nothing_in_the_lake_is_no_proof() -> None:
 def test_only_rows_within_the_ids_of_the_lake_are_reached(lake: set[int], first: int, size: int) -> None:
     minute = KEY[2].replace(minute=7)
     rows = StreamRowSnapshot(
-        {(*KEY[:2], minute): (1, first, first + size)}, {(*KEY[:2], "single_trade", first): minute}
+        {(*KEY[:2], minute): (1, first, first + size)}, {(*KEY[:2], "single_trade", first): (minute, None)}
     )
     found = select_within(rows, {KEY: held(lake)})
     assert bool(found.windows) == (min(lake) <= first and first + size <= max(lake))

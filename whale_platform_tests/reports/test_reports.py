@@ -52,6 +52,10 @@ def report(symbol: str, buy: int, sell: int, hour: datetime = NOON, **changes: A
         "market_notional": Decimal(1_000_000),
         "share": Decimal(buy + sell) / 1_000_000,
         "largest": [alert] if buy else [],
+        "single_trades": 2 if buy or sell else 0,
+        "sweeps": 0,
+        "blocks": 0,
+        "whale_notional": Decimal(buy + sell),
     }
     return WhaleReport("binance", symbol, hour, **(row | changes))
 
@@ -98,11 +102,14 @@ def test_some_hours_of_a_symbol_become_one_line() -> None:
 
 def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
     rows = [report("BTCUSDT", 60_000, 90_000), report("ETHUSDT", 0, 0), report("SOLUSDT", 50_000, 0, NOON + HOUR)]
+    rows[0].largest[0].update(kind="sweep", fills=12, slippage_bps="3.14159")
+    rows[0] = replace(rows[0], single_trades=1, sweeps=1, whale_notional=Decimal(120_000))
     lines = whales.render_whales(rows).splitlines()
-    assert cells(lines[2])[:6] == ["**all exchanges**", "4", "$200,000", "$110,000", "$90,000", "$20,000"]
-    assert cells(lines[3]) == ["binance BTCUSDT", "2", "$150,000", "$60,000", "$90,000", "-$30,000", "15.0 %"]
-    assert cells(lines[-2])[0] == "binance BTCUSDT 7, 2024-08-08 12:00:59"
-    assert cells(lines[-2])[3:] == ["61,837.63", "61,800", "61,840.5", "–", "–"]
+    assert cells(lines[2])[:8] == ["**all exchanges**", "4", "1", "0", "$200,000", "$110,000", "$90,000", "$20,000"]
+    assert cells(lines[3]) == ["binance BTCUSDT", "2", "1", "0", "$150,000", "$60,000", "$90,000", "-$30,000", "12.0 %"]
+    assert cells(lines[-2])[:3] == ["binance BTCUSDT 7, 2024-08-08 12:00:59", "sweep of 12 fills", "buy"]
+    assert cells(lines[-2])[4:] == ["61,837.63", "3.1 bp", "61,800", "61,840.5", "–", "–"]
+    assert cells(lines[-1])[1:2] == ["trade"], "reports from before there were kinds name none"
     assert whales.build_flow_series(rows) == {
         "bought": [(NOON, 0.06), (NOON + HOUR, 0.05)],
         "sold": [(NOON, -0.09), (NOON + HOUR, 0.0)],
@@ -112,7 +119,7 @@ def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
 def test_a_share_is_of_all_hours_also_of_those_without_a_whale() -> None:
     quiet = [report("BTCUSDT", 0, 0, NOON + hour * HOUR) for hour in range(1, 10)]
     line = cells(whales.render_whales([report("BTCUSDT", 60_000, 90_000), *quiet]).splitlines()[3])
-    assert line[:3] == ["binance BTCUSDT", "2", "$150,000"]
+    assert line[:5] == ["binance BTCUSDT", "2", "0", "0", "$150,000"]
     assert line[-1] == "1.5 %", "an hour's notional is a million"
 
 

@@ -48,6 +48,19 @@ WHALE = WhaleRow(
     run_id="run-1",
 )
 
+SWEEP = WHALE._replace(
+    kind="sweep",
+    trade_id=10,
+    price="101",
+    quantity="600",
+    notional_usd="60200",
+    notional="60200",
+    fills=3,
+    levels=2,
+    first_price="100",
+    last_trade_id=12,
+)
+
 GAP = GapRow(
     exchange="binance",
     symbol="BTCUSDT",

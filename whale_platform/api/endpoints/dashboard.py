@@ -18,7 +18,7 @@ from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import responses
 from whale_platform.api.http.openapi import describe_problems, describe_responses
 from whale_platform.api.http.parameter_types import Exchange, Symbol, WholeNumber
-from whale_platform.api.http.query_params import NoParams, SparklineParams, WhaleFilter
+from whale_platform.api.http.query_params import SparklineParams, WhaleContextParams, WhaleFilter
 from whale_platform.api.http.responses import ResponsePreferences
 from whale_platform.api.latest_cache import known_markets
 from whale_platform.api.latest_cache.cache import LatestCache
@@ -60,7 +60,11 @@ async def sparklines(request: Request, dependencies: AppDeps, params: Annotated[
     summary="Whales of a time, summed up",
 )
 async def whale_summary(request: Request, dependencies: AppDeps, params: Annotated[WhaleFilter, Query()]) -> Response:
-    """By hour and by size, and the ten largest. Without `from` the day before `to`, without `to` up to now."""
+    """By hour, kind and size, and the ten largest. Without `from` the day before `to`, without `to` up to now.
+
+    Each dollar is counted once: a single trade that is a fill of a sweep is counted in the sweep, unless `kind` leaves
+    sweeps out.
+    """
     end = params.end or _find_end(dependencies.latest)
     start = params.start or end - DAY
     if not start < end <= start + MAX_PERIOD:
@@ -71,7 +75,7 @@ async def whale_summary(request: Request, dependencies: AppDeps, params: Annotat
         known_markets.check_markets(
             params, dependencies.latest, known_markets.make_market_reader(dependencies.pool, WHALES)
         )
-        found = dashboard.summarise_whales(dependencies.pool, params.build_conditions(WHALES))
+        found = dashboard.summarise_whales(dependencies.pool, params.listing, params.build_conditions(WHALES))
         whole = {"from": start, "to": end} | _build_summary(found)
         return responses.build_response(
             responses.encode_json(_to_json_values(whole)), ResponsePreferences.from_headers(request.headers)
@@ -92,11 +96,14 @@ async def whale_context(
     trade_id: Annotated[
         int, Field(ge=0, lt=2**63), WholeNumber, Path(description="As in the whale.", examples=[3721043801])
     ],
-    _: Annotated[NoParams, Query()],
+    params: Annotated[WhaleContextParams, Query()],
 ) -> Response:
-    """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it."""
+    """Its minute and those around, its hour, its offset in Kafka with its neighbours, and the run that wrote it.
 
-    found = await dependencies.table_threads.run(lambda: _read_context(dependencies, exchange, symbol, trade_id))
+    A sweep with the single trades in it, a single trade with the sweep that it is a fill of.
+    """
+    kind = params.kind[0] if params.kind else None
+    found = await dependencies.table_threads.run(lambda: _read_context(dependencies, exchange, symbol, trade_id, kind))
 
     def search() -> Response:
         whale = found["whale"]
@@ -105,7 +112,12 @@ async def whale_context(
             place = kafka_lookup.TradeLocation(missing="it was imported: it came by no topic")
         else:
             place = kafka_lookup.find_trade(
-                dependencies.settings.bootstrap, exchange, symbol, trade_id, whale["received_time"], known
+                dependencies.settings.bootstrap,
+                exchange,
+                symbol,
+                whale["last_trade_id"] or trade_id,  # the message that its row is of
+                whale["received_time"],
+                known,
             )
         whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
         return responses.build_response(
@@ -125,6 +137,7 @@ def _build_summary(breakdown: WhaleBreakdown) -> dict[str, Any]:
     ends = [None, *SIZES_USD, None]
     return {
         "whales": sum(whales for _, whales, _, _ in breakdown.hours),
+        "kinds": [dict(zip(("kind", "whales", "notional_usd"), row, strict=True)) for row in breakdown.kinds],
         "buy_usd": sum((buy for _, _, buy, _ in breakdown.hours), Decimal(0)),
         "sell_usd": sum((sell for _, _, _, sell in breakdown.hours), Decimal(0)),
         "hours": [dict(zip(("hour", "whales", "buy_usd", "sell_usd"), row, strict=True)) for row in breakdown.hours],
@@ -137,22 +150,27 @@ def _build_summary(breakdown: WhaleBreakdown) -> dict[str, Any]:
     }
 
 
-def _read_context(dependencies: AppDependencies, exchange: str, symbol: str, trade_id: int) -> dict[str, Any]:
-    whale = dashboard.read_whale(dependencies.pool, exchange, symbol, trade_id)
-    if whale is None and (gone := dashboard.read_taken_back(dependencies.pool, exchange, symbol, trade_id)):
+def _read_context(
+    dependencies: AppDependencies, exchange: str, symbol: str, trade_id: int, kind: str | None
+) -> dict[str, Any]:
+    pool = dependencies.pool
+    whale = dashboard.read_whale(pool, exchange, symbol, trade_id, kind)
+    if whale is None and (gone := dashboard.read_taken_back(pool, exchange, symbol, trade_id, kind)):
         when = f"{gone['taken_back_time']:%Y-%m-%d %H:%M:%S} UTC"
         raise ApiProblemError(404, f"this whale was taken back at {when} by {gone['taken_back_by']}: {gone['reason']}")
     if whale is None:
         raise ApiProblemError(404, "there is no such whale: /whales lists them")
     time: datetime = whale["event_time"]
     minute = time.replace(second=0, microsecond=0)
-    minutes = dashboard.read_minutes_around(dependencies.pool, exchange, symbol, minute)
+    minutes = dashboard.read_minutes_around(pool, exchange, symbol, minute)
     return {
         "whale": whale,
         "window": next((one for one in minutes if one["window_start"] == minute), None),
         "windows": minutes,
-        "prices": dashboard.read_prices(dependencies.pool, exchange, symbol, trade_id),
-        "report": dashboard.read_report(dependencies.pool, exchange, symbol, minute.replace(minute=0)),
+        "prices": dashboard.read_prices(pool, whale),
+        "sweep": dashboard.read_sweep_of(pool, whale),
+        "parts": dashboard.read_parts(pool, whale),
+        "report": dashboard.read_report(pool, exchange, symbol, minute.replace(minute=0)),
         "run": asdict(parse_run_id(whale["run_id"])),
     }
 

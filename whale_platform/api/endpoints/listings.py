@@ -56,10 +56,13 @@ async def rollups(request: Request, dependencies: AppDeps, params: Annotated[Lis
     return await _serve_page(request, dependencies, listings.ROLLUPS, params)
 
 
-@router.get("/whales", responses=describe_responses(rows.Page[rows.Whale], True), summary="Large trades")
+@router.get("/whales", responses=describe_responses(rows.Page[rows.Whale], True), summary="Large orders")
 async def whales(request: Request, dependencies: AppDeps, params: Annotated[WhaleListingParams, Query()]) -> Response:
-    """By event time, newest first."""
-    return await _serve_page(request, dependencies, listings.WHALES, params)
+    """By event time, newest first. No dollar comes twice: single trades that are fills of a sweep are left out.
+
+    With `kind=single_trade` they are there, and so they are wherever `kind` leaves sweeps out.
+    """
+    return await _serve_page(request, dependencies, params.listing, params)
 
 
 @router.get(

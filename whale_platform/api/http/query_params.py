@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http.parameter_types import Amount, Exchange, Moment, Symbol, WholeNumber
-from whale_platform.stores.queries.listings import ColumnCondition, Listing
+from whale_platform.domain.names import WHALE_KINDS
+from whale_platform.stores.queries.listings import ORDERS, WHALES, ColumnCondition, Listing
 
+WhaleKind = Literal["single_trade", "sweep", "block"]
 MAX_LIMIT = 1_000
 MAX_NAMES = 100
-REPEATABLE = frozenset(("exchange", "symbol"))  # the parameters that may be repeated
+REPEATABLE = frozenset(("exchange", "symbol", "kind"))  # the parameters that may be repeated
 
 
 def reject_repeated_params(connection: HTTPConnection) -> None:
@@ -88,19 +90,34 @@ class ListingParams(TimeRangeFilter):
     )
 
 
-class WhaleFilter(TimeRangeFilter):
+class KindFilter(MarketFilter):
+    """Some kinds of whales; empty: all."""
+
+    kind: list[WhaleKind] = Field(
+        [],
+        max_length=len(WHALE_KINDS),
+        description="`single_trade`: one fill over the threshold; `sweep`: all fills of one taker order together; "
+        "`block`: a trade that the exchange calls a block. Repeat it for several.",
+    )
+
+
+class WhaleFilter(KindFilter, TimeRangeFilter):
     """The parameters that select whales."""
 
-    kind: Literal["single_trade"] | None = Field(None, description="`single_trade`: one fill over the threshold.")
     side: Literal["buy", "sell"] | None = Field(None, description="The taker's side.")
     min_notional: Annotated[Decimal | None, Amount] = Field(
         None, ge=0, max_digits=24, decimal_places=8, description="From so many US dollars on.", examples=["250000"]
     )
 
+    @property
+    def listing(self) -> Listing:
+        """Where whales are read: as orders, so that none comes again in a sweep, unless sweeps are not wanted."""
+        return ORDERS if not self.kind or "sweep" in self.kind else WHALES
+
     def build_conditions(self, listing: Listing) -> list[ColumnCondition]:
         """Add the conditions on kind, side and notional."""
         found = [
-            ColumnCondition("kind", "=", self.kind),
+            ColumnCondition("kind", "in", self.kind or None),
             ColumnCondition("side", "=", self.side),
             ColumnCondition("notional_usd", ">=", self.min_notional),
         ]
@@ -130,7 +147,15 @@ class SparklineParams(MarketFilter):
     minutes: Annotated[int, WholeNumber] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])
 
 
-class WhaleStreamParams(MarketFilter):
+class WhaleContextParams(NoParams):
+    """The parameters of one whale."""
+
+    kind: list[WhaleKind] = Field(
+        [], max_length=1, description="Of several whales with this id; without it a sweep before its first fill."
+    )
+
+
+class WhaleStreamParams(KindFilter):
     """The parameters of `/whales/stream`."""
 
     min_notional_usd: str | None = Field(None, description="From so many US dollars on.", examples=["100000"])

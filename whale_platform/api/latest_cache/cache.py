@@ -84,7 +84,7 @@ class LatestCache:
             for whale in whales:
                 market = Market(whale.exchange, whale.symbol)
                 last = self._whales.get(market)
-                if last is None or (whale.event_time, whale.trade_id) > (last.event_time, last.trade_id):
+                if last is None or _rank_whale(whale) > _rank_whale(last):
                     self._whales[market] = whale
                     self._forget_entry(market)
 
@@ -215,6 +215,12 @@ class LatestCache:
             age = format_age(min(entry.measure_age_s(now) for entry in entries))
             return f"no trade of any symbol has reached Postgres for {age}"
         return None
+
+
+def _rank_whale(whale: WhaleState) -> tuple[datetime, int, int]:
+    """A sweep comes after its fills, and grows."""
+    last_id = whale.trade_id if whale.last_trade_id is None else whale.last_trade_id
+    return whale.event_time, last_id, whale.fills or 0
 
 
 def _rank_window(window: WindowState) -> tuple[datetime, int, datetime]:

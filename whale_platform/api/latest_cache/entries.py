@@ -79,4 +79,5 @@ def _build_last_whale(whale: WhaleState) -> dict[str, Any]:
         "quantity": format_number(whale.quantity),
         "notional_usd": format_number(whale.notional_usd),
         "event_time": format_time(whale.event_time),
+        "fills": whale.fills,
     }

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from whale_platform.api.models.rows import Report, Whale, Window
-from whale_platform.api.models.units import Base, Named, Price, Quote, Side, Time, TradeId, Usd
+from whale_platform.api.models.units import Base, Kind, Named, Price, Quote, Side, Time, TradeId, Usd
 
 
 class Sparkline(Named):
@@ -28,6 +28,14 @@ class HourFlow(BaseModel):
     sell_usd: Usd
 
 
+class KindTotal(BaseModel):
+    """Whales of one kind."""
+
+    kind: Kind
+    whales: int
+    notional_usd: Usd
+
+
 class SizeBin(BaseModel):
     """Whales from `from_usd` on and below `to_usd`; null: without an upper end."""
 
@@ -38,13 +46,17 @@ class SizeBin(BaseModel):
 
 
 class WhaleSummary(BaseModel):
-    """The whales of a time summed up. `hours` has only those with whales; `top` the largest first."""
+    """The whales of a time summed up, each dollar once. `hours` and `kinds` have only those with whales.
+
+    `top`: the largest first.
+    """
 
     start: Time = Field(alias="from")
     end: Time = Field(alias="to")
     whales: int
     buy_usd: Usd
     sell_usd: Usd
+    kinds: list[KindTotal]
     hours: list[HourFlow]
     sizes: list[SizeBin]
     top: list[Whale]
@@ -97,7 +109,9 @@ class WhaleContext(BaseModel):
     windows: list[Window] = Field(description="From a quarter of an hour before to one after, oldest first.")
     prices: PricesAround | None = Field(description="Null until the hour has been reported.")
     report: Report | None = Field(description="Null until the hour has been reported.")
-    trade: Place | None
+    sweep: Whale | None = Field(description="The sweep that this single trade is a fill of.")
+    parts: list[Whale] = Field(description="Of a sweep: the single trades that are fills of it, up to 100.")
+    trade: Place | None = Field(description="Of a sweep that of its newest fill.")
     trade_missing: str | None = Field(description="Why its offset is not known.")
     around: list[TradeBeside] = Field(description="Up to 20 before and 20 after, oldest first.")
     run: RunOf

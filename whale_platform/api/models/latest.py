@@ -10,6 +10,8 @@ from whale_platform.api.models.units import (
     Base,
     Change,
     Currencies,
+    Fills,
+    Kind,
     Named,
     Price,
     Quote,
@@ -38,15 +40,16 @@ class Span(BaseModel):
 
 
 class LastWhale(BaseModel):
-    """The symbol's newest whale."""
+    """The symbol's newest whale, a sweep in the place of its fills."""
 
-    kind: str
+    kind: Kind
     trade_id: TradeId
     side: Side
     price: Price
     quantity: Base
     notional_usd: Usd
     event_time: Time
+    fills: Fills
 
 
 class Latest(Named, Currencies):

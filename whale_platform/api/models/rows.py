@@ -9,6 +9,11 @@ from whale_platform.api.models.units import (
     Bar,
     Base,
     Currencies,
+    Fills,
+    FirstPrice,
+    Kind,
+    LastTradeId,
+    Levels,
     Named,
     Price,
     Quote,
@@ -65,29 +70,50 @@ class Rollup(Named, Currencies, Bar):
 
 
 class Whale(Named, Currencies):
-    """One trade over the threshold of its symbol."""
+    """A trade, sweep or block over the threshold of its symbol. Sums and ids of a sweep are those so far."""
 
-    kind: str = Field(examples=["single_trade"])
-    trade_id: TradeId
+    kind: Kind
+    trade_id: TradeId = Field(description="Of a sweep that of its first fill.")
     side: Side
-    price: Price
+    price: Price = Field(description="Quote currency for one base unit; of a sweep that of its newest fill.")
     quantity: Base
     notional_usd: Usd
     threshold_usd: Usd
     event_time: Time = Field(description="The exchange's trade time, UTC.")
     received_time: Time = Field(description="When the frame reached this platform, UTC.")
-    detected_time: Time = Field(description="When the stream emitted it, UTC.")
+    detected_time: Time = Field(description="When the stream emitted this state, UTC: it moves with a sweep.")
     source: Source
     run_id: Run
     made_from: MadeFrom
     topic_partition: Partition
     topic_offset: Offset
+    notional: Annotated[
+        str | None, Field(pattern=NUMBER, description="Quote currency; null: of a time before that was stored.")
+    ]
+    usd_rate: Annotated[
+        str | None,
+        Field(pattern=NUMBER, description="US dollars for one unit of the quote currency; null: `usd_via` says one."),
+    ]
+    fills: Fills
+    levels: Levels
+    first_price: FirstPrice
+    last_trade_id: LastTradeId
+    vwap: Annotated[str | None, Field(pattern=NUMBER, description="notional / quantity.")]
+    slippage_bps: Annotated[
+        str | None,
+        Field(
+            pattern=NUMBER,
+            description="Of a sweep: by how much its last price was worse for the taker than its first, in hundredths "
+            "of a per cent.",
+            examples=["3.25"],
+        ),
+    ]
 
 
 class TakenBack(Named):
     """A whale that was deleted, because the hour, computed again from the lake, does not have it."""
 
-    kind: str = Field(examples=["single_trade"])
+    kind: Kind
     trade_id: TradeId
     side: Side
     price: Price
@@ -100,19 +126,23 @@ class TakenBack(Named):
     reason: str
     taken_back_by: Run
     taken_back_time: Time
+    fills: Fills
+    levels: Levels
+    first_price: FirstPrice
+    last_trade_id: LastTradeId
 
 
 class Report(Named):
-    """The whales of one symbol and hour."""
+    """The whales of one symbol and hour, as orders: a fill of a sweep is counted in the sweep."""
 
     hour: Time
-    whales: int
+    whales: int = Field(description="The sum of single_trades, sweeps and blocks.")
     notional_usd: Usd
     buy_usd: Usd
     sell_usd: Usd
     net_flow_usd: Usd
     market_notional: Quote
-    share: Annotated[str, Field(pattern=NUMBER, description="notional_usd / market_notional.")]
+    share: Annotated[str, Field(pattern=NUMBER, description="whale_notional / market_notional.")]
     complete: bool = Field(description="Whether the prices after the last whales are in it.")
     largest: list[dict[str, Any]] = Field(
         description="Up to ten: the alert, the price of the trade before it, and of the last one at or before 1, 5 and "
@@ -121,6 +151,12 @@ class Report(Named):
     run_id: Run
     materialised_at: Time
     code_version: Code
+    single_trades: int
+    sweeps: int
+    blocks: int
+    whale_notional: Quote = Field(
+        description="Of the single trades and sweeps, quote currency: blocks are no part of the market's notional."
+    )
 
 
 class Gap(Named):

@@ -20,6 +20,20 @@ Exchange = Annotated[str, Field(description="The exchange, `sim_…` for generat
 Symbol = Annotated[str, Field(description="As the exchange spells it.", examples=["BTCUSDT"])]
 TradeId = Annotated[int, Field(description="The exchange's id of the trade.", examples=[3721043801])]
 Side = Annotated[Literal["buy", "sell"], Field(description="The taker's side.")]
+Kind = Annotated[
+    Literal["single_trade", "sweep", "block"],
+    Field(
+        description="single_trade: one fill over the threshold; sweep: all fills of one taker order together; block: a "
+        "trade that the exchange calls a block, with ids of their own."
+    ),
+]
+Fills = Annotated[int | None, Field(description="Of a sweep: how many so far.", examples=[12])]
+Levels = Annotated[int | None, Field(description="Of a sweep: how often its price has changed, plus one.")]
+FirstPrice = Annotated[str | None, Field(pattern=NUMBER, description="Of a sweep: that of its first fill.")]
+LastTradeId = Annotated[
+    int | None,
+    Field(description="Of a sweep: the id of its newest fill. Single trades of its time from trade_id to it are its."),
+]
 Run = Annotated[str, Field(description="The run and the code that made it.")]
 Source = Annotated[str, Field(description="live, repair, import, replay or simulated.", examples=["live"])]
 

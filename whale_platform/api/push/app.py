@@ -150,7 +150,9 @@ class PushApp:
     ) -> Response:
         """Events `whale`, `gap` and `status`; see docs/guides/api.md. Without a cursor it begins now."""
         try:
-            stream_filter = make_filter(params.symbol, params.exchange, params.min_notional_usd, self._limits.names)
+            stream_filter = make_filter(
+                params.symbol, params.exchange, params.min_notional_usd, self._limits.names, params.kind
+            )
             cursor = last_event_id or params.cursor
             begin = parse_cursor(cursor) if cursor else None
         except (SubscriptionRejectedError, InvalidCursorError) as error:

@@ -17,7 +17,7 @@ START = datetime(2025, 1, 6, tzinfo=UTC)
 SYMBOLS = 20
 # Trades in bursts of one millisecond, as real ones come; prices swing, sizes are lognormal with a median of $800.
 _TRADES = """
-SELECT 'binance' AS exchange, 'SYM' || market || 'USDT' AS symbol, 'SYM' || market AS base, 'USDT' AS quote,
+SELECT 'bench' AS exchange, 'SYM' || market || 'USDT' AS symbol, 'SYM' || market AS base, 'USDT' AS quote,
     ($hour * $count + row_number() OVER (PARTITION BY market ORDER BY n))::BIGINT AS trade_id, 1 AS fills,
     true AS dense,
     (100 + market + round(5 * sin(ms / 200000.0 + market), 2))::DECIMAL(38,18) AS price,

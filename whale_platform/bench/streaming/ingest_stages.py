@@ -29,6 +29,7 @@ from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
 from whale_platform.ingest.publishing.latency import LatencySamples
 from whale_platform.ingest.publishing.plausibility_filter import PlausibilityFilter
 from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform.ingest.sequencing.sparse_sequencer import SparseSequencer
 from whale_platform.ingest.transport.websocket import BufferedWebSocket
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
@@ -97,12 +98,13 @@ def measure_stages(bootstrap: KafkaCluster, frames: Sequence[RecordedFrame]) -> 
     assert len(read) == len(frames)
     now = time.time_ns() // 1000
     events = timed("parse", lambda: [exchange.parse(data, now) for exchange, data in frames])
-    trades = cast(list[Trade], [event for some in events for event in some])
+    trades = [event for some in events for event in some if isinstance(event, Trade)]
+    assert len(trades) == len(frames)
     filters = {exchange.name: PlausibilityFilter() for exchange, _ in frames}
     monotonic = time.monotonic_ns() // 1000
     judged = timed("guard", lambda: [filters[one.exchange].check_live(one, monotonic) for one in trades])
     assert not any(judged)
-    sequencers = {(one.exchange, one.symbol): Sequencer() for one in trades}
+    sequencers = {(one.exchange, one.symbol): Sequencer() if one.dense else SparseSequencer() for one in trades}
     ordered = timed(
         "order", lambda: [out for one in trades for out in sequencers[one.exchange, one.symbol].add_live(one)]
     )

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from whale_platform.cli.inspection.recent_rows import RecentRows
+from whale_platform.domain.names import SINGLE_TRADE, SWEEP
 from whale_platform.supervision.deployment import describe_outdated
 
 STYLES = {
@@ -83,15 +84,16 @@ def render_windows(rows: RecentRows) -> Table:
 
 
 def render_whales(rows: RecentRows) -> Table:
-    """The newest large trades."""
+    """The newest whales, a sweep in the place of its fills."""
     table = Table(box=None, pad_edge=False, header_style="dim", title="Newest whales", title_justify="left")
-    for name in ("time (UTC)", "exchange", "symbol", "side", "price", "quantity", "USD"):
+    for name in ("time (UTC)", "exchange", "symbol", "kind", "side", "price", "quantity", "USD"):
         table.add_column(name, justify="right" if name in ("price", "quantity", "USD") else "left", no_wrap=True)
     for row in rows.whales:
         table.add_row(
             f"{row.time:%H:%M:%S}",
             row.exchange,
             row.symbol,
+            {SINGLE_TRADE: "trade", SWEEP: f"sweep of {row.fills}"}.get(row.kind, row.kind),
             Text(row.side, style="green" if row.side == "buy" else "red"),
             f"{row.price:f}",
             f"{row.quantity:f}",

@@ -65,8 +65,12 @@ def _probe_stream(exchange: "Exchange", symbol: str, result: ExchangeReach, limi
 def _probe_history(exchange: "Exchange", symbol: str, result: ExchangeReach, limit_s: float) -> None:
     from whale_platform.ingest.transport import rest_client
 
+    url = exchange.check_url(symbol)
+    if url is None:
+        result.history, result.history_detail = True, "shows none"
+        return
     headers = {"User-Agent": rest_client.USER_AGENT, **dict(exchange.request_headers)}
-    request = urllib.request.Request(exchange.check_url(symbol), headers=headers)
+    request = urllib.request.Request(url, headers=headers)
     try:
         with rest_client.OPENER.open(request, timeout=limit_s):
             result.history, result.history_detail = True, "answers"

@@ -119,6 +119,7 @@ final class JsonTrade {
       row[ReadTrade.PRICE_EXACT] = ReadTrade.encodeNumber(price);
       row[ReadTrade.QUANTITY_EXACT] = ReadTrade.encodeNumber(quantity);
       row[ReadTrade.NOTIONAL_EXACT] = notional == null ? null : ReadTrade.encodeNumber(notional);
+      fillUsd(row, notional);
     }
   }
 
@@ -135,6 +136,19 @@ final class JsonTrade {
       row[ReadTrade.SWEEP_FIRST_PRICE] = ReadTrade.encodeText(texts.get("sweep_first_price"));
       row[ReadTrade.SWEEP_QUANTITY] = ReadTrade.encodeText(texts.get("sweep_quantity"));
       row[ReadTrade.SWEEP_NOTIONAL] = ReadTrade.encodeNumber(notional);
+      BigDecimal usd = readNumber("sweep_usd");
+      row[ReadTrade.SWEEP_USD] = usd == null ? null : ReadTrade.encodeNumber(usd);
+    }
+  }
+
+  private void fillUsd(Object[] row, BigDecimal notional) {
+    BigDecimal rate = readNumber("usd_rate");
+    String pair = texts.get("usd_via");
+    if (notional != null && rate != null && pair != null && NAME.matcher(pair).matches()) {
+      row[ReadTrade.USD_EXACT] = ReadTrade.convertToUsd(notional, rate);
+      boolean known = row[ReadTrade.USD_EXACT] != null;
+      row[ReadTrade.USD_RATE] = known ? ReadTrade.encodeText(texts.get("usd_rate")) : null;
+      row[ReadTrade.USD_PAIR] = known ? ReadTrade.encodeText(pair) : null;
     }
   }
 

@@ -1,6 +1,7 @@
 package whale;
 
 import java.math.BigDecimal;
+import java.math.RoundingMode;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.connector.catalog.functions.BoundFunction;
@@ -49,11 +50,16 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
   static final int SWEEP_FIRST_PRICE = 20;
   static final int SWEEP_QUANTITY = 21;
   static final int SWEEP_NOTIONAL = 22;
-  static final int PRICE_EXACT = 23;
-  static final int QUANTITY_EXACT = 24;
-  static final int NOTIONAL_EXACT = 25;
-  static final int GOOD = 26;
-  static final int FIELDS = 27;
+  static final int SWEEP_USD = 23;
+  static final int USD_RATE = 24;
+  static final int USD_PAIR = 25;
+  static final int USD_EXACT = 26; // by USD_RATE, which is there where it is
+  static final int PRICE_EXACT = 27;
+  static final int QUANTITY_EXACT = 28;
+  static final int NOTIONAL_EXACT = 29;
+  static final int GOOD = 30;
+  static final int FIELDS = 31;
+  private static final BigDecimal MOST_USD = BigDecimal.TEN.pow(20); // rates.py
 
   private static final StructType RESULT =
       new StructType()
@@ -80,6 +86,10 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
           .add("sweep_first_price", DataTypes.StringType)
           .add("sweep_quantity", DataTypes.StringType)
           .add("sweep_notional", EXACT)
+          .add("sweep_usd", EXACT)
+          .add("usd_rate", DataTypes.StringType)
+          .add("usd_pair", DataTypes.StringType)
+          .add("usd_exact", EXACT)
           .add("price_exact", EXACT)
           .add("quantity_exact", EXACT)
           .add("notional_exact", EXACT)
@@ -99,6 +109,12 @@ public final class ReadTrade implements UnboundFunction, ScalarFunction<Internal
 
   static Decimal encodeNumber(BigDecimal number) {
     return Decimal.apply(number.setScale(SCALE), EXACT.precision(), SCALE);
+  }
+
+  /** The dollars of {@code notional}, which convert_to_usd of domain/rates.py gives; null where none fit. */
+  static Decimal convertToUsd(BigDecimal notional, BigDecimal rate) {
+    BigDecimal usd = notional.multiply(rate).setScale(SCALE, RoundingMode.HALF_EVEN);
+    return usd.signum() > 0 && usd.compareTo(MOST_USD) < 0 ? encodeNumber(usd) : null;
   }
 
   static UTF8String encodeText(String text) {

@@ -39,12 +39,15 @@ public final class WrittenTrade {
   private static final byte[] BLOCK = ascii(",\"block\":true");
   private static final byte[] BUYER = ascii(",\"buyer\":\"");
   private static final byte[] SELLER = ascii(",\"seller\":\"");
+  private static final byte[] USD_RATE = ascii(",\"usd_rate\":\"");
+  private static final byte[] RATE_VIA = ascii("\",\"usd_via\":\"");
   private static final byte[] SWEEP_FIRST_ID = ascii(",\"sweep_first_id\":");
   private static final byte[] SWEEP_FILLS = ascii(",\"sweep_fills\":");
   private static final byte[] SWEEP_LEVELS = ascii(",\"sweep_levels\":");
   private static final byte[] SWEEP_FIRST_PRICE = ascii(",\"sweep_first_price\":\"");
   private static final byte[] SWEEP_QUANTITY = ascii("\",\"sweep_quantity\":\"");
   private static final byte[] SWEEP_NOTIONAL = ascii("\",\"sweep_notional\":\"");
+  private static final byte[] SWEEP_USD = ascii("\",\"sweep_usd\":\"");
   private static final byte[] NULL = ascii("null");
   private static final byte[] END = ascii("}");
   private static final boolean[] NAME = allowBytes("!#-Z^-z|~");
@@ -115,6 +118,12 @@ public final class WrittenTrade {
     row[ReadTrade.BLOCK] = skip(BLOCK);
     row[ReadTrade.BUYER] = readOptional(BUYER);
     row[ReadTrade.SELLER] = readOptional(SELLER);
+    BigDecimal rate = null;
+    if (!failed && skip(USD_RATE)) {
+      rate = readWideNumber(row, ReadTrade.USD_RATE);
+      row[ReadTrade.USD_PAIR] = readAfter(RATE_VIA, NAME);
+      expect(QUOTATION_MARK);
+    }
     if (!failed && skip(SWEEP_FIRST_ID)) {
       cutSweep(row);
     }
@@ -124,7 +133,12 @@ public final class WrittenTrade {
     }
     row[ReadTrade.PRICE_EXACT] = ReadTrade.encodeNumber(price);
     row[ReadTrade.QUANTITY_EXACT] = ReadTrade.encodeNumber(quantity);
-    row[ReadTrade.NOTIONAL_EXACT] = ReadTrade.encodeNumber(price.multiply(quantity));
+    BigDecimal notional = price.multiply(quantity);
+    row[ReadTrade.NOTIONAL_EXACT] = ReadTrade.encodeNumber(notional);
+    if (rate != null && (row[ReadTrade.USD_EXACT] = ReadTrade.convertToUsd(notional, rate)) == null) {
+      row[ReadTrade.USD_RATE] = null;
+      row[ReadTrade.USD_PAIR] = null;
+    }
     return row;
   }
 
@@ -139,9 +153,11 @@ public final class WrittenTrade {
     expect(SWEEP_QUANTITY);
     readWideNumber(row, ReadTrade.SWEEP_QUANTITY);
     expect(SWEEP_NOTIONAL);
-    BigDecimal notional = readWideNumber(row, ReadTrade.SWEEP_NOTIONAL);
+    BigDecimal notional = readWideNumber();
+    BigDecimal usd = !failed && skip(SWEEP_USD) ? readWideNumber() : null;
     expect(QUOTATION_MARK);
     row[ReadTrade.SWEEP_NOTIONAL] = failed ? null : ReadTrade.encodeNumber(notional);
+    row[ReadTrade.SWEEP_USD] = failed || usd == null ? null : ReadTrade.encodeNumber(usd);
   }
 
   private boolean skip(byte[] expected) {
@@ -215,10 +231,16 @@ public final class WrittenTrade {
     return BigDecimal.valueOf(unscaled, scale);
   }
 
-  /** A positive number that fits decimal(38,18), or null; puts its text into the row. */
+  /** A positive number that fits decimal(38,18); null where there is none. Puts its text into the row. */
   private BigDecimal readWideNumber(Object[] row, int field) {
-    UTF8String text = read(NUMBER);
-    row[field] = text;
+    int start = at;
+    BigDecimal number = readWideNumber();
+    row[field] = copySince(start);
+    return number;
+  }
+
+  private BigDecimal readWideNumber() {
+    UTF8String text = failed ? null : read(NUMBER);
     BigDecimal number = failed ? null : JsonTrade.readDecimal(text.toString());
     failed = number == null;
     return number;

@@ -59,8 +59,11 @@ export interface Tickers {
   closes: Record<string, string>;
 }
 
+export type Kind = "single_trade" | "sweep" | "block";
+
+/** `fills` and what follows are of sweeps, null of others; a sweep's sums and ids are those so far. */
 export interface Whale extends Named, Currencies {
-  kind: string;
+  kind: Kind;
   trade_id: number;
   side: Side;
   price: string;
@@ -72,6 +75,12 @@ export interface Whale extends Named, Currencies {
   detected_time: string;
   source: string;
   run_id: string;
+  vwap: string | null;
+  fills: number | null;
+  levels: number | null;
+  first_price: string | null;
+  last_trade_id: number | null;
+  slippage_bps: string | null;
 }
 
 export interface Page<Row> {
@@ -133,6 +142,9 @@ export interface WhaleSummary {
 export interface Report {
   hour: string;
   whales: number;
+  single_trades: number;
+  sweeps: number;
+  blocks: number;
   buy_usd: string;
   sell_usd: string;
   net_flow_usd: string;
@@ -151,6 +163,8 @@ export interface TradeBeside {
 
 export interface WhaleContext {
   whale: Whale;
+  sweep: Whale | null;
+  parts: Whale[];
   window: StoredWindow | null;
   windows: StoredWindow[];
   prices: Record<"before" | "after_1" | "after_5" | "after_15", string | null> | null;

@@ -2,7 +2,7 @@
 // hash, so that a view can be shared, and going back in the browser goes back here. What makes no sense is left out.
 // There is one of it, as there is one address.
 
-/** @import { Named, Side } from "./messages.d.ts" */
+/** @import { Kind, Named, Side } from "./messages.d.ts" */
 
 /**
  * @typedef {object} View
@@ -11,6 +11,7 @@
  * @property {Interval} interval
  * @property {"all" | "this"} tape Whales of which markets.
  * @property {string} on The tape's exchange; empty: all.
+ * @property {"" | Kind} kind
  * @property {"" | Side} side
  * @property {number} min USD of the smallest whale.
  * @property {string} whale Path of the whale that is open; empty: none.
@@ -20,17 +21,29 @@
  */
 
 /** @type {View} */
-const DEFAULTS = { exchange: "", symbol: "", interval: "1m", tape: "all", on: "", side: "", min: 0, whale: "" };
+const DEFAULTS = {
+  exchange: "",
+  symbol: "",
+  interval: "1m",
+  tape: "all",
+  on: "",
+  kind: "",
+  side: "",
+  min: 0,
+  whale: "",
+};
 /** @type {Interval[]} */
 const INTERVALS = ["1m", "5m", "15m", "1h"];
 const FIELDS = /** @type {(keyof View)[]} */ (Object.keys(DEFAULTS));
 /** @type {(keyof View)[]} */
-const IN_ADDRESS = ["interval", "tape", "on", "side", "min"];
+const IN_ADDRESS = ["interval", "tape", "on", "kind", "side", "min"];
+/** @type {Kind[]} */
+const KINDS = ["single_trade", "sweep", "block"];
 // Of any script, as domain/names.py has it.
 const SYMBOL = "(?:[A-Za-z0-9._:/-]|(?![\\p{C}\\p{Z}])[^\\x00-\\x7f]){1,40}";
 const NAME = new RegExp(`^${SYMBOL}$`, "u");
 const MARKET = new RegExp(`^([a-z0-9_]{1,40}):(${SYMBOL})$`, "u");
-const WHALE = new RegExp(`^[a-z0-9_]{1,40}/${SYMBOL}/\\d+$`, "u");
+const WHALE = new RegExp(`^[a-z0-9_]{1,40}/${SYMBOL}/\\d+(?::(?:${KINDS.join("|")}))?$`, "u");
 
 export const view = { ...DEFAULTS };
 /** @type {((changed: Changed) => void)[]} */
@@ -88,6 +101,7 @@ function read() {
   out.interval = INTERVALS.find((interval) => interval === field("interval")) ?? out.interval;
   if (field("tape") === "this") out.tape = "this";
   if (NAME.test(field("on"))) out.on = field("on");
+  out.kind = KINDS.find((kind) => kind === field("kind")) ?? "";
   const side = field("side");
   if (side === "buy" || side === "sell") out.side = side;
   const min = Number(field("min"));

@@ -3,23 +3,27 @@
 
 import { isMarket, view } from "./url-state.js";
 
-/** @import { Whale } from "./messages.d.ts" */
+/** @import { Kind, Whale } from "./messages.d.ts" */
 /** @import { Changed } from "./url-state.js" */
 
 /** The fields of the view that are filters. */
-export const FILTERS = /** @type {const} */ (["tape", "on", "side", "min"]);
+export const FILTERS = /** @type {const} */ (["tape", "on", "kind", "side", "min"]);
 
 /** Whether the filters let a whale pass. @param {Whale} whale */
 export function passesFilter(whale) {
   if (view.tape === "this" ? !isMarket(whale) : view.on && whale.exchange !== view.on) return false;
+  if (view.kind && whale.kind !== view.kind) return false;
   return (!view.side || whale.side === view.side) && Number(whale.notional_usd) >= view.min;
 }
 
 /** The filters as parameters of the API. */
 export function currentFilter() {
   const names = view.tape === "this" ? { exchange: view.exchange, symbol: view.symbol } : { exchange: view.on };
-  return { ...names, side: view.side, min_notional: view.min ? String(view.min) : "" };
+  return { ...names, kind: view.kind, side: view.side, min_notional: view.min ? String(view.min) : "" };
 }
+
+/** @type {Record<Kind, string>} */
+const KINDS = { single_trade: "single trades", sweep: "sweeps", block: "blocks" };
 
 /** The exchanges to choose from: all that have markets, and the chosen one. @param {string[]} exchanges */
 export const exchangeChoices = (exchanges) =>
@@ -28,7 +32,9 @@ export const exchangeChoices = (exchanges) =>
 /** The filters in words. */
 export function describeFilter() {
   const names = view.tape === "this" ? `${view.symbol} on ${view.exchange}` : view.on || "all markets";
-  const extra = [view.side && `${view.side}s`, view.min && `≥ $${view.min.toLocaleString("en-US")}`].filter(Boolean);
+  const kind = view.kind && KINDS[view.kind];
+  const size = view.min && `≥ $${view.min.toLocaleString("en-US")}`;
+  const extra = [kind, view.side && `${view.side}s`, size].filter(Boolean);
   return extra.length ? `${names}, ${extra.join(", ")}` : names;
 }
 

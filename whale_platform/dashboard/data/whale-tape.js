@@ -1,11 +1,12 @@
-// The whales of the tape: newest first, each once, at most 500. Live whales come in any order and maybe twice; pages of
-// the API fill what the filter asks for. The last few hundred of the stream are kept whatever the filter, because the
-// tables are written moments after it has spoken, and a changed filter must not lose those. A page that failed is told
-// by `state` and asked for again by `retry`.
+// The whales of the tape: newest first, each order once, at most 500. Live whales come in any order and maybe twice, a
+// sweep again as it grows; pages of the API fill what the filter asks for. The last few hundred of the stream are kept
+// whatever the filter, because the tables are written moments after it has spoken, and a changed filter must not lose
+// those. A page that failed is told by `state` and asked for again by `retry`.
 
 import { get } from "./api.js";
 import { keyOf } from "../lib/format.js";
 import { currentFilter, passesFilter } from "./whale-filter.js";
+import { WhaleOrders } from "./whale-orders.js";
 
 /** @import { Page, Whale } from "./messages.d.ts" */
 
@@ -29,48 +30,51 @@ const compare = (a, b) => eventTime(b) - eventTime(a) || b.trade_id - a.trade_id
 export class WhaleTape {
   /** @type {Whale[]} */
   rows = [];
-  /** @type {Set<string>} */
-  keys = new Set();
+  keys = new WhaleOrders();
   /** @type {string | null} Of the next page back; null: none. */
   cursor = null;
   /** @type {"loading" | "ready" | "failed"} */
   state = "loading";
   error = "";
-  /** @type {Whale[]} */
-  #recent = [];
+  /** @type {Map<string, Whale>} The newest state of each by key, in the order in which they came. */
+  #recent = new Map();
   #failed = ""; // cursor of the page that failed
   #turn = 0;
 
-  /** Take a live whale; whether it is new here. @param {Whale} whale */
+  /**
+   * Take a live whale. Null where it changes nothing here; else the rows that it replaces.
+   *
+   * @param {Whale} whale
+   */
   addLive(whale) {
-    if (this.#recent.length >= 2 * RECENT) this.#recent.splice(0, RECENT);
-    this.#recent.push(whale);
-    return passesFilter(whale) && this.#add(whale);
+    const key = keyOf(whale);
+    if ((this.#recent.get(key)?.fills ?? -1) < (whale.fills ?? 0)) this.#recent.set(key, whale);
+    if (this.#recent.size > 2 * RECENT) this.#recent = new Map([...this.#recent].slice(-RECENT));
+    return passesFilter(whale) ? this.#add(whale) : null;
   }
 
   /** @param {Whale} whale */
   #add(whale) {
-    const key = keyOf(whale);
-    if (this.keys.has(key)) return false;
+    const replaced = this.keys.add(whale);
+    if (!replaced) return null;
+    if (replaced.length) this.rows = this.rows.filter((row) => !replaced.includes(row));
     let [low, high] = [0, this.rows.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       if (compare(this.rows[middle], whale) < 0) low = middle + 1;
       else high = middle;
     }
-    if (low >= MOST) return false;
     this.rows.splice(low, 0, whale);
-    this.keys.add(key);
     for (const last of this.rows.splice(MOST)) {
-      this.keys.delete(keyOf(last));
+      this.keys.delete(last);
       this.cursor = null;
     }
-    return true;
+    return low < MOST ? replaced : null;
   }
 
   /** The filter has changed: what is here and fits stays, the rest is fetched. */
   refilter() {
-    const kept = [...this.rows, ...this.#recent].filter(passesFilter);
+    const kept = [...this.rows, ...this.#recent.values()].filter(passesFilter);
     this.rows = [];
     this.keys.clear();
     this.cursor = null;
@@ -80,7 +84,7 @@ export class WhaleTape {
 
   /** Fetch everything again: what is shown may have been taken back. */
   reload() {
-    this.#recent = [];
+    this.#recent.clear();
     this.rows = [];
     return this.refilter();
   }
@@ -122,7 +126,7 @@ export class WhaleTape {
       const last = page.items.at(-1);
       if (back && page.next && last) {
         const kept = this.rows.findLastIndex((whale) => compare(whale, last) <= 0) + 1;
-        for (const whale of this.rows.splice(kept)) this.keys.delete(keyOf(whale));
+        for (const whale of this.rows.splice(kept)) this.keys.delete(whale);
       }
       for (const whale of page.items) this.#add(whale);
       if (back) {

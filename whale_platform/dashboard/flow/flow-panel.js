@@ -132,7 +132,7 @@ export class FlowPanel {
     const rows = new Map();
     for (const whale of whales) {
       const digits = this.#markets.digitsOf(whale);
-      const key = `${keyOf(whale)} ${digits}`; // more decimals of its market: another row
+      const key = `${keyOf(whale)} ${whale.fills} ${digits}`; // grown, or more decimals of its market: another row
       rows.set(key, this.#rows.get(key) ?? whaleRow(whale, digits, "minute"));
     }
     this.#rows = rows;

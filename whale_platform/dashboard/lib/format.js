@@ -166,8 +166,21 @@ export const zoneName = () =>
  */
 export function tier(whale) {
   const times = Number(whale.notional_usd) / Number(whale.threshold_usd);
-  return { times, name: times >= 20 ? "giant" : times >= 5 ? "large" : "whale" };
+  return { times, name: tierName(times) };
 }
+
+/** @param {number} times How many thresholds. */
+export const tierName = (times) => (times >= 20 ? "giant" : times >= 5 ? "large" : "whale");
 
 /** @param {Whale} whale */
 export const keyOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.kind}/${whale.trade_id}`;
+
+/** What a whale is, in words: "trade", "sweep", "block". @param {Pick<Whale, "kind">} whale */
+export const kindName = ({ kind }) => (kind === "single_trade" ? "trade" : kind);
+
+/** "+3.2 bp": how much worse the price became for the taker. @param {Pick<Whale, "slippage_bps">} whale */
+export function slippage({ slippage_bps: value }) {
+  if (value === null || value === undefined) return "–";
+  const figures = Math.abs(Number(value)).toFixed(1);
+  return `${Number(figures) === 0 ? "" : Number(value) > 0 ? "+" : "−"}${figures} bp`;
+}

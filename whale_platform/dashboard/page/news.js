@@ -1,7 +1,7 @@
 // Tells screen readers of the newest whale, at most every ten seconds, with how many more there were meanwhile.
 
 import { setText } from "../lib/dom.js";
-import { tier, usd } from "../lib/format.js";
+import { kindName, tier, usd } from "../lib/format.js";
 
 /** @import { Whale } from "../data/messages.d.ts" */
 
@@ -33,7 +33,8 @@ export class News {
     const { whale, more } = this.#held;
     this.#held = null;
     this.#told = performance.now();
-    const sum = `${tier(whale).name}: taker ${whale.side} ${usd(whale.notional_usd)}`;
+    const kind = whale.kind === "single_trade" ? "" : `, ${kindName(whale)}`;
+    const sum = `${tier(whale).name}${kind}: taker ${whale.side} ${usd(whale.notional_usd)}`;
     setText(this.#node, `${sum} ${whale.symbol} on ${whale.exchange}${more ? `, and ${more} more` : ""}`);
   }
 }

@@ -1,10 +1,11 @@
 // Whales of the shown market as markers of the chart: one arrow per bar and side, sized by what its whales add up to.
-// Each whale counts once. Fetched for the same stretch of time as the bars; on long intervals only larger ones are
+// Each order counts once. Fetched for the same stretch of time as the bars; on long intervals only larger ones are
 // fetched, and `note` says from what size on, as it does when a stretch has more whales than are drawn. A stretch that
 // could not be fetched is fetched with the next one.
 
 import { STEP } from "../data/bars.js";
 import { get } from "../data/api.js";
+import { WhaleOrders } from "../data/whale-orders.js";
 import { keyOf, usd } from "../lib/format.js";
 
 /** @import { SeriesMarker, UTCTimestamp } from "/vendor/lightweight-charts.js" */
@@ -29,6 +30,7 @@ export class WhaleMarkers {
   #signal;
   /** @type {Map<string, Marked>} */
   #whales = new Map();
+  #orders = new WhaleOrders();
   #cut = false; // whether some are missing
   /** @type {Map<number | null, number>} Stretches to fetch again: their beginning by their end. */
   #missed = new Map();
@@ -101,11 +103,14 @@ export class WhaleMarkers {
     this.#cut = true;
   }
 
-  /** Whether it is new and to be drawn. @param {Whale} whale */
+  /** Whether it is new, or has grown, and is to be drawn. @param {Whale} whale */
   add(whale) {
     const key = keyOf(whale);
     const size = Number(whale.notional_usd);
-    if ((this.filtered && size < this.#min) || this.#whales.has(key)) return false;
+    if (this.filtered && size < this.#min) return false;
+    const replaced = this.#orders.add(whale);
+    if (!replaced) return false;
+    for (const gone of replaced) this.#whales.delete(keyOf(gone));
     this.#whales.set(key, { time: Date.parse(whale.event_time) / 1000, side: whale.side, usd: size, whale });
     if (this.#whales.size > MOST) this.#drop();
     return this.#whales.has(key);
@@ -114,7 +119,11 @@ export class WhaleMarkers {
   /** The oldest go. */
   #drop() {
     const times = [...this.#whales.values()].map(({ time }) => time).sort((a, b) => a - b);
-    for (const [key, { time }] of this.#whales) if (time < times[ROOM]) this.#whales.delete(key);
+    for (const [key, { time, whale }] of this.#whales) {
+      if (time >= times[ROOM]) continue;
+      this.#whales.delete(key);
+      this.#orders.delete(whale);
+    }
     this.#cut = true;
   }
 

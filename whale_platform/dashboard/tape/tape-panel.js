@@ -1,9 +1,10 @@
 // The tape on the page: rows, filters, new ones while one reads further down, sound and spoken news. Draws once a frame
-// what the WhaleTape holds; rows are made once per whale and moved, and made again only where their time is told in
-// another way. What can't be loaded is tried again by a timer and once the server is back.
+// what the WhaleTape holds; rows are made once per whale and moved, filled again in place where a sweep grows or takes
+// in its fills, and made again only where their time is told in another way. What can't be loaded is tried again by a
+// timer and once the server is back.
 
 import { element, isVisible, oncePerFrame, reorderChildren, setText } from "../lib/dom.js";
-import { keyOf, tier, usd } from "../lib/format.js";
+import { keyOf, tier, tierName, usd } from "../lib/format.js";
 import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
 import { Retry } from "../lib/retry.js";
@@ -11,7 +12,7 @@ import { play } from "../lib/sound.js";
 import { onView, setView, view } from "../data/url-state.js";
 import { FILTERS, exchangeChoices, filterChanged } from "../data/whale-filter.js";
 import { WhaleTape } from "../data/whale-tape.js";
-import { isOld, whaleRow } from "../whale/whale-row.js";
+import { isOld, updateWhaleRow, whaleRow } from "../whale/whale-row.js";
 
 /** @import { MarketCatalogue } from "../data/market-catalogue.js" */
 /** @import { Gap, Whale } from "../data/messages.d.ts" */
@@ -34,6 +35,8 @@ export class TapePanel {
   #tape = new WhaleTape();
   /** @type {Map<string, HTMLElement>} The rows by their whale's key. */
   #rows = new Map();
+  /** @type {WeakMap<HTMLElement, Whale>} What a row shows. */
+  #shown = new WeakMap();
   #unseen = 0;
   #draw = oncePerFrame(() => this.#render());
   #retry = new Retry(() => this.#after(this.#tape.retry()));
@@ -68,9 +71,13 @@ export class TapePanel {
 
   /** @param {Whale} whale */
   onWhale(whale) {
-    if (!this.#tape.addLive(whale)) return;
-    if (this.#parts.scroll.scrollTop > TOP) this.#unseen += 1;
-    if (Date.now() - Date.parse(whale.detected_time) < NEWS_MS) {
+    const replaced = this.#tape.addLive(whale);
+    if (!replaced) return;
+    if (this.#parts.scroll.scrollTop > TOP && !replaced.length) this.#unseen += 1;
+    this.#passOn(replaced, whale);
+    const before = Math.max(0, ...replaced.map((other) => tier(other).times));
+    const larger = !before || tier(whale).name !== tierName(before);
+    if (larger && Date.now() - Date.parse(whale.detected_time) < NEWS_MS) {
       this.#news.announce(whale);
       play(whale.side, tier(whale).times);
     }
@@ -148,8 +155,27 @@ export class TapePanel {
   #rowOf(whale) {
     const key = keyOf(whale);
     let row = this.#rows.get(key);
-    if (!row) this.#rows.set(key, (row = whaleRow(whale, this.#markets.digitsOf(whale))));
+    if (row && this.#shown.get(row) === whale) return row;
+    const digits = this.#markets.digitsOf(whale);
+    if (row) updateWhaleRow(row, whale, digits);
+    else this.#rows.set(key, (row = whaleRow(whale, digits)));
+    this.#shown.set(row, whale);
     return row;
+  }
+
+  /**
+   * The row of a trade that is a fill of a sweep becomes the sweep's.
+   *
+   * @param {Whale[]} replaced
+   * @param {Whale} whale
+   */
+  #passOn(replaced, whale) {
+    for (const other of replaced) {
+      const row = this.#rows.get(keyOf(other));
+      if (!row) continue;
+      this.#rows.delete(keyOf(other));
+      this.#rows.set(keyOf(whale), row);
+    }
   }
 
   #message() {
@@ -157,10 +183,10 @@ export class TapePanel {
     if (state === "failed") return `Whales can't be loaded: ${error}. It is tried again.`;
     if (state === "loading") return rows.length ? "" : "Loading whales…";
     if (rows.length) return "";
-    const filtered = view.tape === "this" || view.on || view.side || view.min;
+    const filtered = view.tape === "this" || view.on || view.kind || view.side || view.min;
     return filtered
       ? "No whale fits these filters."
-      : "No whale yet. One appears with the first trade over its symbol's threshold.";
+      : "No whale yet. One appears with the first order over its symbol's threshold.";
   }
 
   #rerenderRows() {

@@ -1,13 +1,14 @@
 // The dialog about one whale, or about the whales behind one marker. Which whale is open stands in the address, so that
-// it can be shared and the browser's back closes it. A whale that is not known, or a server that is away, is said in
-// it.
+// it can be shared and the browser's back closes it. A sweep that grows while it is open is fetched again. A whale that
+// is not known, or a server that is away, is said in it.
 
-import { element, makeClosable, setText } from "../lib/dom.js";
-import { SIDE, quantity, tier, usd } from "../lib/format.js";
+import { element, makeClosable, setText, throttle } from "../lib/dom.js";
+import { SIDE, kindName, quantity, tier, usd } from "../lib/format.js";
 import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
 import { ApiError, get } from "../data/api.js";
 import { link, onView, setView, view } from "../data/url-state.js";
+import { orderPart } from "./order-part.js";
 import { aroundPart, hourPart, lineagePart, pricePart, windowPart } from "./whale-parts.js";
 import { pathOf, whaleHead, whaleRow } from "./whale-row.js";
 
@@ -16,21 +17,23 @@ import { pathOf, whaleHead, whaleRow } from "./whale-row.js";
 /** @import { Panel } from "../lib/panel.js" */
 
 const MOST = 200; // whales of one marker
+const REFRESH_MS = 1_000;
 const UNKNOWN = "This whale is not known here: it may be older than what is kept.";
 
-/** @param {string} path Exchange, symbol and trade id. */
-function addressOf(path) {
+/** The address of a whale and its parameters. @param {string} path Exchange, symbol, trade id and, maybe, kind. */
+export function addressOf(path) {
   const [exchange, ...rest] = path.split("/");
-  const id = rest.pop();
-  return `/whales/${exchange}/${encodeURIComponent(rest.join("/"))}/${id}`;
+  const [id, kind = ""] = (rest.pop() ?? "").split(":");
+  return { address: `/whales/${exchange}/${encodeURIComponent(rest.join("/"))}/${id}`, parameters: { kind } };
 }
 
 /** @param {Whale} whale */
 export function titleOf(whale) {
   const { name } = tier(whale);
-  const mark = name === "whale" ? "" : `, ${name}`;
+  const kind = whale.kind === "sweep" ? `sweep of ${whale.fills} fills` : kindName(whale);
+  const mark = [name === "whale" ? "" : name, kind === "trade" ? "" : kind].filter(Boolean).join(" ");
   const base = whale.base ?? `of ${whale.symbol}`;
-  return `${SIDE[whale.side]} ${quantity(whale.quantity)} ${base} for ${usd(whale.notional_usd)}${mark}`;
+  return `${SIDE[whale.side]} ${quantity(whale.quantity)} ${base} for ${usd(whale.notional_usd)}${mark && `, ${mark}`}`;
 }
 
 /** @implements {Panel} */
@@ -42,6 +45,7 @@ export class WhaleDialog {
   #request = null;
   /** @type {string | null} Dagster's address. */
   #dagster = null;
+  #refresh = throttle(() => view.whale && this.#load(view.whale), REFRESH_MS);
 
   /** @param {HTMLElement} root A dialog. @param {MarketCatalogue} markets */
   constructor(root, markets) {
@@ -70,6 +74,11 @@ export class WhaleDialog {
     this.#dagster = status.dagster ?? null;
   }
 
+  /** @param {Whale} whale */
+  onWhale(whale) {
+    if (this.#dialog.open && whale.kind === "sweep" && view.whale === pathOf(whale)) this.#refresh();
+  }
+
   /** One is opened, several are listed. @param {Whale[]} whales */
   onPick(whales) {
     const [first] = whales;
@@ -89,17 +98,23 @@ export class WhaleDialog {
   }
 
   /** @param {string} path */
-  async #show(path) {
-    this.#request?.abort();
-    const { signal } = (this.#request = new AbortController());
+  #show(path) {
     const { title, body, copy } = this.#parts;
     setText(title, "Whale");
     body.replaceChildren(element("p", { class: "empty", text: "Loading…" }));
     copy.hidden = false;
     if (!this.#dialog.open) this.#dialog.showModal();
+    this.#load(path);
+  }
+
+  /** @param {string} path */
+  async #load(path) {
+    this.#request?.abort();
+    const { signal } = (this.#request = new AbortController());
+    const { address, parameters } = addressOf(path);
     try {
       /** @type {WhaleContext} */
-      const context = await get(addressOf(path), {}, signal);
+      const context = await get(address, parameters, signal);
       if (signal.aborted) return;
       this.#title(titleOf(context.whale), context.whale.side);
       this.#fill(context);
@@ -121,10 +136,13 @@ export class WhaleDialog {
     body.replaceChildren(
       pricePart(context, digits),
       windowPart(context, digits),
+      orderPart(context, (whale) => whaleRow(whale, this.#markets.digitsOf(whale))),
       lineagePart(context, this.#dagster),
       hourPart(context),
       aroundPart(context, digits),
     );
+    const orders = body.querySelector(".order tbody");
+    if (orders) keyboardList(orders, (row) => setView({ whale: row.dataset.whale })).settle();
     body.querySelector(".around .here")?.scrollIntoView({ block: "center" });
     body.scrollTop = 0;
   }

@@ -7,6 +7,7 @@ import {
   amount,
   clock,
   grouped,
+  kindName,
   percent,
   price,
   quantity,
@@ -16,11 +17,12 @@ import {
   whole,
   wholeAmount,
 } from "../lib/format.js";
+import { sweepFacts } from "./order-part.js";
+import { facts, none, part, table } from "./part.js";
 import { priceCurve } from "./price-curve.js";
 
 /** @import { StoredWindow, TradeBeside, Whale, WhaleContext } from "../data/messages.d.ts" */
-
-/** @typedef {[name: string, value: string, title?: string]} Fact */
+/** @import { Fact } from "./part.js" */
 
 const YOUNG_MS = 20 * 60_000; // after which no price is still to come
 /** @type {[number, string][]} Minutes from the whale. */
@@ -33,29 +35,6 @@ const AROUND = [["Time", false], ["Taker", false], ["Price", true], ["Quantity",
 
 /** @param {string} time */
 const minuteOf = (time) => Math.floor(Date.parse(time) / 60_000) * 60;
-
-/** @param {string} name @param {string} heading @param {Node[]} children */
-function part(name, heading, ...children) {
-  return element("section", { class: `part ${name}` }, element("h3", { text: heading }), ...children);
-}
-
-/** @param {Fact[]} pairs */
-function facts(pairs) {
-  const rows = pairs.map(([name, value, title]) =>
-    element("div", {}, element("dt", { text: name }), element("dd", { text: value, title })),
-  );
-  return element("dl", { class: "facts" }, ...rows);
-}
-
-/** @param {[text: string, number: boolean][]} names @param {Node[]} rows */
-function table(names, rows) {
-  const cells = names.map(([text, number]) => element("th", { scope: "col", class: number ? "num" : null, text }));
-  const head = element("thead", {}, element("tr", {}, ...cells));
-  return element("table", { class: "list data" }, head, element("tbody", {}, ...rows));
-}
-
-/** @param {string} text */
-const none = (text) => element("p", { class: "note", text });
 
 /** A share of a whole: "12%". @param {string | number} value @param {number} digits */
 const share = (value, digits) => percent(value, digits).replace("+", "");
@@ -80,7 +59,7 @@ export function pricePart({ whale, windows, prices }, digits) {
     if (about) return row(name, `≈ ${price(about, digits)}`, about, "The close of that minute");
     return row(name, young && minute + shift * 60 > newest ? "not yet" : "no trade", null);
   };
-  const here = row("the whale", price(whale.price, digits), null);
+  const here = row(whale.kind === "sweep" ? "its last fill" : "the whale", price(whale.price, digits), null);
   here.className = "here";
   const rows = [
     ...BEFORE.map(([shift, name]) => near(shift, name)),
@@ -95,7 +74,7 @@ export function pricePart({ whale, windows, prices }, digits) {
 
 /** @param {WhaleContext} context @param {number} digits */
 export function windowPart({ whale, window }, digits) {
-  const heading = "The trade and its minute";
+  const heading = `The ${kindName(whale)} and its minute`;
   const trade = facts(tradeFacts(whale, digits));
   if (!window) return part("minute", heading, trade, none("Its minute is not in the tables."));
   return part("minute", heading, trade, facts(minuteFacts(whale, window, digits)));
@@ -108,7 +87,7 @@ function tradeFacts(whale, digits) {
   return [
     ["Market", `${whale.symbol} on ${whale.exchange}`],
     ["Traded", clock(whale.event_time, "full")],
-    ["Price", price(whale.price, digits)],
+    ...priceFacts(whale, digits),
     ["Quantity", grouped(whale.quantity)],
     ["Notional", whole(whale.notional_usd)],
     ["Threshold", `${usd(whale.threshold_usd)}, ${tier(whale).times.toFixed(1)} times reached`],
@@ -116,6 +95,10 @@ function tradeFacts(whale, digits) {
     ["Here to detected", ms(whale.received_time, whale.detected_time)],
   ];
 }
+
+/** @param {Whale} whale @param {number} digits @returns {Fact[]} */
+const priceFacts = (whale, digits) =>
+  whale.kind === "sweep" ? sweepFacts(whale, digits) : [["Price", price(whale.price, digits)]];
 
 /** @param {Whale} whale @param {StoredWindow} window @param {number} digits @returns {Fact[]} */
 function minuteFacts(whale, window, digits) {
@@ -128,7 +111,7 @@ function minuteFacts(whale, window, digits) {
     ["Volume", quantity(window.volume), window.volume],
     ["Bought by takers", share(Number(window.buy_volume) / Number(window.volume), 0)],
     ["Trades", window.trade_count.toLocaleString("en-US")],
-    ["The whale's share", share(ofMinute, 1)],
+    ["The whale's share", whale.kind === "block" ? "none, as a block" : share(ofMinute, 1)],
   ];
 }
 
@@ -137,7 +120,7 @@ export function hourPart({ report }) {
   if (!report) return part("hour", "Its hour", none("The hour's report is made once the hour is over."));
   const numbers = facts([
     ["Hour", clock(report.hour, "bar")],
-    ["Whales", String(report.whales)],
+    ["Whales", String(report.whales), `${report.sweeps} of them sweeps, ${report.blocks} blocks`],
     ["Net flow", signedUsd(report.net_flow_usd), whole(report.net_flow_usd)],
     ["Bought", usd(report.buy_usd), whole(report.buy_usd)],
     ["Sold", usd(report.sell_usd), whole(report.sell_usd)],
@@ -159,7 +142,8 @@ export function aroundPart({ whale, around }, digits) {
 
 /** @param {TradeBeside} trade @param {Whale} whale @param {number} digits */
 function aroundRow(trade, whale, digits) {
-  const here = trade.trade_id === whale.trade_id ? " here" : "";
+  const last = whale.last_trade_id ?? whale.trade_id;
+  const here = whale.trade_id <= trade.trade_id && trade.trade_id <= last ? " here" : "";
   const notional = { text: amount(trade.notional, whale), title: wholeAmount(trade.notional, whale) };
   return element(
     "tr",
@@ -192,13 +176,19 @@ export function lineagePart({ whale, window, trade, trade_missing: missing, run 
     : ["Dagster is not running here"];
   const traded = `${whale.source}, ${clock(whale.event_time, "full")}`;
   const steps = [
-    step(`Exchange ${whale.exchange}`, `trade ${whale.trade_id}`, traded),
+    step(`Exchange ${whale.exchange}`, tradesOf(whale), traded),
     step("Kafka", ...kafka),
     step("Window", ...minute),
     step("Run", run.id, run.service, run.code ? `commit ${run.code}` : null, began),
     step("Reports", ...reports),
   ];
   return part("lineage", "Lineage", element("ol", { class: "way" }, ...steps));
+}
+
+/** @param {Whale} whale */
+function tradesOf(whale) {
+  if (whale.kind === "sweep") return `trades ${whale.trade_id} to ${whale.last_trade_id}, ${whale.fills} fills`;
+  return `${kindName(whale)} ${whale.trade_id}`;
 }
 
 /** @param {string} name @param {(Node | string | null)[]} lines */

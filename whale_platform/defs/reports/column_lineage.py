@@ -7,6 +7,7 @@ import dagster as dg
 
 from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, WINDOWS_KEY
 
+COUNTS = ("whales", "single_trades", "sweeps", "blocks")
 OWN_COLUMNS = {"run_id", "code_version", "materialised_at"}
 
 
@@ -43,15 +44,16 @@ REPORT_COLUMNS = trace_columns(
     {
         **_map_same_columns("exchange symbol"),
         "hour": {WINDOWS_KEY: "window_start"},
-        "whales": {ALERTS_KEY: "exchange symbol event_time"},
+        **{name: {ALERTS_KEY: "exchange symbol event_time kind trade_id last_trade_id"} for name in COUNTS},
         "notional_usd": {ALERTS_KEY: "notional_usd"},
         "buy_usd": {ALERTS_KEY: "notional_usd side"},
         "sell_usd": {ALERTS_KEY: "notional_usd side"},
         "net_flow_usd": {ALERTS_KEY: "notional_usd side"},
+        "whale_notional": {ALERTS_KEY: "notional notional_usd kind"},
         "market_notional": {WINDOWS_KEY: "notional"},
-        "share": {ALERTS_KEY: "notional_usd", WINDOWS_KEY: "notional"},
+        "share": {ALERTS_KEY: "notional notional_usd kind", WINDOWS_KEY: "notional"},
         "largest": {
-            ALERTS_KEY: "trade_id kind side event_time notional_usd price",
+            ALERTS_KEY: "trade_id kind side event_time notional_usd price fills levels first_price slippage_bps",
             LAKE_KEY: "price event_time trade_id",
         },
         "complete": {WINDOWS_KEY: "window_start updated_at", LAKE_KEY: "price event_time"},

@@ -1,7 +1,8 @@
 """Binance spot: combined `@trade` streams and `historicalTrades`; an exchange of its protocol derives from it.
 
-What is not a spot fill never becomes a trade: `aggTrade` and `blockTrade` count in other id spaces and are ignored;
-a trade with the futures field `X` means the address is a futures one and goes to the dead letters.
+What is not a spot fill never becomes a trade: `aggTrade` and `blockTrade` count in other id spaces and are ignored
+(block trades are an exchange of their own); a trade with the futures field `X` means the address is a futures one and
+goes to the dead letters.
 Times are milliseconds or microseconds, told apart by their size, since a `timeUnit` may be ignored by the host.
 """
 
@@ -29,15 +30,18 @@ from whale_platform.exchanges.binance.trade_frame import match_trade_frame
 from whale_platform.exchanges.errors import InvalidFrameError
 
 _MICROSECONDS_FROM = 10**14  # in µs the year 1973, in ms the year 5138
-_NAMED_STREAM = re.compile(r"(\w+)@trade\b")
-_Fields = tuple[str, str, str, str, str]  # the names of id, price, quantity, whether the buyer is the maker, and time
-_FRAME_FIELDS: _Fields = ("t", "p", "q", "m", "T")
-_HISTORY_FIELDS: _Fields = ("id", "price", "qty", "isBuyerMaker", "time")
+_NAMED_STREAM = re.compile(r"(\w+)@(?:trade|blockTrade)\b")
+FieldNames = tuple[str, str, str, str, str]  # of id, price, quantity, whether the buyer is the maker, and time
+_FRAME_FIELDS: FieldNames = ("t", "p", "q", "m", "T")
+_HISTORY_FIELDS: FieldNames = ("id", "price", "qty", "isBuyerMaker", "time")
 
 
 @dataclass(frozen=True, slots=True)
 class Binance:
-    """Implements `exchanges.base.Exchange`. URLs without a trailing slash; `source` marks the trades of the socket."""
+    """Implements `exchanges.base.Exchange`. URLs without a trailing slash; `source` marks the trades of the socket.
+
+    event: the kind of the events that are its trades, and of their streams. history_call: the REST call that has them.
+    """
 
     ws_url: str = "wss://stream.binance.com:9443"
     rest_url: str = "https://api.binance.com"
@@ -55,30 +59,16 @@ class Binance:
     stream_options: tuple[tuple[str, str], ...] = (("timeUnit", "MICROSECOND"),)
     listing_options: tuple[tuple[str, str], ...] = (("showPermissionSets", "false"),)  # which are most of its bytes
     listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
+    event: str = "trade"
+    history_call: str = "historicalTrades"
 
     def symbol(self, name: str) -> str | None:
         """`BTC` and `BTC/USDT` -> `BTCUSDT`; a name that is in the list is that symbol."""
-        asked = symbols.parse_request(name, symbols.accepted_names(self.name))
-        if asked is None or ("-" in asked.text and not asked.ours):
-            return None
-        if "-" in asked.text:
-            raise ValueError(f"symbol {name!a}: this exchange writes BTCUSDT, not BTC-USDT")
-        if (given := asked.currencies) is None:
-            if self.listed.get(asked.text) is not None:
-                return asked.text
-            given = asked.text, catalogue.TETHER
-        found = self.listed.find(*given)
-        if found is not None:
-            return found.symbol
-        return asked.text if catalogue.is_tether_pair(asked.text) else "".join(given)
+        return symbols.find_joined_symbol(name, self.name, self.listed)
 
     def unreadable(self, symbol: str) -> str | None:
         """A joined symbol's base and quote are known from the list alone, but for those in USDT."""
-        try:
-            catalogue.find_currencies(self.listed, symbol)
-        except ValueError as unknown:
-            return str(unknown)
-        return None
+        return symbols.explain_unreadable(symbol, self.listed)
 
     def connect_url(self) -> str:
         """Of combined streams, with `stream_options`."""
@@ -86,7 +76,7 @@ class Binance:
 
     def subscribe(self, symbols: Sequence[str], number: int) -> str:
         """`SUBSCRIBE` to the symbols' trades, with `number` as its id."""
-        streams = [f"{symbol.lower()}@trade" for symbol in symbols]
+        streams = [f"{symbol.lower()}@{self.event}" for symbol in symbols]
         return json.dumps({"method": "SUBSCRIBE", "params": streams, "id": number})
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
@@ -108,26 +98,29 @@ class Binance:
                     self.source,
                 )
             ]
+        return self._parse_json(frame, received_time)
+
+    def _parse_json(self, frame: str | bytes, received_time: int) -> list[Event]:
         outer = frames.load_object(frame)
         stream = outer.get("stream")
         inner = outer if stream is None else outer.get("data")
         data: dict[str, Any] = inner if type(inner) is dict else {}
         event = data.get("e")
-        if event == "trade":
+        if event == self.event:
             return [self._trade(data, received_time)]
         if event == "serverShutdown" or stream == "!serverShutdown":
             return [ServerShutdown()]
         if event is not None:
             return [IgnoredMessage(frames.name_kind(event))]
         if stream is not None:
-            return [_other_stream(stream)]
+            return [_other_stream(stream, self.event)]
         return [_answer(outer)]
 
     def history_url(self, symbol: str, first_id: int, last_id: int) -> str:
-        """`historicalTrades` from `first_id` up; no more than are wanted."""
+        """`history_call` from `first_id` up; no more than are wanted."""
         limit = min(self.history_page, last_id - first_id + 1)
         query = urlencode({"symbol": symbol, "fromId": first_id, "limit": limit})
-        return f"{self.rest_url}/api/v3/historicalTrades?{query}"
+        return f"{self.rest_url}/api/v3/{self.history_call}?{query}"
 
     def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
         """From behind the page's highest id; None after `last_id` or a page that is not full (the newest trade)."""
@@ -136,7 +129,7 @@ class Binance:
         highest = max(trade.trade_id for trade in page)
         return self.history_url(symbol, highest + 1, last_id) if first_id <= highest < last_id else None
 
-    def newest_url(self, symbol: str) -> str:
+    def newest_url(self, symbol: str) -> str | None:
         """`historicalTrades` without an id: the newest."""
         return f"{self.rest_url}/api/v3/historicalTrades?{urlencode({'symbol': symbol, 'limit': 1})}"
 
@@ -189,7 +182,7 @@ class Binance:
         return self._build_trade(symbol, row, _HISTORY_FIELDS, received_time, source)
 
     def _build_trade(
-        self, symbol: str, row: dict[str, Any], fields: _Fields, received_time: int, source: Source
+        self, symbol: str, row: dict[str, Any], fields: FieldNames, received_time: int, source: Source
     ) -> Trade:
         base, quoted = self._currencies(symbol)
         number, price, quantity, is_maker_buyer, time = fields
@@ -223,12 +216,12 @@ def _microseconds(time: int) -> int:
     return time if time >= _MICROSECONDS_FROM else time * 1000
 
 
-def _other_stream(stream: object) -> Event:
-    """An event without `e`: some streams have none, trades always do."""
+def _other_stream(stream: object, event: str) -> Event:
+    """An event without `e`: some streams have none, those of `event` always do."""
     if not isinstance(stream, str):
         raise InvalidFrameError(f"field stream is {frames.show_value(stream)}, not text")
     channel = stream.partition("@")[2]
-    if channel in ("", "trade"):
+    if channel in ("", event):
         raise InvalidFrameError("field e is missing")
     return IgnoredMessage(frames.name_kind(channel))
 

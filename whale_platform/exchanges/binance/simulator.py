@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import ClassVar
 from urllib.parse import unquote
 
 from websockets.asyncio.server import ServerConnection
@@ -18,7 +19,7 @@ from whale_platform.exchanges.errors import InvalidParameterError
 from whale_platform.exchanges.simulation.play import MarketKey, Play
 from whale_platform.exchanges.simulation.rest_response import RestResponse, parse_parameters, read_number, respond_ok
 from whale_platform.exchanges.simulation.simulated_exchange import SimulatedExchange
-from whale_platform.exchanges.simulation.simulator_clients import SimulatorClient, SimulatorClients
+from whale_platform.exchanges.simulation.simulator_clients import FillEncoder, SimulatorClient, SimulatorClients
 
 _ENCODERS = {
     (False, False): wire_format.encode_raw_ms,
@@ -29,7 +30,13 @@ _ENCODERS = {
 
 
 class BinanceSimulator:
-    """Implements `ExchangeSimulator`."""
+    """Implements `ExchangeSimulator`.
+
+    stream: how the names of the streams end that bring trades; encoders: of their frames, by (combined, microseconds).
+    """
+
+    stream = "@trade"
+    encoders: ClassVar[Mapping[tuple[bool, bool], FillEncoder]] = _ENCODERS
 
     def __init__(self, name: str, play: Play, hub: SimulatorClients) -> None:
         self._name, self._play, self._hub = name, play, hub
@@ -58,7 +65,7 @@ class BinanceSimulator:
         """Serve one WebSocket connection until it closes."""
         given, combined = parse_parameters(query), path == "/stream"
         names = given.get("streams", "") if combined else unquote(path.removeprefix("/ws"))
-        encode = _ENCODERS[combined, given.get("timeUnit", "").upper() == "MICROSECOND"]
+        encode = self.encoders[combined, given.get("timeUnit", "").upper() == "MICROSECOND"]
         client = self._hub.join(self._name, connection, encode)
         streams = {name: None for name in names.split("/") if name}
         try:
@@ -96,7 +103,7 @@ class BinanceSimulator:
         return {"result": None, "id": asked_id}
 
     def _find_markets(self, streams: Mapping[str, None] | list[str]) -> list[MarketKey]:
-        found = (stream.removesuffix("@trade").upper() for stream in streams if stream.endswith("@trade"))
+        found = (stream.removesuffix(self.stream).upper() for stream in streams if stream.endswith(self.stream))
         return [(self._name, symbol) for symbol in found if self._trades(symbol)]
 
     def _trades(self, symbol: str) -> bool:
@@ -115,7 +122,7 @@ class BinanceSimulator:
     def _history(self, query: Mapping[str, str], micro: bool) -> RestResponse:
         symbol = query.get("symbol")
         if symbol is None:
-            return _refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+            return refuse_parameter("symbol")
         if (self._name, symbol) not in self._play.pairs:
             return _refusal(-1121, "Invalid symbol.")
         limit = min(read_number(query, "limit", 500) or 500, 1000)
@@ -134,6 +141,11 @@ def _described(pair: ListedPair) -> dict[str, str]:
 
 def _refusal(code: int, message: str) -> RestResponse:
     return RestResponse(HTTPStatus.BAD_REQUEST, {"code": code, "msg": message})
+
+
+def refuse_parameter(name: str) -> RestResponse:
+    """Refuse a request that lacks a mandatory parameter."""
+    return _refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
 def _now(micro: bool) -> int:

@@ -106,7 +106,7 @@ class Coinbase:
         if event == "last_match":
             return [LastTrade(self._trade(fields, received_time))]
         if event == "error":
-            return _errors(fields)
+            return find_refused_products(fields)
         if event == "subscriptions":
             return [SubscriptionConfirmed(symbols=_subscribed(fields.get("channels")))]
         if event is None:
@@ -187,7 +187,7 @@ class Coinbase:
             frames.read_integer(fields, "trade_id"),
             frames.read_decimal(fields, "price"),
             frames.read_decimal(fields, "size"),
-            _taker_side(fields),
+            read_taker_side(fields, frames.read_text(fields, "side")),
             frames.read_iso_time(fields, "time"),
             received_time,
             source,
@@ -208,15 +208,19 @@ def _subscribed(channels: object) -> frozenset[str]:
     return frozenset(name for names in listed if isinstance(names, list) for name in names if isinstance(name, str))
 
 
-def _taker_side(fields: dict[str, Any]) -> Side:
-    side = _TAKER.get(frames.read_text(fields, "side"))
+def read_taker_side(fields: dict[str, Any], maker: str) -> Side:
+    """The opposite of the `maker`'s side, of field `side`. Raises InvalidFrameError."""
+    side = _TAKER.get(maker)
     if side is None:
         raise InvalidFrameError(f"field side is {frames.show_value(fields['side'])}, not buy or sell")
     return side
 
 
-def _errors(fields: dict[str, Any]) -> list[Event]:
-    """Products that an error names are refused; of a refusal without a name one of those asked for last is meant."""
+def find_refused_products(fields: dict[str, Any]) -> list[Event]:
+    """Products that an error names are refused; of a refusal without a name one of those asked for last is meant.
+
+    Raises InvalidFrameError for another error.
+    """
     said = " ".join(part for part in (fields.get("message"), fields.get("reason")) if isinstance(part, str))
     products = list(dict.fromkeys(name for name in _PRODUCT.findall(said) if name == name.upper()))
     if not products and "not a valid product" in said:

@@ -17,7 +17,7 @@ from whale_platform.exchanges.coinbase.wire_format import format_iso_time
 from whale_platform.exchanges.errors import InvalidParameterError
 from whale_platform.exchanges.kraken import wire_format
 from whale_platform.exchanges.kraken.pair_names import split_symbol
-from whale_platform.exchanges.simulation.play import Fill, MarketKey, Play
+from whale_platform.exchanges.simulation.play import MarketKey, Play
 from whale_platform.exchanges.simulation.rest_response import RestResponse, parse_parameters, read_number, respond_ok
 from whale_platform.exchanges.simulation.simulated_exchange import SimulatedExchange
 from whale_platform.exchanges.simulation.simulator_clients import SimulatorClient, SimulatorClients
@@ -113,32 +113,29 @@ class KrakenSimulator:
     def _answer(self, client: SimulatorClient, fields: dict[str, object], received: str) -> None:
         self._hub.say(client, json.dumps(fields | {"time_in": received, "time_out": _now()}))
 
+    def _name_markets(self) -> dict[str, MarketKey]:
+        """What is played, by its name in REST."""
+        mine = (market for market in self._play.pairs if market[0] == self._name)
+        return {_name_first(self._play.pairs[market]).replace("/", ""): market for market in mine}
+
     def _list_pairs(self, query: Mapping[str, str]) -> RestResponse:
-        listed = {
-            _name_first(pair).replace("/", ""): pair
-            for market, pair in self._play.pairs.items()
-            if market[0] == self._name
-        }
+        listed = {name: self._play.pairs[market] for name, market in self._name_markets().items()}
         names = query["pair"].split(",") if "pair" in query else sorted(listed)
         if any(name not in listed for name in names):
             return _refuse("EQuery:Unknown asset pair")
         return _respond({name: _describe(name, listed[name]) for name in names})
 
     def _list_trades(self, query: Mapping[str, str]) -> RestResponse:
-        markets = {
-            _name_first(pair).replace("/", ""): market
-            for market, pair in self._play.pairs.items()
-            if market[0] == self._name
-        }
         name = query.get("pair", "")
-        if name not in markets:
+        market = self._name_markets().get(name)
+        if market is None:
             return _refuse("EQuery:Unknown asset pair")
         count = min(read_number(query, "count", PAGE_TRADES) or PAGE_TRADES, PAGE_TRADES)
         since_ns = int(since) if (since := query.get("since", "")).isdecimal() else None
         if since_ns is None:
-            page = self._play.downward(markets[name], None, count)[::-1]
+            page = self._play.downward(market, None, count)[::-1]
         else:
-            page = self._play.upward(markets[name], self._find_first_after(markets[name], since_ns), count)
+            page = self._play.upward(market, self._find_first_after(market, since_ns), count)
         last = str(page[-1].time * 1000 if page else since_ns or time.time_ns())
         return _respond({name: [wire_format.build_history_row(fill) for fill in page], "last": last})
 
@@ -148,7 +145,7 @@ class KrakenSimulator:
         low, high = 0, newest.trade_id + 1 if newest is not None else 0
         while low < high:
             middle = (low + high) // 2
-            found: list[Fill] = self._play.upward(market, middle, 1)
+            found = self._play.upward(market, middle, 1)
             if found and found[0].time * 1000 <= since_ns:
                 low = found[0].trade_id + 1
             else:

@@ -18,7 +18,7 @@ class Fill:
     """One trade as an exchange would publish it.
 
     price, size: decimal strings as they go out. side: the TAKER's. time, sent_time: trade and event time, µs UTC.
-    The order ids and the sequence are empty where the exchange has none.
+    The order ids, the sequence and the parties are empty where the exchange has none. block: the exchange calls it so.
     """
 
     market: MarketKey
@@ -31,6 +31,9 @@ class Fill:
     taker_order_id: str = ""
     maker_order_id: str = ""
     sequence: int = 0
+    block: bool = False
+    buyer: str = ""
+    seller: str = ""
 
 
 class FillPublisher(Protocol):

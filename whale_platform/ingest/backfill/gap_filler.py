@@ -1,9 +1,10 @@
 """Fills gaps from the exchange's history, and looks after symbols that show nothing. One thread an exchange.
 
-It requests, in this order: what a gap holds back; the newest trade of a symbol that holds trades without a proven
-position; background gaps, symbol by symbol in turn; the newest trade of symbols that show nothing, as those that are
-quiet after a connection began, or for much longer than they used to be: else the next live trade of such a symbol,
-hours later perhaps, would be the first to show the gap. One that has never shown anything may not exist.
+It requests, in this order: what a new connection may have missed of symbols without contiguous ids
+(connection_joiner.py); what a gap holds back; the newest trade of a symbol that holds trades without a proven position;
+background gaps, symbol by symbol in turn; the newest trade of symbols that show nothing, as those that are quiet after
+a connection began, or for much longer than they used to be: else the next live trade of such a symbol, hours later
+perhaps, would be the first to show the gap. One that has never shown anything may not exist (unseen_symbols.py).
 
 It never gives up: a failed request is tried again after a growing wait, per symbol where the symbol is the trouble,
 for all where the exchange is. Which ids a response proves to be absent: request_trials.py. What lies below all that
@@ -19,9 +20,16 @@ from typing import Any
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.domain.trade import Trade
-from whale_platform.exchanges.errors import InvalidFrameError
+from whale_platform.ingest.backfill.connection_joiner import ConnectionJoiner, build_request_key
 from whale_platform.ingest.backfill.history_client import HistoryClient
-from whale_platform.ingest.backfill.request_trials import AbsenceTrials, RequestKey, RequestTrials, compute_backoff_s
+from whale_platform.ingest.backfill.request_trials import (
+    NOT_FOUND_STATUSES,
+    AbsenceTrials,
+    RequestKey,
+    RequestTrials,
+    compute_backoff_s,
+)
+from whale_platform.ingest.backfill.unseen_symbols import UnseenSymbols
 from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.errors import HistoryTooShortError, HttpUnavailableError
@@ -38,8 +46,6 @@ IDS_BELOW = (
 LONG_GAP_IDS = 100_000  # ids: what is shorter takes a minute or less
 DAY_US = 86_400_000_000
 TOO_OLD_NOTE = "older than a day when it was found: import the exchange's dump"
-CHECK_AFTER_S = 30.0
-NOT_FOUND_STATUSES = (400, 404, 410)
 
 
 @dataclass(slots=True)
@@ -66,9 +72,10 @@ class GapFiller(BackgroundThread):
         self._log = log.bind(exchange=pipeline.exchange.name)
         self._trials = AbsenceTrials()
         self._failures = 0
-        self._checked: set[str] = set()
         self._probed: dict[str, QuietProbe] = {}
         self._position_trials: RequestTrials[str] = RequestTrials()
+        self._unseen = UnseenSymbols(pipeline, feed, history, self._log)
+        self._joiner = ConnectionJoiner(pipeline.exchange, pipeline.history, feed, history)
         super().__init__(f"repair-{pipeline.exchange.name}")
 
     def _run(self) -> None:
@@ -82,6 +89,10 @@ class GapFiller(BackgroundThread):
     def step(self, now: float) -> bool:
         """Do one thing if there is one to do; returns whether there was."""
         waiting = self._trials.list_waiting(now)
+        # 0. The newest trades are all that is shown without contiguous ids, and soon they are others.
+        unjoined = self._joiner.find_symbol(waiting, now)
+        if unjoined is not None:
+            return self._run_request(build_request_key(unjoined), lambda: self._joiner.join(unjoined))
         # 1. What a gap holds back comes before all else.
         wanted = self._intake.find_wanted(waiting)
         if wanted is None or wanted[1].mode != "inline":
@@ -96,8 +107,8 @@ class GapFiller(BackgroundThread):
         silent = self._find_silent_symbol(now, waiting)
         if silent is not None:
             return self._run_request((silent, "probe"), lambda: self._probe_symbol(silent, now))
-        unseen = self._find_unseen_symbol()
-        return unseen is not None and self._run_request((unseen, "probe"), lambda: self._check_symbol_exists(unseen))
+        unseen = self._unseen.find_symbol()
+        return unseen is not None and self._run_request((unseen, "probe"), lambda: self._unseen.check(unseen))
 
     def _run_request(self, asked: RequestKey, request: Callable[[], None]) -> bool:
         """Run `request`, or wait as its failure demands."""
@@ -204,7 +215,7 @@ class GapFiller(BackgroundThread):
 
     def _judge_held_trades(self, symbol: str, now: float) -> None:
         """Query history for the position of the trades that the symbol holds."""
-        newest = self._history.fetch_newest(symbol)
+        newest = self._history.fetch_newest(symbol, self._intake.find_known_id(symbol))
         if newest is not None:
             # 1. Where several happened later than the trade published last, history's trade of that id tells why.
             behind, same_id = self._intake.find_newest_published_id(symbol), None
@@ -256,35 +267,11 @@ class GapFiller(BackgroundThread):
     def _probe_symbol(self, symbol: str, now: float) -> None:
         """Look whether `symbol` traded while nobody listened."""
         life, before = self._feed.count_reconnects(symbol), self._probed.get(symbol)
-        newest = self._history.fetch_newest(symbol)
+        newest = self._history.fetch_newest(symbol, self._intake.find_known_id(symbol))
         wait_s = min(PROBE_CAP_S, before.wait_s * 2) if before is not None and before.life == life else PROBE_S
         self._probed[symbol] = QuietProbe(life, now + wait_s, wait_s)
         if newest is not None:
             self._pipeline.process_newest_trade(newest)
-
-    def _find_unseen_symbol(self) -> str | None:
-        """A symbol that has shown no trade although its connection has been up for a while."""
-        for symbol, line in self._pipeline.lines.items():
-            unseen = not line.outlet.sent and symbol not in self._checked and symbol not in self._feed.refused
-            if unseen and self._feed.measure_uptime_s(symbol) >= CHECK_AFTER_S:
-                return symbol
-        return None
-
-    def _check_symbol_exists(self, symbol: str) -> None:
-        self._checked.add(symbol)
-        exchange = self._pipeline.exchange
-        try:
-            listed = exchange.parse_listing(self._history.fetch(exchange.check_url(symbol)))
-        except InvalidFrameError as bad:
-            self._log.warning("a silent symbol can't be checked", symbol=symbol, reason=str(bad))
-        except HttpUnavailableError as trouble:
-            if trouble.status not in NOT_FOUND_STATUSES:
-                self._checked.discard(symbol)
-                raise
-            self._feed.refuse(symbol, f"the exchange does not know it (HTTP {trouble.status})")
-        else:
-            if not listed:
-                self._feed.refuse(symbol, "the exchange does not know it")
 
 
 def _find_top(page: Mapping[int, Trade], id_range: BackfillRange) -> int:

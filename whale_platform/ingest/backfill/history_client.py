@@ -39,6 +39,8 @@ class HistoryClient:
         """
         first, last = id_range.first_id, id_range.last_id + 1
         found: dict[int, Trade] = {}
+        if self._exchange.history_url(symbol, first, last) is None:
+            raise HistoryTooShortError(f"{self._exchange.name} shows no history", found)
         requests = self._request_pages(symbol, first, last)
         url = next(requests)
         for _ in range(MAX_PAGES):
@@ -55,11 +57,24 @@ class HistoryClient:
                 raise HistoryTooShortError(reason, found) from None
         raise HttpUnavailableError(f"{self._exchange.name}'s history of {symbol} has no end")
 
-    def fetch_newest(self, symbol: str) -> Trade | None:
-        """The newest trade that history has, or None where it has none. Raises HttpUnavailableError."""
-        return max(
-            self._fetch_page(symbol, self._exchange.newest_url(symbol)), key=lambda one: one.trade_id, default=None
-        )
+    def fetch_newest(self, symbol: str, known_id: int = 0) -> Trade | None:
+        """The newest trade that history has, or None where it has none. Raises HttpUnavailableError.
+
+        `known_id`: from which on it is requested where history needs an id; then it is the newest of one page.
+        """
+        url = self._exchange.newest_url(symbol)
+        if url is None:
+            url = self._exchange.history_url(symbol, known_id, known_id + self._exchange.history_page - 1)
+        page = () if url is None else self._fetch_page(symbol, url)
+        return max(page, key=lambda one: one.trade_id, default=None)
+
+    def fetch_newest_page(self, symbol: str) -> list[Trade]:
+        """The trades of the page that holds the newest one; none where there is no such page.
+
+        Raises HttpUnavailableError.
+        """
+        url = self._exchange.newest_url(symbol)
+        return [] if url is None else self._fetch_page(symbol, url)
 
     def find_first_since(self, symbol: str, low: int, high: int, time_us: int) -> int:
         """The lowest id in [low, high) of a trade at or after `time_us`, else `high`. Raises HttpUnavailableError."""
@@ -81,7 +96,7 @@ class HistoryClient:
     def _request_pages(self, symbol: str, first_id: int, last_id: int) -> Generator[str, Sequence[Trade], None]:
         """Yield the addresses of pages that help to fill [first_id, last_id]; each page is sent back."""
         exchange = self._exchange
-        page = yield exchange.history_url(symbol, first_id, last_id)
+        page = yield exchange.history_url(symbol, first_id, last_id) or ""
         if isinstance(exchange, TimedHistory):
             page = yield from search_by_time(first_id, page, partial(exchange.history_since_url, symbol))
         while (url := exchange.next_history_url(symbol, first_id, last_id, page)) is not None:

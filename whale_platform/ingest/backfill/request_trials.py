@@ -16,6 +16,7 @@ FIRST_S = 1.0
 CAP_S = 60.0
 BELIEVE_S = 60.0
 SETTLED_US = 600_000_000
+NOT_FOUND_STATUSES = (400, 404, 410)
 # Symbol, and for what: a mode of BackfillRange, "position" or "probe"; one does not wait for another.
 RequestKey = tuple[str, str]
 K = TypeVar("K")

@@ -2,8 +2,10 @@
 
 It ends by itself when the far side closes, when nothing at all has come for `DEAD_S` although a ping was sent (a
 half-open socket), or when no trade has come for `silence_s`, whatever heartbeats and pings may come: a feed can die
-while its connection looks well. Nor is it kept where the exchange no longer answers subscriptions. An exchange that
-closes connections without messages of its own kind gets them (`Exchange.keepalive`).
+while its connection looks well. Nor is it kept where the exchange no longer answers subscriptions. Where messages are
+numbered and one is missing, it is renewed, a minute after its begin at the earliest: the trades that a subscription
+brings show what was lost of quiet symbols, and the ids show it of the others. An exchange that closes connections
+without messages of its own kind gets them (`Exchange.keepalive`).
 """
 
 import contextlib
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from websocket import ABNF, WebSocketBadStatusException, WebSocketException, WebSocketTimeoutException
 
 from whale_platform.broker.errors import ProducerStoppedError
-from whale_platform.exchanges.base import Event, Exchange, SubscriptionConfirmed, SymbolRejected
+from whale_platform.exchanges.base import Event, Exchange, MessageNumber, SubscriptionConfirmed, SymbolRejected
 from whale_platform.ingest.background_thread import BackgroundThread
 from whale_platform.ingest.connections.subscriptions import MAX_MISSES, MessageRateLimit, Subscriptions
 from whale_platform.ingest.errors import FrameTooLargeError
@@ -27,6 +29,7 @@ from whale_platform.ingest.transport.http_status import compute_retry_after_s, d
 from whale_platform.ingest.transport.websocket import BufferedWebSocket
 
 PING_S = 20.0
+RENEW_AFTER_S = 60.0  # an exchange that loses messages all the time is not connected to more often
 DEAD_S = 35.0
 CLOSE_TOO_BIG = 1009
 CLOSE_NORMAL = 1000
@@ -87,6 +90,7 @@ class Connection(BackgroundThread):
         self._silence_s = silence_s
         self._socket = BufferedWebSocket()
         self._closing = False
+        self._next_number: int | None = None
         super().__init__(f"socket-{exchange.name}")
 
     def subscribe(self, symbols: Sequence[str]) -> None:
@@ -183,12 +187,22 @@ class Connection(BackgroundThread):
         for event in others:
             if isinstance(event, SubscriptionConfirmed):
                 self._subscriptions.confirm(event.number, event.symbols)
+            elif isinstance(event, MessageNumber):
+                self._check_number(event.number, now)
             elif isinstance(event, SymbolRejected):
                 symbol = self._subscriptions.handle_refusal(event.symbol, event.number)
                 if symbol is not None:
                     self._on_event(self, SymbolRejected(symbol, event.reason))
             else:
                 self._on_event(self, event)
+
+    def _check_number(self, number: int, now: float) -> None:
+        """Renew the connection where messages before this one were lost."""
+        lost = self._next_number is not None and number != self._next_number
+        self._next_number = number + 1
+        if lost and self.life.renew_at > now:
+            self.life.renew_at = min(self.life.renew_at, (self.life.opened or now) + RENEW_AFTER_S)
+            self._wake.set()
 
     def _send_subscription(self, now: float) -> None:
         while self._added:

@@ -62,6 +62,11 @@ class SymbolLister(BackgroundThread):
     def step(self, now: float, clock_s: float) -> None:
         """Ask what is due; `now` is monotonic, `clock_s` the epoch's, by which the list ages."""
         due = self._find_due_symbols(now)
+        if self._exchange.listing_url() is None:  # the feed alone tells whether the exchange refuses them still
+            for symbol in due:
+                self._postpone(self._refused[symbol], now)
+                self._feed.accept(symbol)
+            return
         read_at = self._exchange.listed.read_at
         if len(due) > FEW or read_at is None or clock_s - read_at > DAY_S:
             if now >= self._whole.until:
@@ -104,9 +109,11 @@ class SymbolLister(BackgroundThread):
 
     def _request_symbol(self, symbol: str, now: float) -> None:
         self._postpone(self._refused[symbol], now)
-        listed = self._exchange.listed
+        listed, url = self._exchange.listed, self._exchange.check_url(symbol)
+        if url is None:
+            return
         try:
-            body = self._rest.fetch(self._exchange.check_url(symbol)).body
+            body = self._rest.fetch(url).body
             for pair in self._exchange.parse_listing(body):
                 listed.add(pair)
         except InvalidFrameError as bad:
@@ -129,9 +136,13 @@ def read_symbol_list(exchange: Exchange, rest: RestClient, home: Path) -> None:
 
     Raises HttpUnavailableError, and OSError where the copy can't be written.
 
-    An empty list, as the simulator has of an exchange of which nothing is wanted, never replaces one that is known.
+    An exchange that shows no list has none to read. An empty list, as the simulator has of an exchange of which nothing
+    is wanted, never replaces one that is known.
     """
-    body = rest.fetch(exchange.listing_url()).body
+    url = exchange.listing_url()
+    if url is None:
+        return
+    body = rest.fetch(url).body
     try:
         pairs = exchange.parse_listing(body)
     except InvalidFrameError as bad:

@@ -6,7 +6,7 @@ symbol's epoch adds. Nothing here fetches anything, so nothing waits with the lo
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import Exchange
@@ -16,6 +16,7 @@ from whale_platform.ingest.publishing.symbol_publisher import ExchangeRecords, S
 from whale_platform.ingest.recovery.positions_file import CLOCK_TOLERANCE_US
 from whale_platform.ingest.sequencing.backfill_range import ALL_IDS, NO_TRADES, BackfillRange
 from whale_platform.ingest.sequencing.gap import IdRange
+from whale_platform.ingest.sequencing.sparse_sequencer import SparseSequencer
 from whale_platform.ingest.sequencing.unconfirmed_trades import LOW_TRADES
 
 LATER_S = 10.0  # before history is asked again for what can't be judged before our clock is known
@@ -71,6 +72,43 @@ class HistoryIntake:
                 line for line in self._list_in_turn() if line.sequencer.needs_history() and line.symbol not in not_now
             )
             return next((line.symbol for line in lines), None)
+
+    def list_unjoined_symbols(self) -> dict[str, bool]:
+        """Symbols without contiguous ids of which trades may be missing since the present connection began.
+
+        The value: whether that has brought a trade already.
+        """
+        with self._work:
+            lines = [(line, line.sequencer) for line in self._list_in_turn()]
+            return {
+                line.symbol: not line.is_silent()
+                for line, sequencer in lines
+                if isinstance(sequencer, SparseSequencer) and sequencer.unjoined
+            }
+
+    def list_overdue_symbols(self, now_s: float) -> list[str]:
+        """Symbols without contiguous ids that have shown nothing for too long by the monotonic `now_s`."""
+        with self._work:
+            lines = [line for line in self._list_in_turn() if isinstance(line.sequencer, SparseSequencer)]
+            return [line.symbol for line in lines if line.sequencer.has_begun and line.is_overdue(now_s)]
+
+    def join(self, symbol: str, page: Sequence[Trade], whole: bool) -> None:
+        """Take the newest trades of history for a symbol without contiguous ids; see `SparseSequencer.add_history`."""
+        now_us, monotonic_us = time.time_ns() // 1000, time.monotonic_ns() // 1000
+        with self._work:
+            line = self._lines[symbol]
+            self._served = symbol
+            assert isinstance(line.sequencer, SparseSequencer)
+            believed = [trade for trade in page if self._guard.check_historical(trade, monotonic_us) is None]
+            line.publish(line.sequencer.add_history(believed, whole, now_us))
+
+    def find_known_id(self, symbol: str) -> int:
+        """The exchange's id of the newest trade published; of a symbol that is new, the lowest one that is held."""
+        with self._work:
+            sequencer = self._lines[symbol].sequencer
+            if sequencer.next_id is not None:
+                return sequencer.next_id - 1 - sequencer.base
+            return min((trade.trade_id for trade in sequencer.unconfirmed), default=0)
 
     def find_newest_published_id(self, symbol: str) -> int | None:
         """The exchange's id of the newest trade published, where several that are held happened later; else None."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts.raw_trade import encode_key
 from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.rates import RateBook
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges.base import EarlierTrade, Event, Exchange, IgnoredMessage, LastTrade
 from whale_platform.exchanges.errors import InvalidFrameError
@@ -42,21 +43,30 @@ class Pipeline:
         starts: Mapping[str, ResumePoint],
         receive_to_produced: LatencySamples,
         lead: Callable[[], ClockLead | None] = lambda: NO_LEAD,
+        rates: RateBook | None = None,
     ) -> None:
-        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead`: see `PlausibilityFilter`."""
+        """Trades go by `producer`; gaps and dead letters by `ledger`. `lead`: see `PlausibilityFilter`.
+
+        `rates`: what all exchanges of this process know of currencies; without it this one goes by its own prices.
+        """
         name = exchange.name
         self.exchange = exchange
         self.delay = LatencySamples()
         self._work = PipelineLock()
         self._guard = PlausibilityFilter(lead)
         self._books = ExchangeRecords(name, ledger)
+        rates = RateBook() if rates is None else rates
         self.counts, self.wanting = self._books.counts, self._books.wanting
         self.lines: dict[str, SymbolPublisher] = {}
         for symbol in symbols:
             begin = starts.get(f"{name}:{symbol}", ResumePoint())
-            sequencer = begin.build_sequencer()
+            sequencer = (
+                begin.build_sequencer()
+                if exchange.dense_ids
+                else begin.build_sparse_sequencer(exchange.newest_url(symbol) is None)
+            )
             outlet = TradeSender(producer, RAW_TRADES, encode_key(name, symbol), ends, receive_to_produced)
-            self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books, begin.newest)
+            self.lines[symbol] = SymbolPublisher(symbol, sequencer, outlet, self._books, rates, begin.newest)
             for gap in begin.changed:
                 self._books.write_gap(symbol, gap)
         self.history = HistoryIntake(exchange, self.lines, self._books, self._guard, self._work)
@@ -169,7 +179,7 @@ class Pipeline:
 
     def _process_earlier_trade(self, trade: Trade) -> None:
         line = self.lines.get(trade.symbol)
-        if line is None or line.sequencer.next_id is not None:
+        if line is None or line.sequencer.has_begun:
             self._process_trade(trade, True)
 
     def _hold_or_quarantine(self, line: SymbolPublisher, trade: Trade, last: bool, absurd: Implausibility) -> None:

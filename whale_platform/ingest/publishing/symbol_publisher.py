@@ -13,8 +13,9 @@ from whale_platform.contracts.ingest_gap import encode_gap_key
 from whale_platform.contracts.raw_trade import encode_trade
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
+from whale_platform.domain.rates import RateBook, UsdRate, convert_to_usd, invert
 from whale_platform.domain.sweep import SweepTracker
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.trade import DOLLARS, Trade
 from whale_platform.ingest.publishing.dead_letters import DeadLetterSender, describe_trade
 from whale_platform.ingest.publishing.delivery import CountedSender, TradeSender
 from whale_platform.ingest.publishing.latency import PipelineCounts
@@ -22,6 +23,7 @@ from whale_platform.ingest.recovery.positions_file import SymbolPosition
 from whale_platform.ingest.sequencing.gap import SequenceGap, encode_gap
 from whale_platform.ingest.sequencing.sequence_record import TradeConflict
 from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform.ingest.sequencing.sparse_sequencer import SparseSequencer
 
 HOLD_S = 30.0  # how long a gap may hold trades back; the whale behind it is late by as much
 SILENT_S, SILENT_TIMES = 300.0, 20  # a symbol that trades on the average once a minute is overdue after 20 minutes
@@ -62,20 +64,24 @@ class SymbolPublisher:
         sequencer: Sequencer,
         outlet: TradeSender,
         books: ExchangeRecords,
+        rates: RateBook,
         newest: Trade | None = None,
     ) -> None:
         """`newest`: the trade of the highest id that was published before, where it is known."""
         self.symbol, self.sequencer, self.outlet, self._books = symbol, sequencer, outlet, books
-        self._newest = newest
+        self._rates, self._newest = rates, newest
         self._sweeps, self._filled_sweeps = SweepTracker(newest), SweepTracker()
         self._sent_before = self._sent_heard = 0
         self._began = self._heard = time.monotonic()
         self._holding: tuple[int, float] | None = None
+        self._sparse = sequencer if isinstance(sequencer, SparseSequencer) else None
 
     def publish(self, trades: Sequence[Trade]) -> None:
         """What the sequencer has just answered. Raises ProducerStoppedError."""
         if self.sequencer.record.events:
             self._write_events()
+        if self._sparse is not None and self._sparse.unjoined:
+            self._books.wanting.set()
         for trade in trades:
             self._send(trade)
         self._books.counts.trades += len(trades)
@@ -117,6 +123,10 @@ class SymbolPublisher:
 
     def build_position(self) -> SymbolPosition | None:
         """Where the symbol is, as a copy; None before its first trade."""
+        newest = "" if self._newest is None else encode_trade(self._newest).decode()
+        if self._sparse is not None:
+            recent = self._sparse.list_recent()
+            return SymbolPosition(recent[-1][0], [], self._sparse.newest_time, 0, recent, newest) if recent else None
         if self.sequencer.next_id is None:
             return None
         blocking_gap = self.sequencer.blocking_gap
@@ -130,7 +140,7 @@ class SymbolPublisher:
             gaps,
             newest_time,
             0 if newest_time else self.sequencer.latest,
-            "" if self._newest is None else encode_trade(self._newest).decode(),
+            newest=newest,
         )
 
     def encode_held_trades(self) -> list[str]:
@@ -142,9 +152,13 @@ class SymbolPublisher:
         )
 
     def _send(self, trade: Trade) -> None:
-        """Publish it with its taker's order so far. What is filled in below has orders of its own."""
+        """Publish it with its dollars and its taker's order so far. What is filled in below has orders of its own."""
         newest = self._newest
         ahead = newest is None or trade.trade_id > newest.trade_id or not trade.dense
+        if trade.quote not in DOLLARS:
+            trade = self._convert(trade)
+        elif trade.base in self._rates.wanted and ahead and not trade.block:
+            self._rates.record(trade.base, UsdRate(trade.price, f"{trade.exchange}:{trade.symbol}", trade.event_time))
         sweep = (self._sweeps if ahead else self._filled_sweeps).add(trade)
         if sweep is not None:
             trade = trade._replace(sweep=sweep)
@@ -152,10 +166,21 @@ class SymbolPublisher:
             self._newest = trade
         self.outlet.send(trade)
 
+    def _convert(self, trade: Trade) -> Trade:
+        """The trade with its dollars, where a rate is known. A dollar coin's price in its currency is one itself."""
+        if trade.base in DOLLARS:
+            pair = f"{trade.exchange}:{trade.symbol}"
+            self._rates.record(trade.quote, UsdRate(invert(trade.price), pair, trade.event_time))
+        rate = self._rates.find(trade.quote, trade.event_time)
+        if rate is None or convert_to_usd(trade.notional, rate.usd) is None:
+            return trade
+        return trade._replace(usd_rate=rate.usd, usd_pair=rate.via)
+
     def _write_events(self) -> None:
         for event in self.sequencer.record.take_events():
             if isinstance(event, TradeConflict):
-                said = event.trade._replace(trade_id=exchange_id(event.trade.trade_id))
+                number = exchange_id(event.trade.trade_id) if event.trade.dense else event.trade.trade_id
+                said = event.trade._replace(trade_id=number)
                 self._books.write_quarantined(said, event.reason)
                 continue
             self._write_gap(event)

@@ -28,12 +28,14 @@ class SymbolPosition:
 
     last_time: event time of that id; latest: where that is not known (0), a time after it. Microseconds UTC.
     newest: its message, by which the taker's order that it belongs to goes on; empty in files of before.
+    recent: of a symbol whose ids are not contiguous, id and event time of the trades published last; None of others.
     """
 
     last_id: int
     gaps: list[SequenceGap] = field(default_factory=list)
     last_time: int = 0
     latest: int = 0
+    recent: list[tuple[int, int]] | None = None
     newest: str = ""
 
 
@@ -85,6 +87,7 @@ def load_positions(path: Path) -> Positions | None:
                         position.get("latest", 0)
                         or (0 if position.get("last_time") else written_us + CLOCK_TOLERANCE_US)
                     ),
+                    _parse_recent(position.get("recent")),
                     str(position.get("newest", "")),
                 )
                 for name, position in row["places"].items()
@@ -94,6 +97,10 @@ def load_positions(path: Path) -> Positions | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _parse_recent(rows: list[list[int]] | None) -> list[tuple[int, int]] | None:
+    return None if rows is None else [(int(trade_id), int(event_time)) for trade_id, event_time in rows]
 
 
 def _parse_gap(row: dict[str, Any]) -> SequenceGap:

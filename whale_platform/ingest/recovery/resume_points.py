@@ -18,6 +18,7 @@ from whale_platform.ingest.recovery.topic_tail import SymbolTail
 from whale_platform.ingest.sequencing.ended_epoch import UNFILLED_NOTE
 from whale_platform.ingest.sequencing.gap import SequenceGap
 from whale_platform.ingest.sequencing.sequencer import Sequencer
+from whale_platform.ingest.sequencing.sparse_sequencer import SparseSequencer
 
 IdRange = tuple[int, int]
 
@@ -27,6 +28,7 @@ class ResumePoint:
     """Where a symbol goes on. `changed`: rows of the ledger to write again; the rest as `Sequencer` has it.
 
     `newest`: the trade of the highest id, where it is known.
+    recent: of a symbol whose ids are not contiguous, as `SparseSequencer` has it; None of others.
     """
 
     next_id: int | None = None
@@ -39,6 +41,11 @@ class ResumePoint:
     latest: int = 0
     held: list[Trade] = field(default_factory=list)
     newest: Trade | None = None
+    recent: list[tuple[int, int]] | None = None
+
+    def build_sparse_sequencer(self, shown_first: bool) -> SparseSequencer:
+        """One for ids that are not contiguous, which goes on there; `shown_first`: see SparseSequencer."""
+        return SparseSequencer(self.recent or (), self.newest_time or self.latest, shown_first)
 
     def build_sequencer(self) -> Sequencer:
         """One that goes on there."""
@@ -52,6 +59,9 @@ def find_resume_point(
     tail: SymbolTail, noted: Iterable[SequenceGap], ledger: Mapping[int, SequenceGap], now_us: int
 ) -> ResumePoint:
     """`noted`: gaps of the positions file; `ledger`: this symbol's rows by first id."""
+    # 0. Ids that are not contiguous have no gaps; the newest ones are remembered.
+    if tail.recent is not None:
+        return ResumePoint(newest_time=tail.read_newest_time(), recent=list(tail.recent.items()))
     # 1. The topic says where the symbol has come to; only an empty one leaves that to the ledger.
     if tail.last is None:
         tail = _build_tail_from_ledger(ledger)

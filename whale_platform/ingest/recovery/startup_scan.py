@@ -143,7 +143,9 @@ def build_tail(position: SymbolPosition) -> SymbolTail:
     """What the positions file knows of a symbol's messages in the topic."""
     missing = [(gap.progress_id, gap.last_id) for gap in position.gaps if gap.mode == "background"]
     newest = position.newest.encode() or None
-    return SymbolTail(position.last_id, missing, -1, newest, time=position.last_time, latest=position.latest)
+    recent = None if position.recent is None else dict(position.recent)
+    times = position.last_time, position.latest
+    return SymbolTail(position.last_id, missing, -1, newest, *times, recent=recent)
 
 
 def _validate_positions(

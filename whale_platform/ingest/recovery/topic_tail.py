@@ -1,7 +1,7 @@
 """What the topic itself says was published, per symbol: the truth after any kind of death.
 
 `SymbolTail` folds trade ids in topic order. An id above the last one that leaves ids out opens a gap; an id inside a
-gap was backfilled, or came late, and divides it.
+gap was backfilled, or came late, and divides it. Of a symbol whose ids are not contiguous the newest ids are kept.
 """
 
 from bisect import bisect_right
@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.contracts.raw_trade import decode_trade, peek_event_time
 from whale_platform.domain.trade import Trade
+from whale_platform.ingest.sequencing.sparse_sequencer import REMEMBERED
+
+SPARSE_MARK = b'"dense":false'  # as encode_trade writes it
 
 
 @dataclass(slots=True)
@@ -19,7 +22,8 @@ class SymbolTail:
     `first` is the lowest id the fold can speak of; None for a topic read from its beginning, until a trade is seen.
     `late`: ids seen that neither lie above the last one nor inside a gap: copies, or late trades of closed rows.
     `newest`: the message of the highest id, None where it was not read; `time`: what else tells its event time;
-    `latest`: a time after that where neither tells it, 0 where nothing does.
+    `latest`: a time after that where neither tells it, 0 where nothing does. `recent`: of a symbol whose ids are not
+    contiguous, event time by id of the trades published last, in that order, and `last` is the id of the newest one.
     """
 
     last: int | None = None
@@ -29,9 +33,13 @@ class SymbolTail:
     time: int = 0
     latest: int = 0
     late: set[int] = field(default_factory=set)
+    recent: dict[int, int] | None = None
 
     def add(self, trade_id: int, message: bytes | None = None) -> None:
         """The next message of this symbol in the topic."""
+        if self.recent is not None or (self.last is None and message is not None and SPARSE_MARK in message):
+            self._add_recent(trade_id, message)
+            return
         if self.last is None or trade_id > self.last:
             if self.last is None:
                 self.first = trade_id if self.first is None else self.first
@@ -66,6 +74,15 @@ class SymbolTail:
         except MessageFormatError:
             return None
         return newest if newest is not None and newest.trade_id == self.last else None
+
+    def _add_recent(self, trade_id: int, message: bytes | None) -> None:
+        recent = self.recent = {} if self.recent is None else self.recent
+        event_time = (peek_event_time(message) if message is not None else None) or 0
+        if event_time >= self.read_newest_time():
+            self.last, self.newest = trade_id, message
+        recent[trade_id] = event_time
+        if len(recent) > REMEMBERED:
+            del recent[next(iter(recent))]
 
     def _remove_missing(self, trade_id: int) -> None:
         index = bisect_right(self.missing, trade_id, key=lambda id_range: id_range[0]) - 1

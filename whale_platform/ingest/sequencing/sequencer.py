@@ -50,6 +50,11 @@ class Sequencer(PositionJudge):
         self._hot = -1
         self._update_hot_id()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is known where the symbol goes on."""
+        return self.next_id is not None
+
     def add_live(self, trade: Trade) -> Sequence[Trade]:
         """Take one live trade; returns what may be published now, in order."""
         number = trade.trade_id

@@ -101,10 +101,11 @@ class ExchangeClocks(BackgroundThread):
                 return
             for exchange, rest in self._exchanges:
                 name = exchange.name
-                if name in troubles or self._now() < self._not_before.get(name, 0.0):
+                url = exchange.time_url()
+                if url is None or name in troubles or self._now() < self._not_before.get(name, 0.0):
                     continue
                 try:
-                    answer = rest.fetch(exchange.time_url(), SLOWEST_S)
+                    answer = rest.fetch(url, SLOWEST_S)
                     found = measure_offset(answer, exchange.parse_time(answer.body), self._now())
                 except (HttpUnavailableError, InvalidFrameError) as trouble:
                     troubles[name] = str(trouble)

@@ -49,6 +49,9 @@ COLUMNS = (
     LakeColumn("block", "boolean", "BOOLEAN", "whether the exchange calls it a block trade; null: not known, so none"),
     LakeColumn("buyer", "string", "VARCHAR", "who bought, where the exchange publishes it"),
     LakeColumn("seller", "string", "VARCHAR", "who sold, where the exchange publishes it"),
+    LakeColumn("usd_rate", WIDE_DECIMAL, "DECIMAL(38,18)", "US dollars for a unit of the quote currency; if no dollar"),
+    LakeColumn("usd_pair", "string", "VARCHAR", "the pair that gave usd_rate, as exchange:symbol"),
+    LakeColumn("usd_exact", WIDE_DECIMAL, "DECIMAL(38,18)", "US dollars by usd_rate; null where the quote is a dollar"),
     LakeColumn("topic_partition", "integer", "INTEGER", "of the message in raw_crypto_trades; null where imported"),
     LakeColumn("topic_offset", "long", "BIGINT", "of the message in raw_crypto_trades; null where imported"),
 )

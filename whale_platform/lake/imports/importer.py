@@ -132,6 +132,7 @@ def _build_hour_query(
         {dump_loader.build_notional_wide()} AS notional_wide, CASE WHEN maker THEN 'sell' ELSE 'buy' END AS side,
         make_timestamp("time" * {loaded.unit})::TIMESTAMPTZ AS event_time, NULL::TIMESTAMPTZ AS received_time,
         NULL::VARCHAR AS taker_order_id, false AS block, NULL::VARCHAR AS buyer, NULL::VARCHAR AS seller,
+        NULL::DECIMAL(38,18) AS usd_rate, NULL::VARCHAR AS usd_pair, NULL::DECIMAL(38,18) AS usd_exact,
         NULL::INTEGER AS topic_partition, NULL::BIGINT AS topic_offset
         FROM read_parquet({quote_literal(str(loaded.file))}) WHERE "time" >= {low} AND "time" < {high}"""
     return lambda _: sql

@@ -38,14 +38,17 @@ WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
 
 @dataclass(frozen=True, slots=True)
 class StreamRowSnapshot:
-    """What Postgres has at one moment: windows as (trades, first id, last id), whales by their event time."""
+    """What Postgres has at one moment: windows as (trades, first id, last id), whales as (event time, fills).
+
+    fills: None where the whale is no sweep.
+    """
 
     windows: Mapping[MarketHour, tuple[int, int, int]]  # by exchange, symbol, minute
-    whales: Mapping[WhaleKey, datetime]
+    whales: Mapping[WhaleKey, tuple[datetime, int | None]]
 
     def exclude_whales_of(self, trades: Collection[tuple[str, str, int]]) -> "StreamRowSnapshot":
         """These rows but for the whales of `trades` (exchange, symbol, id)."""
-        whales = {key: at for key, at in self.whales.items() if (key[0], key[1], key[3]) not in trades}
+        whales = {key: state for key, state in self.whales.items() if (key[0], key[1], key[3]) not in trades}
         return StreamRowSnapshot(self.windows, whales)
 
 
@@ -65,9 +68,10 @@ _WINDOWS = """
 SELECT exchange, symbol, window_start, trade_count, first_trade_id, last_trade_id
 FROM trade_windows WHERE window_start >= %s AND window_start < %s
 """
-_WHALES = (
-    "SELECT exchange, symbol, kind, trade_id, event_time FROM whale_alerts WHERE event_time >= %s AND event_time < %s"
-)
+_WHALES = """
+SELECT exchange, symbol, kind, trade_id, event_time, fills
+FROM whale_alerts WHERE event_time >= %s AND event_time < %s
+"""
 
 _DELETE_WINDOWS = """
 DELETE FROM trade_windows USING (VALUES %s) AS gone (exchange, symbol, window_start, trades)
@@ -83,12 +87,14 @@ WITH gone AS (
     RETURNING whale_alerts.*
 )
 INSERT INTO whales_taken_back (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
-    event_time, detected_time, run_id, reason, taken_back_by)
+    event_time, detected_time, run_id, fills, levels, first_price, last_trade_id, reason, taken_back_by)
 SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, detected_time,
-    run_id, {reason}, {by} FROM gone
-ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET notional_usd = excluded.notional_usd,
-    threshold_usd = excluded.threshold_usd, reason = excluded.reason, taken_back_by = excluded.taken_back_by,
-    taken_back_time = now()
+    run_id, fills, levels, first_price, last_trade_id,
+    replace({reason}, 'whale', CASE kind WHEN 'single_trade' THEN 'trade' ELSE kind END), {by} FROM gone
+ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET price = excluded.price, quantity = excluded.quantity,
+    notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, fills = excluded.fills,
+    levels = excluded.levels, last_trade_id = excluded.last_trade_id, reason = excluded.reason,
+    taken_back_by = excluded.taken_back_by, taken_back_time = now()
 """
 
 _RECOGNISE = """
@@ -97,7 +103,7 @@ WHERE (whales_taken_back.exchange, whales_taken_back.symbol, whales_taken_back.k
     = (again.exchange, again.symbol, again.kind, again.trade_id)
 """
 
-TAKEN_BACK_REASON = "computed again from the lake, the hour has no such trade at or over the threshold that held then"
+TAKEN_BACK_REASON = "computed again from the lake, the hour has no such whale at or over the threshold that held then"
 
 
 def read_row_snapshot(dsn: str, hours: HourRange) -> StreamRowSnapshot:
@@ -106,7 +112,7 @@ def read_row_snapshot(dsn: str, hours: HourRange) -> StreamRowSnapshot:
         open_transaction(dsn, "whale-recompute", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
         conn.cursor() as cursor,
     ):
-        return StreamRowSnapshot(_read_window_extents(cursor, hours), _read_whale_times(cursor, hours))
+        return StreamRowSnapshot(_read_window_extents(cursor, hours), _read_whale_states(cursor, hours))
 
 
 def store_recomputed(
@@ -190,11 +196,15 @@ def _store_whales(
     provenance: Provenance,
     snapshot: StreamRowSnapshot,
 ) -> tuple[int, int]:
-    rows = {row.key: row for row in whales}
+    rows = {row.key: row for row in sorted(whales, key=lambda row: row.fills or 0)}  # the last state of a sweep
+    stored = _read_whale_states(cursor, hours)
+    grown = {  # the sweeps that have, since the lake was read
+        key for key, state in stored.items() if state[1] is not None and state != snapshot.whales.get(key)
+    }
     gone = {
         key
-        for key, at in _read_whale_times(cursor, hours).items()
-        if key in snapshot.whales and key not in rows and to_market_hour(key[0], key[1], at) in whole_hours
+        for key, (at, _) in stored.items()
+        if key in snapshot.whales and key not in {*grown, *rows} and to_market_hour(key[0], key[1], at) in whole_hours
     }
     statement = _TAKE_BACK.format(
         reason=_quote_literal(cursor, TAKEN_BACK_REASON), by=_quote_literal(cursor, provenance.run_id)
@@ -206,7 +216,7 @@ def _store_whales(
             "gone"
             if key in gone
             else "whole"
-            if to_market_hour(key[0], key[1], rows[key].event_time) in whole_hours
+            if key not in grown and to_market_hour(key[0], key[1], rows[key].event_time) in whole_hours
             else "part"
         )
 
@@ -228,9 +238,9 @@ def _read_window_extents(cursor: Cursor, hours: HourRange) -> dict[MarketHour, t
     return {(exchange, symbol, minute): (*extent,) for exchange, symbol, minute, *extent in cursor.fetchall()}
 
 
-def _read_whale_times(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, datetime]:
+def _read_whale_states(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, tuple[datetime, int | None]]:
     cursor.execute(_WHALES, (hours.start, hours.end))
-    return {(exchange, symbol, kind, number): at for exchange, symbol, kind, number, at in cursor.fetchall()}
+    return {(exchange, symbol, kind, number): (*state,) for exchange, symbol, kind, number, *state in cursor.fetchall()}
 
 
 def to_market_hour(exchange: str, symbol: str, time: datetime) -> MarketHour:

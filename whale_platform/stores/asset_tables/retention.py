@@ -33,8 +33,8 @@ GROUP BY day ORDER BY day
 
 _DELETE_PRICES = """
 DELETE FROM whale_prices USING whale_alerts gone WHERE (gone.event_time AT TIME ZONE 'utc')::date = %s
-    AND (gone.exchange, gone.symbol, gone.trade_id)
-        = (whale_prices.exchange, whale_prices.symbol, whale_prices.trade_id)
+    AND (gone.exchange, gone.symbol, gone.kind, gone.trade_id)
+        = (whale_prices.exchange, whale_prices.symbol, whale_prices.kind, whale_prices.trade_id)
 """
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 

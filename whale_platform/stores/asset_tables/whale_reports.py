@@ -1,8 +1,11 @@
-"""Table `whale_reports`: each hour's whales, computed from `whale_alerts`, `trade_windows` and `whale_prices`.
+"""Table `whale_reports`: each hour's whales, computed from `whale_orders`, `trade_windows` and `whale_prices`.
 
+Whales are counted as orders: a fill of a sweep is counted in the sweep. So an hour's number of whales may fall while
+its stream goes on, when fills turn out to be a sweep; its dollars never do.
 A symbol's row looks 16 minutes past its hour for the prices after a whale, so it is stale until stream and lake have
 come that far (the lake at most two hours after the stream, since what it lost it will never have), and again whenever
-those windows change; that retention takes some of them is no change. Raises PostgresUnusableError.
+those windows or its whales' dollars change; that retention takes some of them is no change. Raises
+PostgresUnusableError.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,7 +34,10 @@ LARGEST = 10
 
 @dataclass(frozen=True, slots=True)
 class WhaleReport:
-    """One row: US dollars, but `market_notional` in quote currency. `largest`: see the column's comment."""
+    """One row: US dollars, but `whale_notional` and `market_notional` in quote currency.
+
+    whales: the sum of single_trades, sweeps and blocks; largest: see the column's comment.
+    """
 
     exchange: str
     symbol: str
@@ -44,6 +50,10 @@ class WhaleReport:
     market_notional: Decimal
     share: Decimal
     largest: list[dict[str, Any]]
+    single_trades: int
+    sweeps: int
+    blocks: int
+    whale_notional: Decimal
 
 
 # What a row is made from: its symbol's windows from 15 minutes before the hour to 16 after it, and whether the symbol's
@@ -69,10 +79,10 @@ market AS (
 )
 """
 
-_COLUMNS = """exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, market_notional, largest,
-    complete, stream_trades, stream_updated_at, run_id, code_version"""
+_COLUMNS = """exchange, symbol, hour, whales, sweeps, blocks, notional_usd, buy_usd, sell_usd, whale_notional,
+    market_notional, largest, complete, stream_trades, stream_updated_at, run_id, code_version"""
 # Of the hour itself, or only of the minutes around it.
-_LESS_OF_ITS_OWN = "EXCLUDED.market_notional < made.market_notional OR EXCLUDED.whales < made.whales"
+_LESS_OF_ITS_OWN = "EXCLUDED.market_notional < made.market_notional OR EXCLUDED.notional_usd < made.notional_usd"
 _LESS = f"""{_LESS_OF_ITS_OWN}
     OR EXCLUDED.market_notional = made.market_notional AND EXCLUDED.stream_trades < made.stream_trades"""
 
@@ -87,7 +97,7 @@ _NEAR = """WHERE (exchange, symbol, hour) IN (
 
 _MAKE = """
 WITH {stream}, alerts AS (
-    SELECT *, date_bin('1 hour', event_time, 'epoch') AS hour FROM whale_alerts
+    SELECT *, date_bin('1 hour', event_time, 'epoch') AS hour FROM whale_orders
     WHERE event_time >= %(start)s AND event_time < %(end)s
 ), ranked AS (
     SELECT *, row_number() OVER one_hour AS place FROM alerts
@@ -95,21 +105,24 @@ WITH {stream}, alerts AS (
 ), priced AS (
     SELECT a.exchange, a.symbol, a.hour, jsonb_agg(jsonb_build_object(
         'trade_id', a.trade_id, 'kind', a.kind, 'side', a.side, 'event_time', a.event_time,
-        'notional_usd', a.notional_usd::text, 'price', a.price::text,
+        'notional_usd', a.notional_usd::text, 'price', a.price::text, 'fills', a.fills, 'levels', a.levels,
+        'first_price', trim_scale(a.first_price)::text, 'slippage_bps', a.slippage_bps::text,
         'before', trim_scale(p.before)::text, 'after_1', trim_scale(p.after_1)::text,
         'after_5', trim_scale(p.after_5)::text, 'after_15', trim_scale(p.after_15)::text) ORDER BY a.place)
             FILTER (WHERE a.place <= %(largest)s) AS largest,
         bool_and(p.after_15 IS NOT NULL) AS known
-    FROM ranked a LEFT JOIN whale_prices p USING (exchange, symbol, trade_id) GROUP BY 1, 2, 3
+    FROM ranked a LEFT JOIN whale_prices p USING (exchange, symbol, kind, trade_id) GROUP BY 1, 2, 3
 ), totals AS (
     SELECT exchange, symbol, hour, count(*) AS whales, sum(notional_usd) AS usd,
+        count(*) FILTER (WHERE kind = 'sweep') AS sweeps, count(*) FILTER (WHERE kind = 'block') AS blocks,
+        sum(coalesce(notional, notional_usd)) FILTER (WHERE kind <> 'block') AS traded,
         coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0) AS buy_usd,
         coalesce(sum(notional_usd) FILTER (WHERE side = 'sell'), 0) AS sell_usd
     FROM alerts GROUP BY 1, 2, 3
 )
 INSERT INTO whale_reports AS made ({columns})
-SELECT exchange, symbol, hour, coalesce(whales, 0), coalesce(usd, 0), coalesce(buy_usd, 0), coalesce(sell_usd, 0),
-    stream.notional, coalesce(largest, '[]'),
+SELECT exchange, symbol, hour, coalesce(whales, 0), coalesce(sweeps, 0), coalesce(blocks, 0), coalesce(usd, 0),
+    coalesce(buy_usd, 0), coalesce(sell_usd, 0), coalesce(traded, 0), stream.notional, coalesce(largest, '[]'),
     complete AND (coalesce(known, true) OR stream.newest < now() - interval '2 hours'),
     stream.trades, stream.newest, %(run)s, %(code)s
 FROM stream LEFT JOIN totals USING (exchange, symbol, hour) LEFT JOIN priced USING (exchange, symbol, hour)
@@ -118,21 +131,24 @@ FROM stream LEFT JOIN totals USING (exchange, symbol, hour) LEFT JOIN priced USI
 """
 
 _READ = """
-SELECT exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, net_flow_usd, market_notional, share, largest
+SELECT exchange, symbol, hour, whales, notional_usd, buy_usd, sell_usd, net_flow_usd, market_notional, share, largest,
+    single_trades, sweeps, blocks, whale_notional
 FROM whale_reports WHERE hour >= %s AND hour < %s ORDER BY hour, exchange, symbol
 """
 
 _STALE = """
 WITH {stream}, alerts AS (
-    SELECT exchange, symbol, date_bin('1 hour', event_time, 'epoch') AS hour, count(*) AS whales
-    FROM whale_alerts WHERE event_time >= %(start)s AND event_time < %(end)s GROUP BY 1, 2, 3
+    SELECT exchange, symbol, date_bin('1 hour', event_time, 'epoch') AS hour, count(*) AS whales,
+        sum(notional_usd) AS usd
+    FROM whale_orders WHERE event_time >= %(start)s AND event_time < %(end)s GROUP BY 1, 2, 3
 ), made AS (
     SELECT * FROM whale_reports WHERE hour >= %(start)s AND hour < %(end)s
 )
 SELECT DISTINCT hour FROM stream LEFT JOIN alerts USING (exchange, symbol, hour)
     LEFT JOIN made USING (exchange, symbol, hour)
-WHERE made.hour IS NULL OR stream.notional >= made.market_notional AND coalesce(alerts.whales, 0) >= made.whales AND (
-    stream.notional > made.market_notional OR coalesce(alerts.whales, 0) > made.whales
+WHERE made.hour IS NULL OR stream.notional >= made.market_notional AND coalesce(usd, 0) >= made.notional_usd AND (
+    stream.notional > made.market_notional OR coalesce(usd, 0) > made.notional_usd
+    OR coalesce(alerts.whales, 0) <> made.whales
     OR stream.trades >= made.stream_trades
         AND (stream.trades, stream.newest, stream.complete)
             IS DISTINCT FROM (made.stream_trades::numeric, made.stream_updated_at, made.complete))

@@ -27,13 +27,14 @@ _OTHERS = (
     "whale_schema_version",
 )
 TABLES = (*_EMITTED, *_MADE, *_OTHERS)
+VIEWS = ("whale_orders",)
 RIGHTS: dict[Role, dict[str, str]] = {
     "sink": {**dict.fromkeys((*_EMITTED, "sink_offsets"), WRITE), "whales_taken_back": READ},
     "stream": dict.fromkeys(("whale_thresholds", "whale_threshold_history"), READ),
-    "api": dict.fromkeys(TABLES, READ),
+    "api": dict.fromkeys((*TABLES, *VIEWS), READ),
     "dagster": {
         **dict.fromkeys((*_EMITTED, *_MADE, "whale_thresholds", "whales_taken_back"), KEEP),
-        **dict.fromkeys(("sink_offsets", "whale_schema_version", "whale_threshold_history"), READ),
+        **dict.fromkeys(("sink_offsets", "whale_schema_version", "whale_threshold_history", *VIEWS), READ),
     },
 }
 FUNCTIONS: dict[Role, tuple[str, ...]] = {

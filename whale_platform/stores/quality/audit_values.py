@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from whale_platform.domain.names import SINGLE_TRADE
 from whale_platform.domain.window import WindowDetail, WindowSums
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
 from whale_platform.stores.postgres.connection import open_transaction
@@ -31,18 +30,21 @@ FROM hourly_rollups WHERE hour >= %(start)s AND hour < %(end)s
 """
 _HOURS = """
 SELECT DISTINCT date_bin('1 hour', event_time, 'epoch') FROM whale_alerts
-WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
+WHERE event_time >= %(start)s AND event_time < %(end)s
 """
 _ALERTS = """
 SELECT exchange, symbol, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, received_time,
-    {known} FROM whale_alerts
+    {known}, fills, levels, first_price, last_trade_id, notional FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
 ORDER BY exchange COLLATE "C", symbol COLLATE "C", trade_id
 """
 
 
 class StoredAlert(NamedTuple):
-    """A row of `whale_alerts`, of a single trade; its currencies are None where nobody knows."""
+    """A row of `whale_alerts`; its currencies are None where nobody knows, what follows where it is no sweep.
+
+    notional: quote currency; None of a time before that was stored.
+    """
 
     exchange: str
     symbol: str
@@ -57,6 +59,16 @@ class StoredAlert(NamedTuple):
     base: str | None
     quote: str | None
     usd_via: str | None
+    fills: int | None = None
+    levels: int | None = None
+    first_price: Decimal | None = None
+    last_trade_id: int | None = None
+    notional: Decimal | None = None
+
+    @property
+    def newest_id(self) -> int:
+        """The id of the trade by which it became what it is."""
+        return self.trade_id if self.last_trade_id is None else self.last_trade_id
 
 
 class StoredWindow(NamedTuple):
@@ -84,16 +96,16 @@ def read_rollup_sums(dsn: str, start: datetime, end: datetime) -> dict[MarketTim
 
 def find_whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
     """The hours of [start, end) that have a whale."""
-    return {hour for (hour,) in fetch_rows(dsn, _HOURS, {"start": start, "end": end, "kind": SINGLE_TRADE})}
+    return {hour for (hour,) in fetch_rows(dsn, _HOURS, {"start": start, "end": end})}
 
 
-def read_alerts(dsn: str, start: datetime, end: datetime) -> Iterator[StoredAlert]:
-    """The whales of [start, end) by exchange, symbol (by code point) and trade id."""
+def read_alerts(dsn: str, start: datetime, end: datetime, kind: str) -> Iterator[StoredAlert]:
+    """The whales of this kind of [start, end) by exchange, symbol (by code point) and trade id."""
     with open_transaction(dsn, "whale-audit", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn:
         with conn.cursor() as first:
             first.execute("SELECT 1")  # begins the transaction, with its settings, that the named cursor needs
         with conn.cursor(name="whales") as cursor:
             cursor.itersize = FETCH_SIZE
-            cursor.execute(_ALERTS.format(known=_KNOWN), {"start": start, "end": end, "kind": SINGLE_TRADE})
+            cursor.execute(_ALERTS.format(known=_KNOWN), {"start": start, "end": end, "kind": kind})
             for row in cursor:
                 yield StoredAlert(*row)

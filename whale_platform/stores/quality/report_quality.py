@@ -7,7 +7,6 @@ after that it is judged. Read-only. Raises PostgresUnusableError.
 from datetime import datetime
 from typing import Any
 
-from whale_platform.domain.names import SINGLE_TRADE
 from whale_platform.stores.asset_tables.materialisation import HourRange, fetch_rows
 
 _ROLLUPS = """
@@ -31,8 +30,9 @@ _REPORTS = """
 WITH alerts AS (
     SELECT exchange, symbol, date_bin('1 hour', event_time, 'epoch') AS hour, count(*) AS whales,
         sum(notional_usd) AS usd, coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0) AS bought,
+        count(*) FILTER (WHERE kind = 'sweep') AS sweeps, count(*) FILTER (WHERE kind = 'block') AS blocks,
         max(detected_time) AS newest
-    FROM whale_alerts WHERE event_time >= %(start)s AND event_time < %(end)s GROUP BY 1, 2, 3
+    FROM whale_orders WHERE event_time >= %(start)s AND event_time < %(end)s GROUP BY 1, 2, 3
 ), windows AS (
     SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(notional) AS notional
     FROM trade_windows WHERE window_start >= %(start)s AND window_start < %(end)s GROUP BY 1, 2, 3
@@ -42,15 +42,19 @@ FROM whale_reports made JOIN windows USING (exchange, symbol, hour) LEFT JOIN al
 WHERE made.market_notional = windows.notional
     AND (newest < made.materialised_at - interval '10 minutes' OR made.materialised_at < now() - interval '1 hour'
         OR made.whales = coalesce(alerts.whales, 0))
-    AND (made.whales, made.notional_usd, made.buy_usd, made.sell_usd)
-    IS DISTINCT FROM (coalesce(alerts.whales, 0), coalesce(usd, 0), coalesce(bought, 0), coalesce(usd - bought, 0))
+    AND (made.whales, made.sweeps, made.blocks, made.notional_usd, made.buy_usd, made.sell_usd)
+    IS DISTINCT FROM (coalesce(alerts.whales, 0), coalesce(alerts.sweeps, 0), coalesce(alerts.blocks, 0),
+        coalesce(usd, 0), coalesce(bought, 0), coalesce(usd - bought, 0))
 ORDER BY hour, exchange, symbol LIMIT 100
 """
 
 _ALERTS = """
-SELECT exchange, symbol, trade_id, price, quantity, notional_usd, threshold_usd FROM whale_alerts
-WHERE event_time >= %(start)s AND event_time < %(end)s AND kind = %(kind)s
-    AND (notional_usd <> price * quantity OR notional_usd < threshold_usd)
+SELECT exchange, symbol, trade_id, price, quantity, notional_usd, threshold_usd FROM (
+    SELECT *, CASE WHEN kind = 'sweep' THEN notional ELSE price * quantity END AS paid FROM whale_alerts
+    WHERE event_time >= %(start)s AND event_time < %(end)s) AS whale
+WHERE notional <> paid OR notional_usd < threshold_usd
+    OR abs(notional_usd - paid * coalesce(usd_rate, 1))
+        > CASE WHEN coalesce(usd_rate, 1) = 1 THEN 0 ELSE notional_usd / 1000000000 END
 ORDER BY event_time, exchange, symbol, trade_id LIMIT 100
 """
 
@@ -70,6 +74,7 @@ def find_wrong_reports(dsn: str, hours: HourRange) -> list[Row]:
 def find_wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
     """(exchange, symbol, trade id, price, quantity, dollars, threshold) of alerts that can't be, 100 at most.
 
-    Their dollars are not price by quantity, or below the threshold that they name.
+    Their dollars are not price by quantity (of a sweep the notional of its fills) at the rate that they name, to a
+    billionth where that is not one, or below their threshold.
     """
-    return fetch_rows(dsn, _ALERTS, {"start": start, "end": end, "kind": SINGLE_TRADE})
+    return fetch_rows(dsn, _ALERTS, {"start": start, "end": end})

@@ -12,6 +12,7 @@ from psycopg2 import sql
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
 from whale_platform.stores.errors import DecimalOverflowError
 from whale_platform.stores.postgres.connection import open_transaction
+from whale_platform.stores.postgres.roles import VIEWS
 from whale_platform.stores.queries.columns import PostgresColumn, read_columns
 
 DECIMAL = "DECIMAL(38,18)"
@@ -30,14 +31,17 @@ DUCKDB_TYPES = {
 }
 _TABLES = """
 SELECT relname, coalesce(obj_description(oid, 'pg_class'), '') FROM pg_class
-WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY relname
+WHERE relnamespace = to_regnamespace('public') AND NOT relispartition
+    AND (relkind IN ('r', 'p') OR relkind = 'v' AND relname = ANY(%s)) ORDER BY relname
 """
 
 
 def list_tables(dsn: str) -> dict[str, str]:
-    """The tables of schema public and their comments; partitions count as their table. Raises as `open_transaction`
-    does."""
-    return dict(fetch_rows(dsn, _TABLES, ()))
+    """The tables of schema public and the platform's views, with their comments; partitions count as their table.
+
+    Raises as `open_transaction` does.
+    """
+    return dict(fetch_rows(dsn, _TABLES, (list(VIEWS),)))
 
 
 def copy_table(dsn: str, name: str, path: Path) -> list[tuple[str, str]]:

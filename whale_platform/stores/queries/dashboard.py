@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg2 import sql
 
+from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries.listings import (
     REPORTS,
@@ -24,7 +25,7 @@ from whale_platform.stores.queries.listings import (
 )
 
 SIZES_USD = tuple(step * 10**power for power in range(4, 8) for step in (1, 2, 5))  # 10,000 to 50 million
-TOP_COUNT = 10
+TOP_COUNT, MAX_PARTS = 10, 100
 AROUND, MINUTE = timedelta(minutes=15), timedelta(minutes=1)
 _CLOSES = sql.SQL("""
 SELECT exchange, symbol, array_agg(extract(epoch FROM window_start)::bigint ORDER BY window_start),
@@ -33,27 +34,33 @@ FROM trade_windows {} GROUP BY exchange, symbol ORDER BY exchange, symbol
 """)
 _PRICES = """
 SELECT trim_scale(before)::text, trim_scale(after_1)::text, trim_scale(after_5)::text, trim_scale(after_15)::text
-FROM whale_prices WHERE (exchange, symbol, trade_id) = (%s, %s, %s)
+FROM whale_prices WHERE (exchange, symbol, kind, trade_id) = (%s, %s, %s, %s)
 """
 _HOURS = sql.SQL("""
 SELECT date_trunc('hour', event_time, 'UTC') AS hour, count(*),
     coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0),
     coalesce(sum(notional_usd) FILTER (WHERE side = 'sell'), 0)
-FROM whale_alerts {} GROUP BY hour ORDER BY hour
+FROM {} {} GROUP BY hour ORDER BY hour
 """)
 _BINS = sql.SQL("""
 SELECT width_bucket(notional_usd, %s::numeric[]) AS bin, count(*) FILTER (WHERE side = 'buy'),
     count(*) FILTER (WHERE side = 'sell')
-FROM whale_alerts {} GROUP BY bin
+FROM {} {} GROUP BY bin
 """)
-_TOP = sql.SQL("SELECT {} FROM whale_alerts {} ORDER BY notional_usd DESC, event_time DESC LIMIT %s")
+_KINDS = sql.SQL("SELECT kind, count(*), sum(notional_usd) FROM {} {} GROUP BY kind ORDER BY kind")
+_TOP = sql.SQL("SELECT {} FROM {} {} ORDER BY notional_usd DESC, event_time DESC LIMIT %s")
+PREFERRED_KINDS = (SWEEP, SINGLE_TRADE, BLOCK)  # of several whales with one trade id
 
 
 @dataclass(frozen=True, slots=True)
 class WhaleBreakdown:
-    """hours: (hour, whales, buy $, sell $); sizes: {place in SIZES_USD: (buys, sells)}; top: in WHALES.columns."""
+    """hours: (hour, whales, buy $, sell $); sizes: {place in SIZES_USD: (buys, sells)}; top: in WHALES.columns.
+
+    kinds: (kind, whales, $).
+    """
 
     hours: list[tuple[Any, ...]]
+    kinds: list[tuple[Any, ...]]
     sizes: dict[int, tuple[int, int]]
     top: list[tuple[Any, ...]]
 
@@ -66,40 +73,75 @@ def read_closes(
     return [(row[0], row[1], row[2], row[3]) for row in pool.fetch_rows(_CLOSES.format(text), values)]
 
 
-def summarise_whales(pool: ConnectionPool, conditions: Sequence[ColumnCondition]) -> WhaleBreakdown:
-    """Of the whales that fit. `sizes` has only the bins with whales; bin 0 is below all."""
-    text, values = build_where(WHALES, conditions)
-    columns = sql.SQL(", ").join(map(sql.Identifier, WHALES.columns))
+def summarise_whales(pool: ConnectionPool, listing: Listing, conditions: Sequence[ColumnCondition]) -> WhaleBreakdown:
+    """Of the whales that fit, in WHALES or ORDERS. `sizes` has only the bins with whales; bin 0 is below all."""
+    text, values = build_where(listing, conditions)
+    columns = sql.SQL(", ").join(map(sql.Identifier, listing.columns))
+    bins = pool.fetch_rows(_BINS.format(listing.relation, text), (list(SIZES_USD), *values))
     return WhaleBreakdown(
-        pool.fetch_rows(_HOURS.format(text), values),
-        {row[0]: (row[1], row[2]) for row in pool.fetch_rows(_BINS.format(text), (list(SIZES_USD), *values))},
-        pool.fetch_rows(_TOP.format(columns, text), (*values, TOP_COUNT)),
+        pool.fetch_rows(_HOURS.format(listing.relation, text), values),
+        pool.fetch_rows(_KINDS.format(listing.relation, text), values),
+        {row[0]: (row[1], row[2]) for row in bins},
+        pool.fetch_rows(_TOP.format(columns, listing.relation, text), (*values, TOP_COUNT)),
     )
 
 
-def read_whale(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
-    """The row by column; None where there is no such whale."""
+def read_whale(
+    pool: ConnectionPool, exchange: str, symbol: str, trade_id: int, kind: str | None
+) -> dict[str, Any] | None:
+    """The row by column; None where there is no such whale. kind: None for the first of PREFERRED_KINDS."""
+    return _read_one(pool, WHALES, exchange, symbol, trade_id, kind)
+
+
+def read_taken_back(
+    pool: ConnectionPool, exchange: str, symbol: str, trade_id: int, kind: str | None
+) -> dict[str, Any] | None:
+    """The record of a whale that was taken back, as `read_whale`; None where there is none."""
+    return _read_one(pool, TAKEN_BACK, exchange, symbol, trade_id, kind)
+
+
+def _read_one(
+    pool: ConnectionPool, listing: Listing, exchange: str, symbol: str, trade_id: int, kind: str | None
+) -> dict[str, Any] | None:
+    names = {"exchange": exchange, "symbol": symbol, "trade_id": trade_id}
+    keys = [ColumnCondition(column, "=", value) for column, value in names.items()]
+    keys.append(ColumnCondition("kind", "in", list(PREFERRED_KINDS) if kind is None else [kind]))
+    found = _to_dicts(listing, read_page(pool, listing, keys, None, len(PREFERRED_KINDS)))
+    return min(found, key=lambda row: PREFERRED_KINDS.index(row["kind"]), default=None)
+
+
+def read_sweep_of(pool: ConnectionPool, whale: dict[str, Any]) -> dict[str, Any] | None:
+    """The sweep that a single trade is a fill of, as view `whale_orders` finds it; None where it is of none."""
+    if whale["kind"] != SINGLE_TRADE:
+        return None
     keys = [
-        ColumnCondition("exchange", "=", exchange),
-        ColumnCondition("symbol", "=", symbol),
-        ColumnCondition("trade_id", "=", trade_id),
+        *_build_time_conditions(whale, SWEEP),
+        ColumnCondition("trade_id", "<", whale["trade_id"] + 1),
+        ColumnCondition("last_trade_id", ">=", whale["trade_id"]),
     ]
     return next(iter(_to_dicts(WHALES, read_page(pool, WHALES, keys, None, 1))), None)
 
 
-def read_taken_back(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
-    """The record of a whale that was taken back; None where there is none."""
+def read_parts(pool: ConnectionPool, whale: dict[str, Any]) -> list[dict[str, Any]]:
+    """The single trades that are fills of a sweep, as view `whale_orders` finds them, in order of their ids."""
+    if whale["kind"] != SWEEP:
+        return []
     keys = [
-        ColumnCondition("exchange", "=", exchange),
-        ColumnCondition("symbol", "=", symbol),
-        ColumnCondition("trade_id", "=", trade_id),
+        *_build_time_conditions(whale, SINGLE_TRADE),
+        ColumnCondition("trade_id", ">=", whale["trade_id"]),
+        ColumnCondition("trade_id", "<", whale["last_trade_id"] + 1),
     ]
-    return next(iter(_to_dicts(TAKEN_BACK, read_page(pool, TAKEN_BACK, keys, None, 1))), None)
+    return _to_dicts(WHALES, reversed(read_page(pool, WHALES, keys, None, MAX_PARTS)))
 
 
-def read_prices(pool: ConnectionPool, exchange: str, symbol: str, trade_id: int) -> dict[str, Any] | None:
+def _build_time_conditions(whale: dict[str, Any], kind: str) -> list[ColumnCondition]:
+    same = [ColumnCondition(column, "=", whale[column]) for column in ("exchange", "symbol", "event_time")]
+    return [*same, ColumnCondition("kind", "=", kind)]
+
+
+def read_prices(pool: ConnectionPool, whale: dict[str, Any]) -> dict[str, Any] | None:
     """The prices around a whale, as reports have them; None until its hour has been reported."""
-    found = pool.fetch_rows(_PRICES, (exchange, symbol, trade_id))
+    found = pool.fetch_rows(_PRICES, tuple(whale[name] for name in ("exchange", "symbol", "kind", "trade_id")))
     return dict(zip(("before", "after_1", "after_5", "after_15"), found[0], strict=True)) if found else None
 
 

@@ -44,7 +44,7 @@ class WindowState:
 
 @dataclass(frozen=True, slots=True)
 class WhaleState:
-    """The newest whale of a symbol; US dollars, the taker's side."""
+    """The newest whale of a symbol, a sweep in the place of its fills; US dollars, the taker's side."""
 
     exchange: str
     symbol: str
@@ -55,6 +55,8 @@ class WhaleState:
     quantity: Decimal
     notional_usd: Decimal
     event_time: datetime
+    fills: int | None = None
+    last_trade_id: int | None = None
 
 
 _SYMBOLS = sql.SQL("""
@@ -85,9 +87,9 @@ WHERE w.window_start >= %(first)s AND w.window_start <= %(last)s
 
 _NEWEST_WHALES = """
 SELECT w.* FROM unnest(%(exchanges)s::text[], %(symbols)s::text[]) AS asked (exchange, symbol) CROSS JOIN LATERAL (
-    SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, event_time
-    FROM whale_alerts one WHERE one.exchange = asked.exchange AND one.symbol = asked.symbol
-    ORDER BY event_time DESC, trade_id DESC LIMIT 1) w
+    SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, event_time, fills, last_trade_id
+    FROM whale_orders one WHERE one.exchange = asked.exchange AND one.symbol = asked.symbol
+    ORDER BY event_time DESC, coalesce(last_trade_id, trade_id) DESC LIMIT 1) w
 """
 
 _THRESHOLDS = "SELECT exchange, symbol, threshold_usd FROM whale_thresholds"

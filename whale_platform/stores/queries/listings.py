@@ -5,7 +5,7 @@ is left out. Names are this file's own, values are always parameters. Raises wha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from psycopg2 import sql
@@ -26,11 +26,20 @@ class ColumnCondition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A table as it is given out. `key`: unique, its first column the time by which the rows are ordered."""
+    """A table as it is given out. `key`: unique, its first column the time by which the rows are ordered.
+
+    view: what is read in the table's place, where that is not all of its rows.
+    """
 
     table: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
+    view: str = ""
+
+    @property
+    def relation(self) -> sql.Identifier:
+        """What is read."""
+        return sql.Identifier(self.view or self.table)
 
     @property
     def time(self) -> str:
@@ -65,15 +74,17 @@ WHALES = Listing(
     ("event_time", "exchange", "symbol", "kind", "trade_id"),
     _split_names(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
-        "detected_time source run_id made_from topic_partition topic_offset base quote usd_via"
+        "detected_time source run_id made_from topic_partition topic_offset base quote usd_via notional usd_rate "
+        "fills levels first_price last_trade_id vwap slippage_bps"
     ),
 )
+ORDERS = replace(WHALES, view="whale_orders")
 TAKEN_BACK = Listing(
     "whales_taken_back",
     ("taken_back_time", "exchange", "symbol", "kind", "trade_id"),
     _split_names(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time detected_time run_id "
-        "reason taken_back_by taken_back_time"
+        "reason taken_back_by taken_back_time fills levels first_price last_trade_id"
     ),
 )
 REPORTS = Listing(
@@ -81,7 +92,7 @@ REPORTS = Listing(
     ("hour", "exchange", "symbol"),
     _split_names(
         "exchange symbol hour whales notional_usd buy_usd sell_usd net_flow_usd market_notional share complete "
-        "largest run_id materialised_at code_version"
+        "largest run_id materialised_at code_version single_trades sweeps blocks whale_notional"
     ),
 )
 GAPS = Listing(
@@ -104,7 +115,7 @@ def read_page(
     text, values = build_where(listing, conditions, after)
     statement = sql.SQL("SELECT {} FROM {} {} ORDER BY {} LIMIT %s").format(
         _join_identifiers(listing.columns),
-        sql.Identifier(listing.table),
+        listing.relation,
         text,
         sql.SQL(", ").join(sql.SQL("{} DESC").format(sql.Identifier(name)) for name in listing.key),
     )

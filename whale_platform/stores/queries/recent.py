@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from whale_platform.domain.names import SINGLE_TRADE
 from whale_platform.stores.postgres.connection import open_transaction
 
 _WINDOWS = """
@@ -16,8 +17,8 @@ FROM trade_windows WHERE window_start > (SELECT max(window_start) FROM trade_win
 ORDER BY exchange, symbol, window_start DESC
 """
 _WHALES = """
-SELECT event_time, exchange, symbol, side, price, quantity, notional_usd
-FROM whale_alerts ORDER BY event_time DESC, exchange, symbol, trade_id DESC LIMIT %s
+SELECT event_time, exchange, symbol, side, price, quantity, notional_usd, kind, fills
+FROM whale_orders ORDER BY event_time DESC, exchange, symbol, trade_id DESC LIMIT %s
 """
 
 
@@ -36,7 +37,7 @@ class RecentWindow:
 
 @dataclass(frozen=True, slots=True)
 class RecentWhale:
-    """One large trade; `usd` is its notional."""
+    """One large order; `usd` is its notional; fills: of a sweep."""
 
     time: datetime
     exchange: str
@@ -45,6 +46,8 @@ class RecentWhale:
     price: Decimal
     quantity: Decimal
     usd: Decimal
+    kind: str = SINGLE_TRADE
+    fills: int | None = None
 
 
 def read_recent_rows(dsn: str, whales: int) -> tuple[list[RecentWindow], list[RecentWhale]]:

@@ -1,6 +1,7 @@
 """Whales in the order of their detection, for clients that were disconnected for longer than Kafka keeps messages.
 
-Raises PostgresUnusableError.
+A sweep that has grown is there once, as it is now, at the time of its newest state: whoever was sent an earlier state
+is sent this one as an update of the same key. Raises PostgresUnusableError.
 """
 
 from datetime import datetime
@@ -11,7 +12,8 @@ from whale_platform.stores.postgres.connection import open_transaction
 _SINCE = """
 SELECT exchange, symbol, kind, trade_id, side, trim_scale(price)::text, trim_scale(quantity)::text,
     trim_scale(notional_usd)::text, trim_scale(threshold_usd)::text, event_time, received_time, detected_time, source,
-    run_id, made_from, topic_partition, topic_offset, base, quote, usd_via
+    run_id, made_from, topic_partition, topic_offset, base, quote, usd_via, trim_scale(notional)::text,
+    trim_scale(usd_rate)::text, fills, levels, trim_scale(first_price)::text, last_trade_id
 FROM whale_alerts WHERE detected_time >= %s ORDER BY detected_time, exchange, symbol, kind, trade_id LIMIT %s
 """
 

@@ -4,8 +4,9 @@ Windows only grow: an update with fewer trades than the stored row is a replay a
 is taken only where a value differs (a corrected stream run), so `run_id` names the run that found the numbers. What a
 recomputation from the lake wrote (`recomputed_hours.py`) has authority: the stream changes it only with more trades,
 and with more than it had when it was overruled. Whales: the first detection stays, and one that was taken back stays
-away. Gaps: the later message stays, whatever its clock said. Functions return how many rows were inserted or changed
-and raise psycopg2's errors; call them inside `translate_errors()`. A statement must not hold one key twice.
+away; a sweep grows as a window does, and of states with as many fills the first detection stays. Gaps: the later
+message stays, whatever its clock said. Functions return how many rows were inserted or changed and raise psycopg2's
+errors; call them inside `translate_errors()`. A statement must not hold one key twice.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from whale_platform.contracts.ingest_gap import GapRow
 from whale_platform.contracts.stream_loss import LossRow
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.domain.names import SWEEP
 from whale_platform.stores.stream_tables.rows import MessageRef, RejectedMessage
 
 PAGE = 1_000  # rows a statement: some 400 kB of SQL text
@@ -62,18 +64,33 @@ _OVERRULED = f"{_TAKE} WHERE excluded.trade_count <> t.trade_count OR {_DIFFERS}
 _WHALES = """
 INSERT INTO whale_alerts AS w (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
     event_time, received_time, detected_time, source, run_id, made_from, topic_partition, topic_offset, base,
-    quote, usd_via)
-VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO {conflict}
+    quote, usd_via, notional, usd_rate, fills, levels, first_price, last_trade_id)
+VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET {changes}
 """
 
-_CORRECTED = """UPDATE SET side = excluded.side, price = excluded.price, quantity = excluded.quantity,
+_CORRECTION = """side = excluded.side, price = excluded.price, quantity = excluded.quantity,
     notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, event_time = excluded.event_time,
     source = excluded.source, run_id = excluded.run_id, made_from = excluded.made_from,
     topic_partition = excluded.topic_partition, topic_offset = excluded.topic_offset,
     base = coalesce(excluded.base, w.base), quote = coalesce(excluded.quote, w.quote),
-    usd_via = coalesce(excluded.usd_via, w.usd_via)
-WHERE (excluded.side, excluded.price, excluded.quantity, excluded.notional_usd, excluded.event_time)
-    IS DISTINCT FROM (w.side, w.price, w.quantity, w.notional_usd, w.event_time)"""
+    usd_via = coalesce(excluded.usd_via, w.usd_via), notional = coalesce(excluded.notional, w.notional),
+    usd_rate = excluded.usd_rate, fills = excluded.fills, levels = excluded.levels,
+    first_price = excluded.first_price, last_trade_id = excluded.last_trade_id,
+    overruled_fills = CASE WHEN (w.made_from, excluded.made_from) = ('stream', 'lake')
+        THEN greatest(w.overruled_fills, w.fills) ELSE w.overruled_fills END
+"""
+
+_GROWN = f"""{_CORRECTION}, received_time = excluded.received_time, detected_time = excluded.detected_time
+WHERE w.kind = '{SWEEP}' AND CASE WHEN (w.made_from, excluded.made_from) = ('lake', 'stream')
+    THEN excluded.fills > greatest(w.fills, w.overruled_fills)
+    ELSE (excluded.fills, w.detected_time, w.run_id) > (w.fills, excluded.detected_time, excluded.run_id) END
+"""
+
+_CORRECTED = f"""{_CORRECTION} WHERE (excluded.side, excluded.price, excluded.quantity, excluded.notional_usd,
+    excluded.event_time, excluded.fills, excluded.levels, excluded.first_price, excluded.last_trade_id)
+    IS DISTINCT FROM
+    (w.side, w.price, w.quantity, w.notional_usd, w.event_time, w.fills, w.levels, w.first_price, w.last_trade_id)
+"""
 
 _TAKEN_BACK = """
 SELECT exchange, symbol, kind, trade_id FROM whales_taken_back
@@ -123,17 +140,17 @@ def overrule_windows(cursor: Cursor, rows: Sequence[WindowRow]) -> int:
 
 
 def insert_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
-    """Insert whales that are not known yet, without those that were taken back."""
+    """Insert whales that are not known yet, and sweeps with more fills, without those that were taken back."""
     if not rows:
         return 0
     gone = execute_values(cursor, _TAKEN_BACK, [row.key for row in rows], page_size=len(rows), fetch=True)
     wanted = [row for row in rows if row.key not in set(gone)] if gone else rows
-    return _execute_in_pages(cursor, _WHALES.format(conflict="NOTHING"), wanted)
+    return _execute_in_pages(cursor, _WHALES.format(changes=_GROWN), wanted)
 
 
 def overrule_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
     """Insert whales, or correct those whose trade differs; the first detection's times stay."""
-    return _execute_in_pages(cursor, _WHALES.format(conflict=_CORRECTED), rows)
+    return _execute_in_pages(cursor, _WHALES.format(changes=_CORRECTED), rows)
 
 
 def upsert_gaps(cursor: Cursor, rows: Sequence[GapRow]) -> int:

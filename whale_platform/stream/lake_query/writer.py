@@ -86,6 +86,7 @@ def select_lake_rows(kafka: DataFrame) -> DataFrame:
         "fills": F.lit(1),
         "price": F.col("price_exact"),
         "quantity": F.col("quantity_exact"),
+        "usd_rate": F.col("usd_rate").cast(WIDE_DECIMAL),
         "notional_wide": F.when(~narrow, F.col("notional_exact")),
         "event_time": F.col("ts"),
         "received_time": F.timestamp_micros("received_time"),
@@ -110,7 +111,7 @@ def read_trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> Da
         "price_exact": F.col("price"),
         "quantity_exact": F.col("quantity"),
         "notional_exact": F.coalesce("notional_wide", exact),
-        "usd_via": transforms.usd_via_column(F.col("quote")),
+        "usd_via": transforms.usd_via_column(),
         "v": F.lit(raw_trade.VERSION),
         "good": F.lit(True),
         "dense": F.coalesce("dense", F.lit(True)),
@@ -118,5 +119,8 @@ def read_trades(session: SparkSession, root: Folder, paths: Sequence[str]) -> Da
         "value": F.lit(""),
     }
     names = ("exchange", "symbol", "trade_id", "fills", "side", "source", "price", "quantity", "base", "quote")
-    kept = [F.col(name) for name in (*names, "taker_order_id", *transforms.OFFSET_COLUMNS)]
+    kept = [
+        F.col(name)
+        for name in (*names, "taker_order_id", "usd_rate", "usd_pair", "usd_exact", *transforms.OFFSET_COLUMNS)
+    ]
     return files.select(*kept, *[column.alias(name) for name, column in columns.items()])

@@ -31,6 +31,7 @@ def add_sweeps(trades: DataFrame) -> DataFrame:
         "sweep_first_price": F.first("price").over(so_far).cast("string"),
         "sweep_quantity": F.try_sum("quantity_exact").over(so_far).cast("string"),
         "sweep_notional": notional,
+        "sweep_usd": F.when(F.count("usd_exact").over(so_far) == fills, F.try_sum("usd_exact").over(so_far)),
     }
     whole = (F.col("sweep_fills") > 1) & ~F.col("block") & F.col("sweep_notional").isNotNull()
     return (

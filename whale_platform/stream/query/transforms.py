@@ -25,7 +25,7 @@ from whale_platform.domain.names import (
     WHALE_ALERTS,
     WINDOW_SECONDS,
 )
-from whale_platform.domain.trade import PEGGED
+from whale_platform.domain.trade import DOLLARS, PEGGED
 from whale_platform.stream.query.message_columns import build_json, build_struct
 from whale_platform.toolchain import java_classes
 
@@ -45,13 +45,14 @@ def parse_trades(kafka: DataFrame, kept: Sequence[str] = ()) -> DataFrame:
     """Kafka rows (key, value, …) -> one row a message, with its raw `value` as text for dead letters.
 
     `kept` names columns to keep. Columns: the fields of a raw trade, `price_exact`, `quantity_exact`, `notional_exact`,
-    `ts` (event time), `usd_via` and `good` (a raw trade, complete, with numbers to compute with): see ReadTrade.java.
+    `usd_exact` (of a currency that is no dollar), `ts` (event time), `usd_via` and `good` (a raw trade, complete, with
+    numbers to compute with): see ReadTrade.java.
     No name of a good trade has an escape, so `compute_windows` may write it out as it came.
     They are made in a generator, which the optimizer leaves alone: plain columns are pushed into every filter, and the
     message is read once for each.
     """
     fields = F.inline(F.array(F.call_function(java_classes.READ_TRADE, F.col("value").cast("binary"))))
-    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column(F.col("quote"))}
+    derived = {"ts": F.timestamp_micros("event_time"), "usd_via": usd_via_column()}
     return kafka.select(F.col("value").cast("string").alias("value"), *kept, fields).withColumns(derived)
 
 
@@ -130,15 +131,17 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
     broken, due = ~F.col("good"), F.lit(False)
     if positions:
         due = F.col("topic_offset") % POSITION_EVERY == 0
-    ordered = F.coalesce("sweep_notional", "notional_exact")  # never less than the trade's own
-    possible = broken | due | (ordered >= thresholds["least"])  # few are: the others end here
-    usd = F.col("usd_via").isNotNull()
+    pegged = F.col("quote").isin(*sorted(DOLLARS))
+    alone = F.when(pegged, F.col("notional_exact")).otherwise(F.col("usd_exact"))
+    together = F.when(pegged, F.col("sweep_notional")).otherwise(F.col("sweep_usd"))
+    amounts = F.greatest("notional_exact", "sweep_notional", "usd_exact", "sweep_usd")
+    possible = broken | due | (amounts >= thresholds["least"])  # few are: the others end here
     rows = (
         trades.where(possible)
         .withColumn("history", thresholds["history"])
         .withColumn("threshold_usd", threshold)
-        .withColumn("notional_usd", F.when(usd, F.col("notional_exact")))
-        .withColumn("sweep_usd", F.when(usd, F.col("sweep_notional")))
+        .withColumn("notional_usd", alone)
+        .withColumn("sweep_usd", together)
     )
     single = F.col("notional_usd") >= F.col("threshold_usd")
     sweep = F.col("sweep_usd") >= F.col("threshold_usd")
@@ -165,9 +168,11 @@ def parse_thresholds(copy: Column) -> Column:
     return F.struct(history.alias("history"), least.alias("least"))
 
 
-def usd_via_column(quote: Column) -> Column:
-    """`domain.trade.usd_via` of a column of quote currencies."""
-    return F.when(quote == "USD", quote).when(quote.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), quote))
+def usd_via_column(quote: Column | None = None) -> Column:
+    """`domain.trade.usd_via` of a column of quote currencies; without one, a trade's own, by its rate too."""
+    asked = F.col("quote") if quote is None else quote
+    via = F.when(asked == "USD", asked).when(asked.isin(*sorted(PEGGED)), F.concat(F.lit("peg:"), asked))
+    return via if quote is not None else via.when(F.col("usd_exact").isNotNull(), F.col("usd_pair"))
 
 
 def _build_alert(rows: DataFrame, run_id: str) -> Column:
@@ -197,7 +202,9 @@ def _build_sweep(rows: DataFrame, run_id: str) -> Column:
 
 def _build_whale(rows: DataFrame, run_id: str, of_kind: Mapping[str, Column]) -> Column:
     place = OFFSET_COLUMNS if set(OFFSET_COLUMNS) <= set(rows.columns) else ()
-    there = {name: F.col(name) for name in ("price", "quantity", "notional_usd", "threshold_usd")} | dict(of_kind)
+    there = {name: F.col(name) for name in ("price", "quantity", "notional_usd", "threshold_usd", "usd_rate")} | dict(
+        of_kind
+    )
     texts = {field.name for field in whale_alert.CONTRACT.fields if field.kind == "decimal"}
     columns = {name: column.cast("string") if name in texts else column for name, column in there.items()}
     places = {name: F.col(column) for name, column in zip(("partition", "offset"), place, strict=False)}

@@ -16,6 +16,12 @@ def whale(number: int, usd: int = 100_000, symbol: str = "BTCUSDT") -> PushedWha
     return PushedWhale(("binance", symbol, "single_trade", number), Decimal(usd), number, str(number))
 
 
+def sweep(number: int, fills: int) -> PushedWhale:
+    """The sweep from trade `number`, after so many fills."""
+    key = ("binance", "BTCUSDT", "sweep", number)
+    return PushedWhale(key, Decimal(10_000 * fills), number, f"{number}:{fills}", fills)
+
+
 def alert(number: int, **changes: object) -> bytes:
     """A message of `whale_alerts`."""
     return message(WHALE_ALERTS, trade_id=number, **changes)

@@ -198,6 +198,8 @@ def test_nonsense_is_refused(text: str) -> None:
         {"topics": []},
         {"topics": ["whales"], "symbols": "X"},
         {"topics": ["whales"], "symbols": ["X"] * 10},
+        {"topics": ["whales"], "kinds": ["cluster"]},
+        {"topics": ["whales"], "kinds": "sweep"},
         {"topics": ["whales"], "min_notional_usd": "-1"},
         {"topics": ["whales"], "min_notional_usd": "1e99"},
         {"topics": ["whales"], "min_notional_usd": True},

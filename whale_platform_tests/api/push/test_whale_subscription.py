@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from whale_platform.api.errors import HistoryUnavailableError, InvalidCursorError
 from whale_platform.api.push.fanout import whale_subscription
+from whale_platform.api.push.fanout.client_limits import make_filter
 from whale_platform.api.push.fanout.message_text import format_iso_ms
 from whale_platform.api.push.fanout.whale_cursor import MAX_MS, WhaleCursor, parse_cursor
 from whale_platform.api.push.fanout.whale_log import AlertRecord, PushedWhale, WhaleLog
 from whale_platform.api.push.fanout.whale_subscription import WhaleDelivery, WhaleSubscription
 from whale_platform.api.push.sources.whale_history import AT_ONCE, MAX_PENDING_PER_ADDRESS, WhaleHistory
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform_tests.api.push.builders import Topic, whale
+from whale_platform_tests.api.push.builders import Topic, sweep, whale
 
 
 def all_of(one: PushedWhale) -> bool:
@@ -64,6 +65,7 @@ def test_no_cursor(text: str) -> None:
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("whale"), st.integers(0, 1)),
+        st.tuples(st.just("grow"), st.integers(0, 3)),
         st.tuples(st.just("again"), st.integers(0, 3)),
         st.tuples(st.just("junk"), st.integers(0, 1)),
         st.tuples(st.just("read"), st.integers(1, 4)),
@@ -75,7 +77,7 @@ steps = st.lists(
 )
 
 
-W0, W1, AGAIN, RESTART = ("whale", 0), ("whale", 1), ("again", 3), ("restart", 0)
+W0, W1, GROW, AGAIN, RESTART = ("whale", 0), ("whale", 1), ("grow", 3), ("again", 3), ("restart", 0)
 
 
 @settings(max_examples=400, deadline=None)
@@ -83,9 +85,11 @@ W0, W1, AGAIN, RESTART = ("whale", 0), ("whale", 1), ("again", 3), ("restart", 0
     [W0, W0, W0, W0, AGAIN, W0, W0, W0, W0, RESTART]
 )  # its first message is read from Kafka, the second in the log
 @example([W1, W0, W0, W0, AGAIN, ("read", 3), W1, W0, W0, W0, RESTART])  # the second message is read from Kafka
+@example([W0, GROW, GROW, AGAIN, W0, W0, W0, ("cut", 0), AGAIN, RESTART, GROW])  # earlier states after later ones
 @given(steps)
-def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str, int]]) -> None:
+def test_each_state_once_and_none_set_back_across_disconnects_and_restarts(script: list[tuple[str, int]]) -> None:
     topic, kept, got, cursor = Topic(), 6, list[str](), ""
+    emitted: list[list[AlertRecord]] = []  # the messages of each whale, by its number
     log = log_of(topic, kept)
     follower = WhaleSubscription(log, topic, all_of, log.build_cursor())
     follow_again = 0.0
@@ -98,14 +102,17 @@ def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str,
             got.append(sent.body)
             cursor = sent.cursor
 
-    cursor, number = log.build_cursor().format_text(), 0
+    cursor = log.build_cursor().format_text()
     for verb, value in script:
+        states = emitted[-1 - value] if verb in ("grow", "again") and value < len(emitted) else []
         if verb == "whale":
-            number += 1
-            log.add([topic.add(value, whale(number))])
-        elif verb == "again" and number - value > 0:
-            told = next(p for p, part in topic.partitions.items() for one in part if one.whale == whale(number - value))
-            log.add([topic.add(told, whale(number - value))])
+            emitted.append([topic.add(value, sweep(len(emitted), 2))])
+            log.add(emitted[-1])
+        elif verb == "grow" and states:
+            states.append(topic.add(states[0].partition, sweep(len(emitted) - 1 - value, len(states) + 2)))
+            log.add(states[-1:])
+        elif verb == "again":  # the stream begins again at the first state
+            log.add([topic.add(one.partition, one.whale) for one in states])
         elif verb == "junk":
             log.add([topic.add(value, None)])
         elif verb == "read":
@@ -115,12 +122,45 @@ def test_each_whale_once_across_disconnects_and_restarts(script: list[tuple[str,
         else:
             if verb == "restart":
                 # What was first emitted before the messages that a starting server reads is not known as repeated.
-                back = 12 if all(step[0] != "again" for step in script) else len(script)
+                back = 12 if all(step[0] != "again" for step in script) else 10_000
                 log = log_of(topic, kept, back=back, order=value)
             follower = WhaleSubscription(log, topic, all_of, parse_cursor(cursor))
     for _ in range(200):
         read(500)
-    assert sorted(map(int, got)) == list(range(1, number + 1))
+    sent = [tuple(map(int, body.split(":"))) for body in got]
+    for number, states in enumerate(emitted):
+        fills = [count for key, count in sent if key == number]
+        assert fills == sorted(set(fills)), "once, and never set back"
+        assert fills[-1] == len(states) + 1, "up to its last state"
+
+
+def test_of_states_that_are_read_at_once_the_last_is_sent() -> None:
+    topic = Topic()
+    log = log_of(topic, 10)
+    follower = WhaleSubscription(log, topic, all_of, None)
+    log.add([topic.add(0, sweep(1, fills)) for fills in (2, 3, 4)])
+    assert [sent.body for sent in take(follower)] == ["1:4"]
+    log.add([topic.add(0, sweep(1, 3))])
+    assert take(follower) == []
+    log.add([topic.add(0, sweep(1, 5)), topic.add(0, sweep(2, 2))])
+    assert [sent.body for sent in take(follower)] == ["1:5", "2:2"]
+
+
+def test_only_the_wanted_kinds_are_sent() -> None:
+    topic = Topic()
+    log = log_of(topic, 10)
+    wanted = make_filter(None, None, None, 9, ["sweep", "block"])
+    follower = WhaleSubscription(log, topic, wanted.matches_whale, None)
+    log.add([topic.add(0, whale(1)), topic.add(0, sweep(1, 2)), topic.add(0, whale(2))])
+    assert [sent.body for sent in take(follower)] == ["1:2"]
+
+
+def test_what_a_log_remembers_is_bounded() -> None:
+    topic = Topic()
+    log = log_of(topic, 5)
+    for number in range(40):
+        log.add([topic.add(0, sweep(number % 4, 2 + number // 4)), topic.add(1, sweep(100 + number, 2))])
+    assert sum(map(len, log._states.values())) <= 10
 
 
 def test_what_is_filtered_out_moves_the_place() -> None:

@@ -12,8 +12,8 @@ from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.errors import HistoryOutOfReachError
-from whale_platform.ingest.backfill.gap_filler import NOT_FOUND_STATUSES
 from whale_platform.ingest.backfill.history_client import HistoryClient
+from whale_platform.ingest.backfill.request_trials import NOT_FOUND_STATUSES
 from whale_platform.ingest.errors import HistoryTooShortError
 from whale_platform.ingest.sequencing.backfill_range import BackfillRange
 from whale_platform.ingest.transport.rest_client import RestClient, TimedResponse

@@ -139,7 +139,10 @@ def test_a_new_symbol_is_subscribed_in_the_open_connection_when_it_is_listed(
     quick.append(one := ConnectionManager(exchange, (A, B, E), lines, 60.0, Log()))
     one.start()
     until(lambda: len(fake.clients) == 1, "the connection")
-    blind = f"amounts in EURO have no dollar value here, so no whale can be found ({E})"
+    blind = (
+        f"amounts in EURO have a dollar value only while a pair of EURO and a dollar coin is ingested too; "
+        f"without one no whale can be found ({E})"
+    )
     assert one.describe_status() == f"connected 2 symbols; 1 refused ({B}); {blind}"
     looker = SymbolLister(lines, one, rest, tmp_path, lambda: True, threading.Event(), Log())
     looker.step(0.0, 0.0)

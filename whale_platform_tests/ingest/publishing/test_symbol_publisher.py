@@ -7,6 +7,7 @@ import pytest
 
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
+from whale_platform.domain.rates import RateBook
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.publishing.delivery import NextOffsets, TradeSender
 from whale_platform.ingest.publishing.latency import LatencySamples
@@ -39,7 +40,7 @@ class Bench:
         producer = cast(TradeProducer, self.producer)
         self.books = ExchangeRecords("binance", producer)
         outlet = TradeSender(producer, RAW_TRADES, b"binance:BTCUSDT", NextOffsets({0: 0}), LatencySamples())
-        self.line = SymbolPublisher("BTCUSDT", Sequencer(1), outlet, self.books)
+        self.line = SymbolPublisher("BTCUSDT", Sequencer(1), outlet, self.books, RateBook())
         self.see(1, 2)
 
     def see(self, *numbers: int) -> None:
@@ -88,7 +89,7 @@ def test_the_orders_of_takers_go_on_over_a_restart_and_end_at_a_hole(bench: Benc
     position = bench.line.build_position()
     assert position is not None
     begin = find_resume_point(build_tail(position), (), {}, 0)
-    line = SymbolPublisher("BTCUSDT", begin.build_sequencer(), bench.line.outlet, bench.books, begin.newest)
+    line = SymbolPublisher("BTCUSDT", begin.build_sequencer(), bench.line.outlet, bench.books, RateBook(), begin.newest)
     publish(line, 5)
     assert progress() == {4: (3, 2), 5: (3, 3)}
     # 2. What lies behind a hole is another order; so is what fills it, since messages are not written again.
@@ -100,6 +101,25 @@ def test_the_orders_of_takers_go_on_over_a_restart_and_end_at_a_hole(bench: Benc
     publish(line, 10)
     assert bench.ids() == [1, 2, 3, 4, 5, 8, 9, 6, 7, 10], "the lowest behind a hole is fetched too"
     assert progress() == {4: (3, 2), 5: (3, 3), 9: (8, 2), 7: (6, 2), 10: (8, 3)}
+
+
+def test_amounts_become_dollars_by_the_last_price_of_a_pair_and_by_none_that_is_old(bench: Bench) -> None:
+    def publish(symbol: str, base: str, quote: str, price: str, seconds: int) -> Trade:
+        line = SymbolPublisher(symbol, Sequencer(seconds), bench.line.outlet, bench.books, rates)
+        one = trade(seconds, symbol)._replace(base=base, quote=quote, price=Decimal(price), quantity=Decimal(2))
+        line.publish(line.sequencer.add_live(one._replace(event_time=T0 + seconds * 1_000_000)))
+        return bench.producer.trades()[-1]
+
+    rates = RateBook()
+    assert publish("BTCEUR", "BTC", "EUR", "60000", 1).notional_usd is None, "no rate is known yet"
+    publish("EURUSDT", "EUR", "USDT", "1.25", 2)
+    sold = publish("BTCEUR", "BTC", "EUR", "60000", 62)
+    assert (sold.notional_usd, sold.usd_via) == (Decimal(150_000), "fake:EURUSDT")
+    assert publish("BTCEUR", "BTC", "EUR", "60000", 63).usd_via is None, "a minute and a second later"
+    # A dollar coin that is sold in a currency tells that currency's rate, as well as the trade's own.
+    coin = publish("USDTTRY", "USDT", "TRY", "32", 64)
+    assert (coin.usd_rate, coin.notional_usd, coin.usd_via) == (Decimal("0.03125"), Decimal(2), "fake:USDTTRY")
+    assert publish("BTCTRY", "BTC", "TRY", "3200000", 65).notional_usd == 200_000
 
 
 def test_a_hole_is_on_record_and_called_out_before_anything_after_it_is_published(bench: Bench) -> None:

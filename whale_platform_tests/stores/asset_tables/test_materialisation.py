@@ -163,7 +163,7 @@ def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:
 
 def around(trade_id: int, *prices: str | None) -> WhalePriceRow:
     """Before, and 1, 5 and 15 minutes after a whale."""
-    return WhalePriceRow("binance", "BTCUSDT", trade_id, *(None if one is None else Decimal(one) for one in prices))
+    return WhalePriceRow(*WHALE.key[:3], trade_id, *(None if one is None else Decimal(one) for one in prices))
 
 
 def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(database: str) -> None:
@@ -176,7 +176,7 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
     ]
     store(database, [*windows, flat(3, "7", "ETHUSDT")], whales)
     hour = HourRange(START, START + HOUR)
-    assert [one[2] for one in whale_prices.read_whale_refs(database, hour)] == [1, 2]
+    assert [one[3] for one in whale_prices.read_whale_refs(database, hour)] == [1, 2]
     known = [around(1, None, "110.5", "130", None), around(2, "120", "130", "140.000", "160")]
     whale_reports.materialise_reports(database, hour, MAKER, known)
     bitcoin, ether = whale_reports.read_reports(database, hour)

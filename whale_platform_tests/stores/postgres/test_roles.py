@@ -15,7 +15,7 @@ from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.migrate import migrate, upgrade_schema
 from whale_platform.stores.postgres import databases
 from whale_platform.stores.postgres.pool import ConnectionPool
-from whale_platform.stores.postgres.roles import TABLES
+from whale_platform.stores.postgres.roles import TABLES, VIEWS
 from whale_platform.stores.stream_tables.rows import MessageRef
 from whale_platform.stores.stream_tables.sink_store import SinkStore, StoredOffset
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER
@@ -112,7 +112,7 @@ def test_every_table_has_its_rights(own_postgres: PostgresServer) -> None:
     migrate(own_postgres.settings, wait_s=60)
     found = query(
         own_postgres.settings.dsn(),
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') "
         "AND NOT relispartition",
     )
-    assert {name for (name,) in found} == set(TABLES), "name a new table in stores/postgres/roles.py"
+    assert {name for (name,) in found} == {*TABLES, *VIEWS}, "name a new table in stores/postgres/roles.py"

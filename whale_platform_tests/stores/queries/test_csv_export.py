@@ -19,7 +19,7 @@ def rows(path: Path) -> list[list[str]]:
 
 def test_the_tables_of_the_platform(database: str) -> None:
     found = csv_export.list_tables(database)
-    assert {"trade_windows", "whale_alerts", "hourly_rollups"} <= set(found)
+    assert {"trade_windows", "whale_alerts", "whale_orders", "hourly_rollups"} <= set(found)
     assert not [name for name in found if name.startswith("trade_windows_")]
     assert found["hourly_rollups"].startswith("hours of trades")
 

@@ -114,10 +114,10 @@ def test_an_impossible_window_is_refused(cursor: Cursor, changes: dict[str, obje
 def test_the_first_detection_of_a_whale_stays(cursor: Cursor) -> None:
     later = WHALE._replace(detected_time=START + timedelta(hours=1), run_id="run-2")
     assert upserts.insert_whales(cursor, [WHALE]) == 1
-    assert upserts.insert_whales(cursor, [later, WHALE._replace(kind="sweep")]) == 1
+    assert upserts.insert_whales(cursor, [later, WHALE._replace(kind="block")]) == 1
     assert fetch(cursor, "SELECT kind, detected_time, run_id FROM whale_alerts ORDER BY kind") == [
+        ("block", WHALE.detected_time, "run-1"),
         ("single_trade", WHALE.detected_time, "run-1"),
-        ("sweep", WHALE.detected_time, "run-1"),
     ]
 
 

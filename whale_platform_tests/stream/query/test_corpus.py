@@ -53,7 +53,7 @@ def test_the_stream_takes_those_trades_and_makes_letters_of_the_others(spark: Sp
             trade.notional,
         )
         assert (row.event_time, row.received_time) == (trade.event_time, trade.received_time)
-        assert row.usd_via == trade.usd_via
+        assert (row.usd_via, row.usd_exact) == (trade.usd_via, trade.notional_usd if trade.usd_rate else None)
     limits = transforms.parse_thresholds(F.lit(json.dumps([{"since": 0, "limits": {"*:*": "0.000001"}}])))
     out = [(row.topic, json.loads(row.value)) for row in transforms.compute_alerts(trades, limits, "run-1").collect()]
     alerts = {
@@ -62,7 +62,7 @@ def test_the_stream_takes_those_trades_and_makes_letters_of_the_others(spark: Sp
     dollars = [pair for pair in zip(OFFSETS, EXPECTED, strict=True) if pair[1].usd_via is not None]
     assert alerts == {
         (offset, "block" if trade.block else "single_trade"): trade.notional_usd for offset, trade in dollars
-    } | {(offset, "sweep"): trade.sweep.notional for offset, trade in dollars if trade.sweep is not None}
+    } | {(offset, "sweep"): trade.sweep.usd or trade.sweep.notional for offset, trade in dollars if trade.sweep}
     letters = [body for topic, body in out if topic == "trade_dead_letters"]
     assert len(letters) == len(RAW_TRADES) - len(EXPECTED)
     windows = transforms.compute_windows(trades, "10 minutes", "run-1").collect()
@@ -112,14 +112,15 @@ def test_the_fields_are_those_that_python_decodes(spark: SparkSession) -> None:
         return Trade(
             *(row.exchange, row.symbol, row.base, row.quote, row.trade_id, row.price_exact, row.quantity_exact),
             *(row.side, row.event_time, row.received_time, row.source, row.dense, row.taker_order_id),
-            *(row.block, row.buyer, row.seller, read_sweep(row)),
+            *(row.block, row.buyer, row.seller, read_sweep(row), Decimal(row.usd_rate) if row.usd_rate else None),
+            row.usd_pair,
         )
 
     def read_sweep(row: Row) -> SweepProgress | None:
         if row.sweep_fills is None:
             return None
         price, quantity = Decimal(row.sweep_first_price), Decimal(row.sweep_quantity)
-        sums = row.sweep_fills, row.sweep_levels, price, quantity, row.sweep_notional
+        sums = row.sweep_fills, row.sweep_levels, price, quantity, row.sweep_notional, row.sweep_usd
         return SweepProgress(row.sweep_first_id, *sums)
 
     pairs = [(value, decode(value), read(row)) for value, row in zip(values, rows, strict=True)]
@@ -163,7 +164,7 @@ def test_the_lake_query_writes_those_trades(spark: SparkSession, tmp_path: Path)
         Trade(
             *(row.exchange, row.symbol, row.base, row.quote, row.trade_id, row.price, row.quantity, row.side),
             *(micros(row.event_time), micros(row.received_time), row.source, row.dense, row.taker_order_id),
-            *(row.block, row.buyer, row.seller),
+            *(row.block, row.buyer, row.seller, None, row.usd_rate, row.usd_pair),
         )
         for row in rows
     ] == [trade._replace(sweep=None) for trade in EXPECTED]

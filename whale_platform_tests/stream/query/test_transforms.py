@@ -73,6 +73,9 @@ def swept(trades: list[Trade]) -> list[Trade]:
             one = one._replace(event_time=before.event_time, side=before.side)
         if one.exchange == "coinbase":
             one = one._replace(taker_order_id=dice.choice("ab"))
+        if one.quote == "BTC" and dice.random() < 0.8:
+            rated = one._replace(usd_rate=Decimal("61837.123456789"), usd_pair="binance:BTCUSDT")
+            one = one if rated.notional_usd is None else rated
         last[market] = one
         out.append(one._replace(sweep=trackers[market].add(one)))
     return out
@@ -296,6 +299,7 @@ def test_the_lake_gives_the_windows_and_whales_of_the_stream(spark: SparkSession
     assert len(alerts) > 100
     kinds = Counter(json.loads(value)["kind"] for value in alerts)
     assert min(kinds["single_trade"], kinds["sweep"], kinds["block"]) > 20
+    assert {json.loads(value)["kind"] for value in alerts if '"usd_via":"binance:BTCUSDT"' in value} == kinds.keys()
     assert {_plain(value) for value in batch_recompute.recompute_whales(spark, root, paths, usd, "run")} == {
         _plain(value.encode()) for value in alerts
     }

@@ -1,7 +1,8 @@
 """Parses the messages of WebSocket clients; every refusal names the field.
 
     {"subscribe": {"topics": ["windows", "whales"], "symbols": ["BTCUSDT"], "exchanges": ["binance"],
-                   "min_notional_usd": "100000", "cursor": "…", "since": {"epoch": "…", "seq": 17}}}
+                   "kinds": ["sweep", "block"], "min_notional_usd": "100000", "cursor": "…",
+                   "since": {"epoch": "…", "seq": 17}}}
     {"unsubscribe": {"topics": ["windows"]}}
     {"ping": 7}
 
@@ -60,10 +61,11 @@ def parse_message(text: str, names: int) -> SubscribeMessage | UnsubscribeMessag
 
 
 def _parse_subscribe(value: dict[str, Any], names: int) -> SubscribeMessage:
-    unknown = value.keys() - {"topics", "symbols", "exchanges", "min_notional_usd", "cursor", "since"}
+    unknown = value.keys() - {"topics", "symbols", "exchanges", "kinds", "min_notional_usd", "cursor", "since"}
     if unknown:
         raise SubscriptionRejectedError("subscribe has fields that are not known")
-    wanted = make_filter(value.get("symbols"), value.get("exchanges"), value.get("min_notional_usd"), names)
+    markets = value.get("symbols"), value.get("exchanges")
+    wanted = make_filter(*markets, value.get("min_notional_usd"), names, value.get("kinds"))
     return SubscribeMessage(
         _parse_topics(value.get("topics")),
         wanted,

@@ -4,16 +4,22 @@
 `since: {epoch, seq}` and the last whale's `cursor`, and gets what it missed, or a `gap`: fetch that by REST. Without
 `since` a subscription of `windows` or `tickers` begins with the newest of each market.
 `tickers`: what changed in about a second, as `closes` by symbol for each exchange and minute (its begin).
+`whale`: a sweep comes again, under the same exchange, symbol, kind and trade_id, when it has more fills; it contains
+the whales of kind single_trade with its event_time whose trade_id lies within its own and last_trade_id.
 `status`: feed is Kafka's, stale is all the platform's with its reason; the rest is there from a second after the start.
 """
 
 from typing import Any
+
+from whale_platform.domain.names import WHALE_KINDS
 
 VERSION = 1
 _TIME = {"type": "string", "format": "date-time"}
 _MONEY = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}
 _TEXT = {"type": "string"}
 _WHOLE = {"type": "integer"}
+_WHOLE_OR_NULL = {"type": ["integer", "null"]}
+_MONEY_OR_NULL = _MONEY | {"type": ["string", "null"]}
 
 
 def _build_object(**fields: Any) -> dict[str, Any]:
@@ -64,13 +70,16 @@ _TRADE = _build_object(
 )
 _WHALE = _build_object(
     **_NAMES,
-    kind=_TEXT,
+    kind={"enum": list(WHALE_KINDS)},
     trade_id=_WHOLE,
     side={"enum": ["buy", "sell"]},
     **dict.fromkeys(("price", "quantity", "notional_usd", "threshold_usd"), _MONEY),
     **dict.fromkeys(("event_time", "received_time", "detected_time"), _TIME),
     source=_TEXT,
     run_id=_TEXT,
+    **dict.fromkeys(("fills", "levels", "last_trade_id"), _WHOLE_OR_NULL),
+    **dict.fromkeys(("notional", "usd_rate", "first_price", "vwap"), _MONEY_OR_NULL),
+    slippage_bps={"type": ["string", "null"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
     **_LINEAGE,
     **_CURRENCIES,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.fanout.whale_log import PushedWhale
-from whale_platform.domain.names import is_symbol
+from whale_platform.domain.names import WHALE_KINDS, is_symbol
 
 TICK_TOPICS = ("trades", "windows", "tickers")  # what is thinned for slow clients
 STATE_TOPICS = ("windows", "tickers")  # of which a subscription begins with the newest states, or those missed
@@ -32,11 +32,13 @@ class ClientLimits:
 
 @dataclass(frozen=True, slots=True)
 class StreamFilter:
-    """Empty sets let all pass. min_notional_usd holds for whales and, by a sample's largest trade, for trades."""
+    """Empty sets let all pass. min_notional_usd holds for whales and, by a sample's largest trade, for trades; kinds
+    for whales."""
 
     symbols: frozenset[str] = frozenset()
     exchanges: frozenset[str] = frozenset()
     min_notional_usd: Decimal = Decimal(0)
+    kinds: frozenset[str] = frozenset()
 
     def matches_market(self, exchange: str, symbol: str) -> bool:
         """Whether both are wanted."""
@@ -44,15 +46,21 @@ class StreamFilter:
 
     def matches_whale(self, whale: PushedWhale) -> bool:
         """Whether this whale is wanted."""
-        return whale.notional_usd >= self.min_notional_usd and self.matches_market(whale.key[0], whale.key[1])
+        exchange, symbol, kind, _ = whale.key
+        return (
+            whale.notional_usd >= self.min_notional_usd
+            and (not self.kinds or kind in self.kinds)
+            and self.matches_market(exchange, symbol)
+        )
 
 
-def make_filter(symbols: Any, exchanges: Any, min_notional_usd: Any, limit: int) -> StreamFilter:
+def make_filter(symbols: Any, exchanges: Any, min_notional_usd: Any, limit: int, kinds: Any = None) -> StreamFilter:
     """From what a client sent; None where it said nothing. Raises SubscriptionRejectedError."""
     return StreamFilter(
         _parse_names("symbols", symbols, limit),
         _parse_names("exchanges", exchanges, limit),
         _parse_money(min_notional_usd),
+        _parse_kinds(kinds),
     )
 
 
@@ -63,6 +71,14 @@ def _parse_names(field: str, value: Any, limit: int) -> frozenset[str]:
         raise SubscriptionRejectedError(f"{field} must be a list of names")
     if len(value) > limit:
         raise SubscriptionRejectedError(f"{field} may have {limit} names at most")
+    return frozenset(value)
+
+
+def _parse_kinds(value: Any) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list) or any(kind not in WHALE_KINDS for kind in value):
+        raise SubscriptionRejectedError(f"kinds must be a list of {', '.join(WHALE_KINDS)}")
     return frozenset(value)
 
 

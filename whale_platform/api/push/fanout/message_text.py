@@ -12,6 +12,7 @@ from decimal import Decimal
 from whale_platform.api.push.fanout.whale_log import PushedWhale
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.domain.execution import compute_slippage_bps, compute_vwap
 
 
 def dump_json(value: object) -> str:
@@ -39,7 +40,18 @@ def to_pushed_whale(row: WhaleRow) -> PushedWhale:
     """A row of either origin; both give the same text."""
     times = {name: format_iso(getattr(row, name)) for name in ("event_time", "received_time", "detected_time")}
     time_ms = int(row.detected_time.timestamp() * 1000)
-    return PushedWhale(row.key, Decimal(row.notional_usd), time_ms, dump_json(row._asdict() | times))
+    body = dump_json(row._asdict() | times | _describe_execution(row))
+    return PushedWhale(row.key, Decimal(row.notional_usd), time_ms, body, row.fills or 0)
+
+
+def _describe_execution(row: WhaleRow) -> dict[str, str | None]:
+    """As the generated columns of `whale_alerts` have it."""
+    vwap = slippage = None
+    if row.notional is not None:
+        vwap = f"{compute_vwap(Decimal(row.notional), Decimal(row.quantity)):f}"
+    if row.first_price is not None:
+        slippage = f"{compute_slippage_bps(row.side, Decimal(row.first_price), Decimal(row.price)):f}"
+    return {"vwap": vwap, "slippage_bps": slippage}
 
 
 def render_batch(kind: str, seq: int, texts: Iterable[str]) -> str:

@@ -95,6 +95,6 @@ def sample_trades(values: Iterable[bytes | None]) -> tuple[dict[tuple[str, str],
         held.notional = add(held.notional, fill.notional)
         if fill.side == "buy":
             held.buy_volume = add(held.buy_volume, amount)
-        if fill.usd and fill.notional > held.largest_usd:
-            held.largest_usd = fill.notional
+        if fill.notional_usd is not None and fill.notional_usd > held.largest_usd:
+            held.largest_usd = fill.notional_usd
     return out, unread

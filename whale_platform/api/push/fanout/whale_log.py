@@ -1,12 +1,14 @@
 """The newest whales in the order in which this server heard of them, with where they stand in Kafka.
 
 One log serves all clients: each keeps only the number of the last entry it was sent. A whale that the stream says again
-after a restart is left out here, once for all. What the log has dropped is told by `dropped_before`: an offset below it
-has to be read from Kafka again. Lives in the event loop; not thread-safe.
+after a restart is left out here, once for all. A sweep that has grown is an entry of its own: the same key with more
+fills, and of several states that are read at once the last alone. What the log has dropped is told by
+`dropped_before`: an offset below it has to be read from Kafka again. Lives in the event loop; not thread-safe.
 A repetition is recognised only where the first message is among those that this server has read (`KEPT` back at its
 start): a client that resumes near that edge may get an older whale twice.
 """
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,12 +21,13 @@ WhaleKey = tuple[str, str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class PushedWhale:
-    """One whale from anywhere. body: its JSON object; time_ms: its Kafka time."""
+    """One whale from anywhere. body: its JSON object; time_ms: its Kafka time; fills: of a sweep, by which it grows."""
 
     key: WhaleKey
     notional_usd: Decimal
     time_ms: int
     body: str
+    fills: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class WhaleLog:
         self._time_ms = 0
         self._capacity = capacity
         self._entries: deque[WhaleLogEntry] = deque()
-        self._keys: OrderedDict[WhaleKey, int] = OrderedDict()  # the offset of its first message
+        self._states: OrderedDict[WhaleKey, list[tuple[int, int]]] = OrderedDict()  # (offset, fills), both growing
+        self._remembered = 0
 
     def start_from(self, topic: str, offsets: dict[int, int]) -> None:
         """Entries come from these offsets on. A new topic id forgets all offsets; a jump moves the floor."""
@@ -74,25 +78,34 @@ class WhaleLog:
     def add(self, records: list[AlertRecord]) -> int:
         """Append what is new; how many that were."""
         before = self.last
+        newest = self._find_newest(records)
         for item in records:
             if item.offset < self.next_offsets.get(item.partition, 0):
                 continue
             self.next_offsets[item.partition] = item.offset + 1
             if item.whale is None:
                 continue
-            if item.whale.key in self._keys:
+            if not self._remember(item.whale, item.offset):
                 self.duplicates += 1
-                continue
-            self._remember(item.whale.key, item.offset)
-            self._time_ms = max(self._time_ms, item.whale.time_ms)
-            self.last += 1
-            cursor = self.build_cursor()
-            self._entries.append(
-                WhaleLogEntry(self.last, item.partition, item.offset, item.whale, cursor, cursor.format_text())
-            )
-            if len(self._entries) > self._capacity:
-                self._drop()
+            elif newest[item.whale.key] == item.whale.fills:
+                self._append(item, item.whale)
         return self.last - before
+
+    def _find_newest(self, records: list[AlertRecord]) -> dict[WhaleKey, int]:
+        """The most fills of each whale in these messages."""
+        newest: dict[WhaleKey, int] = {}
+        for item in records:
+            if item.whale is not None:
+                newest[item.whale.key] = max(item.whale.fills, newest.get(item.whale.key, 0))
+        return newest
+
+    def _append(self, item: AlertRecord, whale: PushedWhale) -> None:
+        self._time_ms = max(self._time_ms, whale.time_ms)
+        self.last += 1
+        cursor = self.build_cursor()
+        self._entries.append(WhaleLogEntry(self.last, item.partition, item.offset, whale, cursor, cursor.format_text()))
+        if len(self._entries) > self._capacity:
+            self._drop()
 
     def build_cursor(self) -> WhaleCursor:
         """The place after everything heard so far."""
@@ -104,13 +117,27 @@ class WhaleLog:
         return [self._entries[-place] for place in range(behind, max(0, behind - limit), -1)]
 
     def is_repeated(self, record: AlertRecord) -> bool:
-        """Whether the stream emitted this message's whale before, as far as the log remembers."""
-        return record.whale is not None and self._keys.get(record.whale.key, record.offset) < record.offset
+        """Whether the stream emitted this message's whale, or a later state of it, before this message.
 
-    def _remember(self, key: WhaleKey, offset: int) -> None:
-        self._keys[key] = offset
-        if len(self._keys) > 2 * self._capacity:
-            self._keys.popitem(last=False)
+        As far as the log remembers.
+        """
+        if record.whale is None:
+            return False
+        states = self._states.get(record.whale.key, [])
+        earlier = bisect_left(states, (record.offset, 0))
+        return earlier > 0 and states[earlier - 1][1] >= record.whale.fills
+
+    def _remember(self, whale: PushedWhale, offset: int) -> bool:
+        """Whether it is new: its key is, or it has more fills than ever before."""
+        states = self._states.setdefault(whale.key, [])
+        if states and states[-1][1] >= whale.fills:
+            return False
+        states.append((offset, whale.fills))
+        self._remembered += 1
+        while self._remembered > 2 * self._capacity:
+            _, forgotten = self._states.popitem(last=False)
+            self._remembered -= len(forgotten)
+        return True
 
     def _drop(self) -> None:
         gone = self._entries.popleft()

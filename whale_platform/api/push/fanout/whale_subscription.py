@@ -1,5 +1,8 @@
 """One client's subscription to whales: the missed ones, then the new ones; each once, whenever it was cut off.
 
+A sweep comes again, under the same key, when it has more fills: never with as many or fewer than it was sent with. It
+need not come with each number of fills in between.
+
 The log answers first. Offsets that the log has dropped are read from Kafka again, and what Kafka has dropped too, or
 what a recreated topic has lost, comes from the tables by time, announced by a `gap`: only after one may a whale come
 a second time (of the last `OVERLAP_MS` before the cut, or where the client is cut off again meanwhile). Where the
@@ -57,7 +60,7 @@ class WhaleSubscription:
         self._cursor = cursor
         self._number = 0
         self._started = self._aligned = False
-        self._seen: set[WhaleKey] = set()
+        self._seen: dict[WhaleKey, int] = {}  # fills with which it was sent
         self._seen_until = 0
         self._retry_at = 0.0
         self._last_reason = ""
@@ -167,17 +170,21 @@ class WhaleSubscription:
 
     def _has_seen(self, entry: WhaleLogEntry) -> bool:
         """Whether it was sent from before the log, which does not know that the stream emitted it again."""
-        seen = entry.whale.key in self._seen
+        seen = self._was_sent(entry.whale)
         if entry.number >= self._seen_until:
             self._seen.clear()
         return seen
 
+    def _was_sent(self, whale: PushedWhale) -> bool:
+        """Whether it was sent as it is, or with more fills."""
+        return self._seen.get(whale.key, -1) >= whale.fills
+
     def _deliver(self, record: AlertRecord) -> WhaleDelivery | None:
         whale = record.whale
         self._advance(record.partition, record.offset + 1, whale.time_ms if whale else 0)
-        if whale is None or whale.key in self._seen or self._log.is_repeated(record):
+        if whale is None or self._was_sent(whale) or self._log.is_repeated(record):
             return None
-        self._seen.add(whale.key)
+        self._seen[whale.key] = whale.fills
         return WhaleDelivery(self._format_cursor(), whale.body) if self._matches(whale) else None
 
     async def _read_tables(self, reason: str) -> list[WhaleDelivery]:
@@ -188,9 +195,9 @@ class WhaleSubscription:
         out = [] if reason == self._last_reason else [self._build_gap(reason, since_ms)]
         self._last_reason = reason
         for whale in whales or ():
-            if whale.key in self._seen:
+            if self._was_sent(whale):
                 continue
-            self._seen.add(whale.key)
+            self._seen[whale.key] = whale.fills
             self._cursor = replace(self._cursor, time_ms=max(self._cursor.time_ms, whale.time_ms))
             if self._matches(whale):
                 out.append(WhaleDelivery(self._format_cursor(), whale.body))

@@ -126,11 +126,13 @@ def test_whales_arrive_are_filtered_and_open_with_their_lineage(
     newest = keys(page)[0]
     page.wait_for_function("newest => document.querySelector('#tape-body tr').dataset.whale !== newest", arg=newest)
     page.select_option("#f-side", "sell")
+    page.select_option("#f-kind", "single_trade")
     page.wait_for_function("() => !document.querySelector('#tape-body tr.buy')")
+    page.wait_for_function("() => !document.querySelector('#tape-body tr:not(.single_trade)')")
     page.wait_for_selector(f"{ROWS}.sell")
-    assert "side=sell" in page.url
+    assert "side=sell" in page.url and "kind=single_trade" in page.url
     chosen = keys(page)[0]
-    number = chosen.rpartition("/")[2]
+    number = chosen.rpartition("/")[2].partition(":")[0]
     wait_for("its row", lambda: platform.sql(f"select 1 from whale_alerts where trade_id = {number}"))
     dialog = page.locator("#context")
 
@@ -191,7 +193,8 @@ def test_the_server_is_lost_and_comes_back_without_a_missing_whale(page: Page, p
 
     def missing() -> set[str]:
         rows = platform.sql(
-            "select exchange || '/' || symbol || '/' || trade_id from whale_alerts where exchange like 'sim%' "
+            "select exchange || '/' || symbol || '/' || trade_id || ':' || kind from whale_orders "
+            "where exchange like 'sim%' "
             "order by event_time desc offset 3 limit 140"  # the newest may not be on the page yet
         )
         return {row[0] for row in rows} - set(keys(page))
