@@ -7,13 +7,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from whale_platform.backtest.errors import InvalidRuleError
 from whale_platform.domain.market import MarketKind
-from whale_platform.domain.names import WHALE_KINDS
 from whale_platform.domain.whale import ANY
 from whale_platform.exchanges.market_kinds import choose_kind
 from whale_platform.exchanges.registry import find_market_kind
@@ -22,6 +21,7 @@ from whale_platform.lake.analysis.alert_selection import AlertConditions
 Kind = Literal["single_trade", "sweep", "block"]
 Group = Literal["market", "base", "all"]
 _KEYS = {"rule"}
+MOST_USD = Decimal(10) ** 15
 
 
 def _read_decimal(value: Any) -> Any:
@@ -48,7 +48,7 @@ class AlertRule(BaseModel):
     kind: tuple[Kind, ...] = ("single_trade", "sweep", "block")
     side: Literal["buy", "sell"] | None = None
     minimum_usd: Annotated[Decimal, BeforeValidator(_read_decimal)] | None = Field(
-        default=None, gt=0, allow_inf_nan=False
+        default=None, gt=0, le=MOST_USD, allow_inf_nan=False
     )
     threshold: Literal["held"] | None = None
     share: float | None = Field(default=None, gt=0, le=1)
@@ -65,7 +65,7 @@ class AlertRule(BaseModel):
         if self.minimum_usd is None and self.threshold is None:
             raise ValueError('write minimum_usd = …, or threshold = "held", or both')
         if not self.kind:
-            raise ValueError(f"kind has none of {', '.join(WHALE_KINDS)}")
+            raise ValueError(f"kind has none of {', '.join(get_args(Kind))}")
         return self
 
     @model_validator(mode="after")

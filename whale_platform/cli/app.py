@@ -28,6 +28,7 @@ LAZY_COMMANDS = {
     "audit": "whale_platform.cli.commands.audit",
     "lake": "whale_platform.cli.commands.lake",
     "backtest": "whale_platform.cli.commands.backtest",
+    "robots": "whale_platform.cli.commands.robots",
 }
 
 

@@ -63,6 +63,7 @@ def test_a_rule_covers_markets_of_one_kind(more: str, covered: list[str]) -> Non
         ("[[rule]]\nname = 'a'\nminimum = 1", "rule 1 ('a'): there is no key minimum: there are name, exchange"),
         ("[[rule]]\nname = 'a'\nminimum_usd = -5", "minimum_usd = -5: Input should be greater than 0"),
         ("[[rule]]\nname = 'a'\nminimum_usd = inf", "minimum_usd"),
+        ("[[rule]]\nname = 'a'\nminimum_usd = 1e16", "minimum_usd = 1e+16: Input should be less than or equal to"),
         ("[[rule]]\nname = 'a'\nminimum_usd = true", "minimum_usd = True"),
         ("[[rule]]\nname = 'a'\nminimum_usd = 1\nkind = 'iceberg'", "kind = 'iceberg': Input should be 'single_trade'"),
         ("[[rule]]\nname = 'a'\nminimum_usd = 1\nkind = []", "kind has none of single_trade, sweep, block"),

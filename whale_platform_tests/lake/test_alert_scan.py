@@ -207,3 +207,15 @@ def test_volatility_is_that_of_the_quarter_of_an_hour_before(root: Path) -> None
     assert max(classes[8:110]) < max(classes[160:])
     assert columns.time.tolist() == sorted(columns.time.tolist())
     assert datetime.fromtimestamp(columns.time[0] / 1e6, UTC) == START
+
+
+def test_a_market_that_is_silent_for_hours_has_its_prices_once_it_trades_again(root: Path) -> None:
+    whale = trade(1, price="100", quantity="99")
+    other = [trade(number, "ETHUSDT", every_s=900)._replace(quantity=Decimal(1)) for number in range(30)]
+    again = trade(2, price="200")._replace(event_time=whale.event_time + 6 * 3600 * SECOND)
+    lay(root, [whale, *other])
+    with scan_alerts(root, request(end=START + HOUR), quiet) as scan:
+        assert all(map(math.isnan, read(scan)["BTCUSDT", SINGLE_TRADE, 1][1])), "another market's trades say nothing"
+    lay(root, [again], first_offset=99)
+    with scan_alerts(root, request(end=START + HOUR), quiet) as scan:
+        assert read(scan)["BTCUSDT", SINGLE_TRADE, 1][1] == [0.0] * 5

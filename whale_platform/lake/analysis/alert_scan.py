@@ -67,9 +67,10 @@ class AlertScan:
         hours = [(start, list(some)) for start, some in groupby(files, lambda file: file.start)]
         within = sum(start < self.request.end for start, _ in hours)
         for number, (start, some) in enumerate(hours):
-            if start >= self.request.end and self._knows_all_prices():
+            if start < self.request.end:
+                self._read_hour(start, some)
+            elif not self._read_later_hour(start, some):
                 break
-            self._read_hour(start, some)
             progress(min(number + 1, within), within, self.trades)
         self._finish()
 
@@ -77,17 +78,31 @@ class AlertScan:
         rows = self._select_rows(files)
         self._add_markets(rows)
         values = {"start": max(_to_us(start), _to_us(self.request.start)), "end": _to_us(start + HOUR)}
-        self._run(alert_tables.TRADES.format(rows=rows))
-        if start < self.request.end:
-            self.trades += sum(file.rows for file in files)
-            self._run(alert_tables.MINUTES)
-            if start + HOUR > self.request.start:
-                covered = min(start + HOUR, self.request.end) - max(start, self.request.start)
-                self.covered_hours += covered / HOUR
-                self._find_alerts(values | {"end": min(values["end"], _to_us(self.request.end))})
-            self._run(alert_tables.REMEMBER, {"end": values["end"]})
-        self._run(alert_tables.PRICES, {"end": values["end"]})
-        self._run(alert_tables.DONE, {"end": values["end"]})
+        self._run(alert_tables.TRADES.format(rows=rows, markets=alert_tables.ALL_MARKETS))
+        self.trades += sum(file.rows for file in files)
+        self._run(alert_tables.MINUTES)
+        if start + HOUR > self.request.start:
+            covered = min(start + HOUR, self.request.end) - max(start, self.request.start)
+            self.covered_hours += covered / HOUR
+            self._find_alerts(values | {"end": min(values["end"], _to_us(self.request.end))})
+        self._run(alert_tables.REMEMBER, {"end": values["end"]})
+        self._note_prices(start)
+
+    def _read_later_hour(self, start: datetime, files: list[LakeFile]) -> bool:
+        """Read an hour after the range, as far as prices are still awaited; returns whether any were."""
+        self._run(alert_tables.SILENT, self._horizons)
+        awaited, silent = (self._count(name) for name in ("due", "silent"))
+        if not awaited and not silent:
+            return False
+        markets = alert_tables.ALL_MARKETS if awaited else alert_tables.SILENT_MARKETS
+        self._run(alert_tables.TRADES.format(rows=self._select_rows(files), markets=markets))
+        self._note_prices(start)
+        return True
+
+    def _note_prices(self, start: datetime) -> None:
+        end = {"end": _to_us(start + HOUR)}
+        self._run(alert_tables.PRICES, end)
+        self._run(alert_tables.DONE, end)
         self._run(alert_tables.REACHED)
 
     def _find_alerts(self, values: Mapping[str, object]) -> None:
@@ -124,9 +139,9 @@ class AlertScan:
             for since, usd in self.request.find_thresholds(exchange, symbol):
                 self._run("INSERT INTO thresholds VALUES (?, ?, ?)", [number, since, usd and min(usd, HIGHEST_FLOOR)])
 
-    def _knows_all_prices(self) -> bool:
-        waiting = self._run("SELECT count(*) FROM due").fetchone()
-        return waiting == (0,) and not self._run(alert_tables.SILENT, self._horizons).fetchall()
+    def _count(self, name: str) -> int:
+        found = self._run(f"SELECT count(*) FROM {name}").fetchone()
+        return int(found[0]) if found else 0
 
     def _finish(self) -> None:
         for control, name, source in (("false", "alert_moves", "alerts"), ("true", "control_moves", "controls")):

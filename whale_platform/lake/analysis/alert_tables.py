@@ -39,8 +39,9 @@ CREATE OR REPLACE TEMP TABLE trades AS SELECT m, trade_id AS id, epoch_us(event_
     notional_wide, side = 'sell' AS sell, coalesce(fills, 1) = 1 AS single, {BLOCK_SQL} AS block,
     coalesce(dense, true) AS dense, coalesce(source = 'import', false) AS imported, taker_order_id, topic_offset,
     usd_pair, usd_exact
-FROM {{rows}} JOIN markets USING (exchange, symbol)
+FROM {{rows}} JOIN {{markets}} AS wanted USING (exchange, symbol)
 """
+ALL_MARKETS, SILENT_MARKETS = "markets", "(SELECT markets.* FROM markets SEMI JOIN silent USING (m))"
 
 MINUTES = f"""
 INSERT INTO minutes SELECT m, t // {MINUTE_US}, arg_max(price, {_PLACE_SQL})::DOUBLE FROM trades WHERE NOT block
@@ -136,7 +137,8 @@ FROM (SELECT *, {_PLACE_SQL} AS place FROM trades WHERE NOT block) GROUP BY m
 """
 # Markets that were silent after an alert: their prices are known once they trade again.
 SILENT = """
-SELECT DISTINCT m FROM alerts JOIN reached USING (m) WHERE reached.t <= alerts.t + list_max($horizons)
+CREATE OR REPLACE TEMP TABLE silent AS SELECT DISTINCT m FROM alerts JOIN reached USING (m)
+WHERE reached.t <= alerts.t + list_max($horizons)
 """
 
 MOVES = """
