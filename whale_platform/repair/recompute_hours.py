@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 
 from whale_platform.contracts import trade_window, whale_alert
 from whale_platform.contracts.errors import MessageFormatError
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.id_ranges import HeldIds
-from whale_platform.domain.market import MarketHour
-from whale_platform.domain.whale import build_threshold_periods
-from whale_platform.lake.analysis import aggregate_fills, id_counts
+from whale_platform.domain.market import Market, MarketHour
+from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
+from whale_platform.lake.analysis import id_counts
 from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
-from whale_platform.repair import price_rows
+from whale_platform.repair import hidden_whales, price_rows
 from whale_platform.repair.completeness import find_complete, find_differing, select_within
+from whale_platform.repair.differing_sweeps import find_differing_sweeps
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
+from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot, WhaleKey, WhaleState
 from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
 from whale_platform.stores.quality import audit_counts as ledger
@@ -61,13 +64,15 @@ def find_wrong_hours(
 ) -> dict[datetime, dict[MarketHour, tuple[int, int]]]:
     """Of these hours those that a recomputation would change: {hour: {key: (trades in the lake, in Postgres)}}.
 
-    A symbol's hour is compared by itself and by its trades, not by rows. Where the lake has fewer it must hold the hour
-    whole, else nothing would change. An hour with a damaged file is put into `failed`, with the reason.
+    A symbol's hour is compared by itself, by its trades, not by rows, and by its sweeps. Where the lake has fewer it
+    must hold the hour whole, else nothing would change. An hour with a damaged file is put into `failed`, with the
+    reason.
     """
     found: dict[datetime, dict[MarketHour, tuple[int, int]]] = {}
+    limits = build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
     for hour in hours:
         with collect_failure(hour, failed):
-            if differs := _find_differing_counts(settings, dsn, hour):
+            if differs := _find_differing_counts(settings, dsn, hour, limits):
                 found[hour] = differs
     return found
 
@@ -101,7 +106,6 @@ def recompute_hours(
         there = sorted({file.start for file in files})
         held = id_counts.count_ids(root, part.start, part.end, files=files)
         known = {*held, *counted} if lake_is_whole else _find_whole_hours(dsn, held, counted)
-        before = before if lake_is_whole else select_within(before, held)
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [
             trade_window.decode_window(value, now)
@@ -112,12 +116,13 @@ def recompute_hours(
             for value in batch_recompute.recompute_whales(session, root, paths, limits, provenance.run_id)
         ]
         if before.whales:
+            made = _find_last_states(whales)
             with engine.connect(root) as connection:
-                absent = {key for key in before.whales if key not in {row.key for row in whales}}
-                hidden = aggregate_fills.find_within_aggregates(
-                    connection, root, paths, {(key[0], key[1], key[3]) for key in absent}
-                )
-            before = before.exclude_whales_of(hidden)
+                lowered = hidden_whales.find_lowered(before.whales, made)
+                hidden = hidden_whales.find_hidden(connection, root, paths, lowered)
+            before, remnants = before.exclude_whales(hidden), hidden_whales.find_remnants(made, hidden)
+            whales = [row for row in whales if row.key not in remnants]
+        before = before if lake_is_whole else select_within(before, held)
         # 3. the lake's word counts for what it holds whole
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
         near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
@@ -198,14 +203,22 @@ def collect_failure(hour: datetime, failed: dict[datetime, str]) -> Iterator[Non
         failed[hour] = str(error)
 
 
-def _find_differing_counts(settings: Settings, dsn: str, hour: datetime) -> dict[MarketHour, tuple[int, int]]:
-    asked = HourRange(hour, hour + HOUR)
-    counted = _count_stored_trades(dsn, asked)
-    fills = id_counts.count_trades(settings.trades_lake, hour)
-    keys = find_differing(fills, counted) if fills else set()
-    if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
-        known = _find_whole_hours(dsn, id_counts.count_ids(settings.trades_lake, hour, asked.end), counted)
-        keys = {key for key in keys if key in known or fills.get(key, 0) > _get_trade_count(counted, key)}
+def _find_differing_counts(
+    settings: Settings, dsn: str, hour: datetime, limits: Sequence[ThresholdPeriod]
+) -> dict[MarketHour, tuple[int, int]]:
+    root, asked = settings.trades_lake, HourRange(hour, hour + HOUR)
+    counted, fills = _count_stored_trades(dsn, asked), id_counts.count_trades(root, hour)
+    if not fills:
+        return {}
+    counts = find_differing(fills, counted)
+    grown, lowered = find_differing_sweeps(root, dsn, hour, limits, {Market(*key[:2]) for key in fills})
+    keys = {key for key in counts if fills.get(key, 0) > _get_trade_count(counted, key)}
+    keys |= {(*key[:2], hour) for key in grown}
+    if lowered or counts - keys:  # where the lake has less it must hold the hour whole, and reach what it has less of
+        held = id_counts.count_ids(root, hour, asked.end)
+        known = _find_whole_hours(dsn, held, counted)
+        reached = select_within(StreamRowSnapshot({}, lowered), held).whales
+        keys |= known & {*counts, *((*key[:2], hour) for key in reached)}
     return {key: (fills.get(key, 0), _get_trade_count(counted, key)) for key in sorted(keys)}
 
 
@@ -217,6 +230,15 @@ def _find_whole_hours(
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))
         spans[key[:2]] = min(first, held.ids.first), max(last, held.ids.last)
     return find_complete(lake, counts, ledger.read_ledger_gaps(dsn, spans))
+
+
+def _find_last_states(whales: Iterable[WhaleRow]) -> dict[WhaleKey, WhaleState]:
+    """Of each whale that with the most fills."""
+    rows = {row.key: row for row in sorted(whales, key=lambda row: row.fills or 0)}
+    return {
+        key: WhaleState(row.event_time, row.fills, row.trade_id if row.last_trade_id is None else row.last_trade_id)
+        for key, row in rows.items()
+    }
 
 
 def _count_stored_trades(dsn: str, hours: HourRange) -> dict[MarketHour, HourlyTradeCount]:
