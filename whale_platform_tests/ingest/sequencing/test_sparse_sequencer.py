@@ -1,5 +1,6 @@
 """Trades without contiguous ids: each once, across connections and restarts, and a loss is on record."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -123,10 +124,12 @@ def restart(tail: SymbolTail) -> SparseSequencer:
     return begin.build_sparse_sequencer(False)
 
 
-def test_after_a_kill_the_topic_says_what_was_published() -> None:
+@pytest.mark.parametrize("ours", [True, False], ids=["as the ingester writes", "as another producer may"])
+def test_after_a_kill_the_topic_says_what_was_published(ours: bool) -> None:
     tail = SymbolTail()
     for index in range(4):
-        tail.add(IDS[index], encode_trade(trade(index)))
+        message = encode_trade(trade(index))
+        tail.add(IDS[index], message if ours else json.dumps(json.loads(message)).encode())
     sequencer = restart(tail)
     assert sequencer.unjoined and sequencer.newest_time == trade(3).event_time
     assert [one for index in range(6) for one in ids(sequencer.add_last_trade(trade(index)))] == [IDS[4], IDS[5]]
