@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -116,6 +117,27 @@ def test_what_is_older_than_all_that_is_remembered_is_refused_live_and_known_in_
     assert isinstance(event, TradeConflict) and "older than the trades whose ids are remembered" in event.reason
     assert sequencer.add_history([trade(1), trade(0)], False, T0) == []
     assert sequencer.record.duplicates == 2
+
+
+class CountedDict(dict[Any, Any]):
+    """Counts how many of its items are listed."""
+
+    listed = 0
+
+    def items(self) -> Any:
+        self.listed += len(self)
+        return super().items()
+
+
+def test_the_trades_to_save_are_listed_without_all_that_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparse_sequencer, "SAVED", 2)
+    sequencer = SparseSequencer([(IDS[index], trade(index).event_time) for index in range(3)])
+    known = sequencer._known = CountedDict(sequencer._known)
+    before = sequencer.list_recent()
+    assert [number for number, _ in before] == [IDS[1], IDS[2]] and sequencer.list_recent() is before
+    sequencer.add_live(trade(3))
+    assert [number for number, _ in sequencer.list_recent()] == [IDS[2], IDS[3]]
+    assert (len(known), known.listed) == (4, 0)
 
 
 def restart(tail: SymbolTail) -> SparseSequencer:
