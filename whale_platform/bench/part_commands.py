@@ -51,12 +51,12 @@ def messages(
     home: HomeOption = None,
 ) -> None:
     """Bytes of a raw trade and CPU to encode, decode, look at and parse it, by the version of its message."""
-    from whale_platform.bench.storage import lake_reads, lake_sizes
+    from whale_platform.bench.storage import lake_sizes
     from whale_platform.bench.streaming import message_cost
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
-        print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), list(found), rounds))
+        found = lake_sizes.read_recorded_trades(file) if file else message_cost.generate_fills(trades)
+        print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), found, rounds))
 
 
 def ingest(

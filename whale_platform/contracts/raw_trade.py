@@ -350,6 +350,15 @@ def peek_event_time(value: bytes) -> int | None:
     return _peek_integer(value, "event_time")
 
 
+def peek_dense(value: bytes) -> bool:
+    """Return whether a message says of its symbol what `Trade.dense` does; True where it can't be read."""
+    try:
+        row = json.loads(value)
+    except (ValueError, RecursionError):
+        return True
+    return type(row) is not dict or row.get("dense") is not False
+
+
 def peek_source(value: bytes) -> str:
     """Return how the trade in a message reached us; empty where it does not say."""
     _, _, rest = value.rpartition(b'"source":"')

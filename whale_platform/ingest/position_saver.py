@@ -48,6 +48,7 @@ class PositionSaver:
         self._pipelines = pipelines
         self._ends = ends
         self._draft: _Draft | None = None
+        self._texts: files.SavedTexts = {}
         self._next_at = 0.0
         ours = {f"{one.exchange.name}:{symbol}" for one in pipelines for symbol in one.lines}
         self._others: Mapping[str, SymbolPosition] = {
@@ -55,7 +56,7 @@ class PositionSaver:
             for name, begin in learned.starts.items()
             if name not in ours and begin.next_id is not None
         } | {
-            name: SymbolPosition(begin.recent[-1][0], [], begin.newest_time, 0, begin.recent[-SAVED:])
+            name: SymbolPosition(begin.recent[-1][0], [], begin.newest_time, 0, tuple(begin.recent[-SAVED:]))
             for name, begin in learned.starts.items()
             if name not in ours and begin.recent
         }
@@ -72,14 +73,14 @@ class PositionSaver:
         if self._draft is not None and self._is_delivered(self._draft):
             draft, self._draft = self._draft, None
             self._next_at = time.monotonic() + SAVE_S
-            files.save_positions(self._path, draft.positions)
+            files.save_positions(self._path, draft.positions, self._texts)
 
     def save_last(self) -> bool:
         """Write once more, after everything was flushed; False where the file stays as it is."""
         draft = self._new_draft()
         if draft is None or not self._is_delivered(draft):
             return False
-        files.save_positions(self._path, draft.positions)
+        files.save_positions(self._path, draft.positions, self._texts)
         return True
 
     def _new_draft(self) -> _Draft | None:

@@ -150,6 +150,8 @@ def _odd(row: dict[str, Any]) -> list[tuple[str, bytes, Trade]]:
     turned = dict(reversed(row.items()))
     return [
         ("spaced", json.dumps(row | {"trade_id": 20}).encode(), TRADE._replace(trade_id=20)),
+        ("spaced, without dense ids", json.dumps(row | {"trade_id": 41, "dense": False}).encode(),
+         TRADE._replace(trade_id=41, dense=False)),
         ("in another order", dump(turned | {"trade_id": 21}), TRADE._replace(trade_id=21)),
         ("with more fields", dump(row | {"trade_id": 22, "blocked": True, "sweep": {"id": 1, "fills": [1, 2]}}),
          TRADE._replace(trade_id=22)),

@@ -63,6 +63,7 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
     assert (fill.notional_usd, fill.block) == (trade.notional_usd, trade.block)
     assert raw_trade.peek_trade_id(case.value) == trade.trade_id
     assert raw_trade.peek_event_time(case.value) == trade.event_time
+    assert raw_trade.peek_dense(case.value) == trade.dense
     if identity is not None:
         assert identity[1:] == (trade.trade_id, trade.event_time)
     if case.written:

@@ -1,11 +1,16 @@
 """What a raw trade costs by the version of its message: bytes, and CPU to encode, decode, look at and parse by Spark.
 
 The versions alternate in each round, so that a machine whose speed wanders slows both; medians of the rounds are told.
+Trades that are fills of one order have its sums in version 2, as the ingester writes them: also the generated ones.
 """
 
 import json
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,8 +19,10 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from whale_platform.bench.storage.lake_reads import generate_trades
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.decimal_text import format_decimal
+from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import Trade
 from whale_platform.settings import Settings
 from whale_platform.stream.query import transforms
@@ -23,6 +30,8 @@ from whale_platform.stream.spark import session as spark_session
 
 WARM_ROUNDS = 2
 COPIES = 4  # of each message in what Spark reads
+FILLS = (1, 1, 6)  # of an order, each as often: three of four trades have company, as at Binance
+TICKS = (0, 0, 1)  # from fill to fill
 
 
 def spell_version_1(trade: Trade) -> bytes:
@@ -50,8 +59,30 @@ def spell_version_1(trade: Trade) -> bytes:
     return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def generate_fills(count: int) -> list[Trade]:
+    """Return trades of 20 symbols with ids without gaps in each, most of them fills of orders of several fills."""
+    return list(islice(_fill_orders(generate_trades(count)), count))
+
+
+def _fill_orders(orders: Iterable[Trade]) -> Iterable[Trade]:
+    dice, ids = random.Random(1), Counter[str]()
+    for order in orders:
+        price, tick = order.price, Decimal("0.01") if order.side == "buy" else Decimal("-0.01")
+        for _ in range(dice.choice(FILLS)):
+            yield order._replace(trade_id=ids[order.symbol], price=price)
+            ids[order.symbol] += 1
+            price = max(price + tick * dice.choice(TICKS), Decimal("0.01"))
+
+
+def follow_orders(trades: Sequence[Trade]) -> list[Trade]:
+    """Return the trades with the sums of their orders, of which each one's first fill has none."""
+    trackers: dict[str, SweepTracker] = defaultdict(SweepTracker)
+    return [one._replace(sweep=trackers[f"{one.exchange}:{one.symbol}"].add(one)) for one in trades]
+
+
 def measure_messages(settings: Settings, trades: Sequence[Trade], rounds: int) -> dict[str, Any]:
     """Return figures by version: bytes a message, and microseconds of CPU a trade. `settings.home`: for Spark."""
+    trades = follow_orders(trades)
     values = {1: list(map(spell_version_1, trades)), 2: list(map(raw_trade.encode_trade, trades))}
     times: dict[int, dict[str, list[float]]] = {version: {} for version in values}
     for _ in range(rounds):
@@ -73,6 +104,7 @@ def measure_messages(settings: Settings, trades: Sequence[Trade], rounds: int) -
         session.stop()
     return {
         "trades": len(trades),
+        "with_sums": sum(one.sweep is not None for one in trades),
         "rounds": rounds,
         "versions": {
             str(version): {

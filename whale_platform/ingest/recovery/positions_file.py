@@ -9,17 +9,20 @@ that it does not cover reads the whole topic.
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from whale_platform.contracts.ingest_gap import parse_ranges
-from whale_platform.files.atomic_files import write_json
+from whale_platform.files.atomic_files import write_text
 from whale_platform.ingest.recovery.share import WHOLE_SHARE
 from whale_platform.ingest.sequencing.gap import SequenceGap
+from whale_platform.ingest.sequencing.sparse_sequencer import SavedTrades
 
 # An exchange's clock is not so far ahead of ours: its trades would be quarantined (plausibility_filter.py).
 CLOCK_TOLERANCE_US = 600_000_000
+
+SavedTexts = dict[str, tuple[SavedTrades, str]]  # by `exchange:symbol`, what was encoded and the JSON of it
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class SymbolPosition:
     gaps: list[SequenceGap] = field(default_factory=list)
     last_time: int = 0
     latest: int = 0
-    recent: list[tuple[int, int]] | None = None
+    recent: SavedTrades | None = None
     newest: str = ""
 
 
@@ -60,9 +63,17 @@ def positions_path(home: Path) -> Path:
     return home / "ingest" / "positions.json"
 
 
-def save_positions(path: Path, positions: Positions) -> None:
-    """Replace the file atomically."""
-    write_json(path, asdict(positions))
+def save_positions(path: Path, positions: Positions, texts: SavedTexts | None = None) -> None:
+    """Replace the file atomically.
+
+    `texts`: what earlier calls have encoded, for who saves often: of hundreds of symbols, `recent` is nearly all of the
+    file, and it is encoded again only where it is another object than before.
+    """
+    texts = {} if texts is None else texts
+    places = (f"{json.dumps(name)}: {_encode_place(name, one, texts)}" for name, one in positions.places.items())
+    row = asdict(replace(positions, places={}))
+    del row["places"]
+    write_text(path, f'{json.dumps(row)[:-1]}, "places": {{{", ".join(places)}}}}}')
 
 
 def load_positions(path: Path) -> Positions | None:
@@ -99,8 +110,19 @@ def load_positions(path: Path) -> Positions | None:
         return None
 
 
-def _parse_recent(rows: list[list[int]] | None) -> list[tuple[int, int]] | None:
-    return None if rows is None else [(int(trade_id), int(event_time)) for trade_id, event_time in rows]
+def _encode_place(name: str, position: SymbolPosition, texts: SavedTexts) -> str:
+    recent = position.recent
+    row = asdict(replace(position, recent=None))
+    if recent is None:
+        return json.dumps(row)
+    if name not in texts or texts[name][0] is not recent:
+        texts[name] = recent, json.dumps(recent)
+    del row["recent"]
+    return f'{json.dumps(row)[:-1]}, "recent": {texts[name][1]}}}'
+
+
+def _parse_recent(rows: list[list[int]] | None) -> SavedTrades | None:
+    return None if rows is None else tuple((int(trade_id), int(event_time)) for trade_id, event_time in rows)
 
 
 def _parse_gap(row: dict[str, Any]) -> SequenceGap:

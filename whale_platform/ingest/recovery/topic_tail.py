@@ -8,11 +8,9 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from whale_platform.contracts.errors import MessageFormatError
-from whale_platform.contracts.raw_trade import decode_trade, peek_event_time
+from whale_platform.contracts.raw_trade import decode_trade, peek_dense, peek_event_time
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.sequencing.sparse_sequencer import REMEMBERED
-
-SPARSE_MARK = b'"dense":false'  # as encode_trade writes it
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class SymbolTail:
 
     def add(self, trade_id: int, message: bytes | None = None) -> None:
         """The next message of this symbol in the topic."""
-        if self.recent is not None or (self.last is None and message is not None and SPARSE_MARK in message):
+        if self.recent is not None or (self.last is None and message is not None and not peek_dense(message)):
             self._add_recent(trade_id, message)
             return
         if self.last is None or trade_id > self.last:

@@ -8,6 +8,7 @@ ledger has a row for that trade, `unrepaired`, of which only the note counts. Tr
 lasts cannot be seen.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from whale_platform.ingest.sequencing.sequencer import Sequencer
 
 REMEMBERED = 5_000  # trades: more than two connections are ever apart
 SAVED = 512  # of them in the positions file: more than any exchange shows of before
+
+SavedTrades = tuple[tuple[int, int], ...]  # id and event time, microseconds UTC, in the order of publishing
 
 
 class _Known(NamedTuple):
@@ -39,6 +42,8 @@ class SparseSequencer(Sequencer):
     def __init__(self, recent: Iterable[tuple[int, int]] = (), newest_time: int = 0, shown_first: bool = False) -> None:
         super().__init__(newest_time=newest_time)
         self._known = {trade_id: _Known(time) for trade_id, time in recent}
+        self._last_trades = deque(((number, one.event_time) for number, one in self._known.items()), maxlen=SAVED)
+        self._saved: SavedTrades | None = None
         self._floor = min((one.event_time for one in self._known.values()), default=newest_time or -1)
         self._joined_from = newest_time
         self._cause: GapCause = "restart"
@@ -54,9 +59,11 @@ class SparseSequencer(Sequencer):
         """Whether nothing has shown yet that no trade was missed before the present connection."""
         return self._joined_from > 0
 
-    def list_recent(self) -> list[tuple[int, int]]:
-        """Id and event time of the trades published last, in that order."""
-        return [(trade_id, one.event_time) for trade_id, one in list(self._known.items())[-SAVED:]]
+    def list_recent(self) -> SavedTrades:
+        """The trades published last, `SAVED` at most; the same object until another one is published."""
+        if self._saved is None:
+            self._saved = tuple(self._last_trades)
+        return self._saved
 
     def record_connection(self) -> None:
         """Another connection delivers from here on."""
@@ -98,6 +105,8 @@ class SparseSequencer(Sequencer):
                 self.record.duplicates += 1
             return ()
         self._known[trade.trade_id] = _Known(trade.event_time, trade.price, trade.quantity)
+        self._last_trades.append((trade.trade_id, trade.event_time))
+        self._saved = None
         self.newest_time = max(self.newest_time, trade.event_time)
         if len(self._known) > REMEMBERED:
             self._floor = max(self._floor, self._known.pop(next(iter(self._known))).event_time)

@@ -1,7 +1,9 @@
 """Trades without contiguous ids: each once, across connections and restarts, and a loss is on record."""
 
+import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -117,16 +119,39 @@ def test_what_is_older_than_all_that_is_remembered_is_refused_live_and_known_in_
     assert sequencer.record.duplicates == 2
 
 
+class CountedDict(dict[Any, Any]):
+    """Counts how many of its items are listed."""
+
+    listed = 0
+
+    def items(self) -> Any:
+        self.listed += len(self)
+        return super().items()
+
+
+def test_the_trades_to_save_are_listed_without_all_that_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparse_sequencer, "SAVED", 2)
+    sequencer = SparseSequencer([(IDS[index], trade(index).event_time) for index in range(3)])
+    known = sequencer._known = CountedDict(sequencer._known)
+    before = sequencer.list_recent()
+    assert [number for number, _ in before] == [IDS[1], IDS[2]] and sequencer.list_recent() is before
+    sequencer.add_live(trade(3))
+    assert [number for number, _ in sequencer.list_recent()] == [IDS[2], IDS[3]]
+    assert (len(known), known.listed) == (4, 0)
+
+
 def restart(tail: SymbolTail) -> SparseSequencer:
     begin = find_resume_point(tail, (), {}, T0)
     assert (begin.next_id, begin.gaps, begin.changed) == (None, [], [])
     return begin.build_sparse_sequencer(False)
 
 
-def test_after_a_kill_the_topic_says_what_was_published() -> None:
+@pytest.mark.parametrize("ours", [True, False], ids=["as the ingester writes", "as another producer may"])
+def test_after_a_kill_the_topic_says_what_was_published(ours: bool) -> None:
     tail = SymbolTail()
     for index in range(4):
-        tail.add(IDS[index], encode_trade(trade(index)))
+        message = encode_trade(trade(index))
+        tail.add(IDS[index], message if ours else json.dumps(json.loads(message)).encode())
     sequencer = restart(tail)
     assert sequencer.unjoined and sequencer.newest_time == trade(3).event_time
     assert [one for index in range(6) for one in ids(sequencer.add_last_trade(trade(index)))] == [IDS[4], IDS[5]]
