@@ -1,6 +1,7 @@
 """The commands of `whale bench` that start no whole platform: a broker, Spark or a lake of their own, or nothing."""
 
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -51,11 +52,14 @@ def messages(
     home: HomeOption = None,
 ) -> None:
     """Bytes of a raw trade and CPU to encode, decode, look at and parse it, by the version of its message."""
-    from whale_platform.bench.storage import lake_sizes
+    from whale_platform.bench.storage import lake_reads, lake_sizes
     from whale_platform.bench.streaming import message_cost
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        found = lake_sizes.read_recorded_trades(file) if file else message_cost.generate_fills(trades)
+        if file:
+            found = lake_sizes.read_recorded_trades(file)
+        else:
+            found = list(islice(message_cost.fill_orders(lake_reads.generate_trades(trades)), trades))
         print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), found, rounds))
 
 

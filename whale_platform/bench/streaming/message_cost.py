@@ -8,9 +8,8 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,7 +18,6 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.bench.storage.lake_reads import generate_trades
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.sweep import SweepTracker
@@ -59,12 +57,8 @@ def spell_version_1(trade: Trade) -> bytes:
     return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def generate_fills(count: int) -> list[Trade]:
-    """Return trades of 20 symbols with ids without gaps in each, most of them fills of orders of several fills."""
-    return list(islice(_fill_orders(generate_trades(count)), count))
-
-
-def _fill_orders(orders: Iterable[Trade]) -> Iterable[Trade]:
+def fill_orders(orders: Iterable[Trade]) -> Iterator[Trade]:
+    """Yield the fills of these orders, each of which is told by its first one; ids have no gaps in each symbol."""
     dice, ids = random.Random(1), Counter[str]()
     for order in orders:
         price, tick = order.price, Decimal("0.01") if order.side == "buy" else Decimal("-0.01")
