@@ -43,12 +43,12 @@ def render_suggestions(suggestions: Sequence[ThresholdSuggestion], written: Iter
 
 
 def describe_choice(choice: ThresholdChoice) -> str:
-    """Return an amount with the alerts that it gave on an average day and on the quietest and the loudest one."""
-    name = f"{format_money(choice.usd)}{'' if choice.per_day is not None else ' (held)'}"
+    """Return what was wished, the amount, and its alerts on an average day, on the quietest and on the loudest one."""
+    wish = "held" if choice.per_day is None else f"{choice.per_day} a day"
     if choice.alerts is None:
-        return f"{name}: more than counted"
+        return f"{wish}: {format_money(choice.usd)} gave more than counted"
     mean = sum(choice.alerts) / len(choice.alerts)
-    return f"{name}: {mean:.1f} ({min(choice.alerts)} to {max(choice.alerts)})"
+    return f"{wish}: {format_money(choice.usd)} gave {mean:.1f} ({min(choice.alerts)} to {max(choice.alerts)})"
 
 
 def describe_hours(one: ThresholdSuggestion, asked: SuggestionRange) -> list[str]:

@@ -67,7 +67,7 @@ def test_a_suggestion_shows_what_each_choice_would_have_given(
     monkeypatch.setattr(order_sizes, "get_last_whole_hour", lambda: START + timedelta(hours=24))
     open_home(tmp_path, "live")
     trades = [trade(number, every_s=60, quantity=str(number), price="1") for number in range(1, 1201)]
-    lay(Settings.model_validate({"home": tmp_path}).trades_lake, trades)
+    lay(Settings.model_validate({"home": tmp_path / "live"}).trades_lake, trades)
 
     def suggest(*words: str) -> list[str]:
         done = CliRunner().invoke(app, ["threshold", "suggest", *words, "--home", str(tmp_path)])
@@ -76,13 +76,13 @@ def test_a_suggestion_shows_what_each_choice_would_have_given(
 
     assert suggest("BTCUSDT", "--days", "1", "--per-day", "100", "--hours") == [
         "binance BTCUSDT: 1,110 USD for 100 alerts a day, of 1,200 trades",
-        "  $1,200: 1.0 (1 to 1)",
-        "  $1,200: 1.0 (1 to 1)",
-        "  $1,200: 1.0 (1 to 1)",
-        "  $1,190: 11.0 (11 to 11)",
-        "  $1,160: 41.0 (41 to 41)",
-        "  $1,110: 91.0 (91 to 91)",
-        "  $50,000 (held): 0.0 (0 to 0)",
+        "  1 a day: $1,200 gave 1.0 (1 to 1)",
+        "  5 a day: $1,200 gave 1.0 (1 to 1)",
+        "  10 a day: $1,200 gave 1.0 (1 to 1)",
+        "  20 a day: $1,190 gave 11.0 (11 to 11)",
+        "  50 a day: $1,160 gave 41.0 (41 to 41)",
+        "  100 a day: $1,110 gave 91.0 (91 to 91)",
+        "  held: $50,000 gave 0.0 (0 to 0)",
         "  Hours of the week are told apart from 28 days on; 1 were asked for.",
     ]
     assert suggest("ETHUSDT", "--days", "1") == ["No symbol has enough trades to learn from."]

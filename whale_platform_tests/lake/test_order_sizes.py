@@ -41,6 +41,10 @@ def read(root: Path, asked: SuggestionRange) -> Sizes:
     return {one.symbol: [size.usd for size in one.sizes] for one in read_market_orders(root, asked)}
 
 
+def _later(number: int, seconds: float) -> int:
+    return trade(number).event_time + int(seconds * 1_000_000)
+
+
 @pytest.mark.parametrize("dense", [True, False])
 def test_they_are_the_orders_that_a_tracker_finds(root: Path, dense: bool) -> None:
     trades = [*make_trades(2, dense, orders=not dense)]
@@ -80,6 +84,10 @@ def test_each_hour_of_the_week_keeps_its_own(root: Path) -> None:
 
     assert kept(1) == [100, 0]
     assert kept(28) == [300, 5], "28 days need more than there are"
+    week = timedelta(days=7).total_seconds()
+    lay(root, [trade(10_000 + number, quantity="1")._replace(event_time=_later(number, week)) for number in range(50)])
+    (again,) = read_market_orders(root, SuggestionRange(START + 8 * 24 * HOUR, days=28, per_day=1))
+    assert len(again.sizes) == 355, "the market is not full, though the hour of the week is"
     (one,) = read_market_orders(root, SuggestionRange(START + 2 * HOUR, days=2))
     assert {size.day for size in one.sizes} == {1}
 

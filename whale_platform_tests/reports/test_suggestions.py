@@ -45,7 +45,7 @@ def test_suggestions_are_found_in_the_lake_and_what_a_person_set_is_marked(tmp_p
     ], "twenty alerts an hour; 999 trades are too few"
     text = render_suggestions(made, [BTC])
     assert "binance BTCUSDT | 1,200 | $119,000 | " in text
-    assert "$119,000: 16.0 (16 to 16); $100,000 (held): 205.0 (205 to 205)" in text
+    assert "480 a day: $119,000 gave 16.0 (16 to 16); held: $100,000 gave 205.0 (205 to 205)" in text
     assert "suggested" in text.splitlines()[-2] and "kept: set by a person" in text.splitlines()[-1]
     assert draw_suggestions(made).startswith(b"\x89PNG")
     assert render_suggestions([], []) == NONE

@@ -47,8 +47,8 @@ _KTH = """SELECT exchange, symbol, usd FROM orders WHERE {of}
 # What is below both can be among the largest neither of its market nor of its market's hour of the week.
 _FLOORS = f"""
 CREATE OR REPLACE TEMP TABLE floors AS
-SELECT exchange, symbol, CASE WHEN $most_of_hour = 0 THEN coalesce(of_all.usd, 0)
-    ELSE coalesce(least(of_all.usd, CASE WHEN of_hour.usd IS NOT NULL THEN of_hour.usd ELSE 0 END), 0) END AS floor
+SELECT exchange, symbol, CASE WHEN of_all.usd IS NULL OR ($most_of_hour > 0 AND of_hour.usd IS NULL) THEN 0
+    ELSE least(of_all.usd, of_hour.usd) END AS floor
 FROM markets LEFT JOIN ({_KTH.format(of="true", most="$most")}) AS of_all USING (exchange, symbol)
 LEFT JOIN ({_KTH.format(of="hour_of_week = $hour_of_week", most="$most_of_hour")}) AS of_hour USING (exchange, symbol)
 """
