@@ -71,9 +71,9 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
         ("a wrong threshold", lambda: place.whale("threshold_usd = 49999"), at, "whale threshold_usd: 1 (trade 1131"),
         (
             "a wrong tier",
-            lambda: place.whale("tier = 'giant'"),
+            lambda: place.whale("tier = 'whale'"),
             at,
-            "whale tier: 1 (trade 1131: giant where it is whale",
+            "whale tier: 1 (trade 1131: whale where it is giant",
         ),
         ("a low rollup", lambda: query(database, *_rollup(place)), at, "rollup trades: 1 (119 in the rollup, 120 in"),
         ("a symbol lost", lambda: query(database, drop, ETH), {one for one in every if one[0] == ETH}, "Postgres: 120"),
