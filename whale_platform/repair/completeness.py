@@ -4,7 +4,7 @@ The lake may be behind, or may have lost a file, or may begin in the middle of a
 must stay. So the proof is by ids: the lake's begin no later and end no earlier than what Postgres has counted, and each
 gap between them is, by the ledger, one that can never be filled. Where ids have gaps by design there is no such proof,
 and the lake only has the last word where it has no fewer trades. It has none about a row whose ids it does not reach: a
-whale may be ahead of the windows and of the lake alike.
+whale may be ahead of the windows and of the lake alike, and so may a sweep by its newest fill.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,17 +33,24 @@ def find_complete(
 
 
 def select_within(rows: StreamRowSnapshot, lake: Mapping[MarketHour, HeldIds]) -> StreamRowSnapshot:
-    """Those of `rows` whose ids lie between the first and the last that the lake has of their symbol and hour."""
+    """Those of `rows` whose ids lie between the first and the last that the lake has of their symbol and hour.
+
+    Where ids have gaps by design their order tells nothing: there the lake has to have the row's first and last id.
+    """
 
     def within(key: MarketHour, first: int, last: int) -> bool:
         held = lake.get(key)
-        return held is not None and bool(held.ids.count) and held.ids.first <= first and last <= held.ids.last
+        if held is None or not held.ids.count:
+            return False
+        if not held.dense:
+            return all(held.ids.count_within(one, one) for one in (first, last))
+        return held.ids.first <= first and last <= held.ids.last
 
     windows = {key: extent for key, extent in rows.windows.items() if within(to_market_hour(*key), *extent[1:])}
     whales = {
-        key: (at, fills)
-        for key, (at, fills) in rows.whales.items()
-        if within(to_market_hour(*key[:2], at), key[3], key[3])
+        key: state
+        for key, state in rows.whales.items()
+        if within(to_market_hour(*key[:2], state.event_time), key[3], state.last_id)
     }
     return StreamRowSnapshot(windows, whales)
 

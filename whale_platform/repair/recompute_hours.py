@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from whale_platform.contracts import trade_window, whale_alert
 from whale_platform.contracts.errors import MessageFormatError
+from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.id_ranges import HeldIds
 from whale_platform.domain.market import MarketHour
 from whale_platform.domain.whale import build_threshold_periods
@@ -21,11 +23,12 @@ from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
-from whale_platform.repair import price_rows
+from whale_platform.repair import hidden_whales, price_rows
 from whale_platform.repair.completeness import find_complete, find_differing, select_within
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
+from whale_platform.stores.asset_tables.recomputed_hours import WhaleKey, WhaleState
 from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
 from whale_platform.stores.quality import audit_counts as ledger
@@ -101,7 +104,6 @@ def recompute_hours(
         there = sorted({file.start for file in files})
         held = id_counts.count_ids(root, part.start, part.end, files=files)
         known = {*held, *counted} if lake_is_whole else _find_whole_hours(dsn, held, counted)
-        before = before if lake_is_whole else select_within(before, held)
         over = {hour for hour in there if hour + HOUR <= datetime.now(UTC)}
         windows = [
             trade_window.decode_window(value, now)
@@ -112,12 +114,14 @@ def recompute_hours(
             for value in batch_recompute.recompute_whales(session, root, paths, limits, provenance.run_id)
         ]
         if before.whales:
+            made = _find_last_states(whales)
             with engine.connect(root) as connection:
-                absent = {key for key in before.whales if key not in {row.key for row in whales}}
-                hidden = aggregate_fills.find_within_aggregates(
-                    connection, root, paths, {(key[0], key[1], key[3]) for key in absent}
-                )
-            before = before.exclude_whales_of(hidden)
+                lowered = hidden_whales.find_lowered(before.whales, made)
+                within = partial(aggregate_fills.find_within_aggregates, connection, root, paths)
+                hidden = hidden_whales.find_hidden(lowered, within)
+            before, remnants = before.exclude_whales(hidden), hidden_whales.find_remnants(made, hidden)
+            whales = [row for row in whales if row.key not in remnants]
+        before = before if lake_is_whole else select_within(before, held)
         # 3. the lake's word counts for what it holds whole
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
         near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
@@ -217,6 +221,15 @@ def _find_whole_hours(
         first, last = spans.get(key[:2], (held.ids.first, held.ids.last))
         spans[key[:2]] = min(first, held.ids.first), max(last, held.ids.last)
     return find_complete(lake, counts, ledger.read_ledger_gaps(dsn, spans))
+
+
+def _find_last_states(whales: Iterable[WhaleRow]) -> dict[WhaleKey, WhaleState]:
+    """Of each whale that with the most fills."""
+    rows = {row.key: row for row in sorted(whales, key=lambda row: row.fills or 0)}
+    return {
+        key: WhaleState(row.event_time, row.fills, row.trade_id if row.last_trade_id is None else row.last_trade_id)
+        for key, row in rows.items()
+    }
 
 
 def _count_stored_trades(dsn: str, hours: HourRange) -> dict[MarketHour, HourlyTradeCount]:

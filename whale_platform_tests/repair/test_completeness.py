@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
 from whale_platform.repair.completeness import find_complete, find_differing, select_within
-from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot
+from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot, WhaleState
 from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
 KEY = ("binance", "BTCUSDT", datetime(2026, 1, 2, 10, tzinfo=UTC))
@@ -60,13 +60,25 @@ def test_nothing_in_the_lake_is_no_proof() -> None:
 @given(lake=IDS, first=st.integers(90, 140), size=st.integers(0, 9))
 def test_only_rows_within_the_ids_of_the_lake_are_reached(lake: set[int], first: int, size: int) -> None:
     minute = KEY[2].replace(minute=7)
+    single, sweep = (*KEY[:2], "single_trade", first), (*KEY[:2], "sweep", first)
     rows = StreamRowSnapshot(
-        {(*KEY[:2], minute): (1, first, first + size)}, {(*KEY[:2], "single_trade", first): (minute, None)}
+        {(*KEY[:2], minute): (1, first, first + size)},
+        {single: WhaleState(minute, None, first), sweep: WhaleState(minute, size + 1, first + size)},
     )
     found = select_within(rows, {KEY: held(lake)})
-    assert bool(found.windows) == (min(lake) <= first and first + size <= max(lake))
-    assert bool(found.whales) == (min(lake) <= first <= max(lake))
+    reached = min(lake) <= first and first + size <= max(lake)
+    assert (bool(found.windows), sweep in found.whales) == (reached, reached), "also by its newest fill"
+    assert (single in found.whales) == (min(lake) <= first <= max(lake))
     assert select_within(rows, {}) == StreamRowSnapshot({}, {})
+
+
+def test_where_ids_have_no_order_a_row_is_reached_by_the_ids_themselves() -> None:
+    lake = held({100, 500, 900})
+    lake.dense = False
+    state = WhaleState(KEY[2], 3, 500)
+    kept, ahead = (*KEY[:2], "sweep", 900), (*KEY[:2], "sweep", 300)
+    found = select_within(StreamRowSnapshot({}, {kept: state, ahead: state}), {KEY: lake})
+    assert found.whales == {kept: state}, "300 lies between the lake's ids and is none of them"
 
 
 def test_ids_with_holes_by_design_prove_nothing() -> None:

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.domain.trade import Trade
 from whale_platform.lake.delta import table
 from whale_platform.repair import recompute_hours, work
 from whale_platform.settings import Settings
@@ -27,7 +28,7 @@ from whale_platform.stores.errors import AdvisoryLockHeldError
 from whale_platform.stream import batch_recompute
 from whale_platform_tests.lake.builders import START, ids, lay, swallow, trade
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
-from whale_platform_tests.stores.builders import WHALE, WINDOW
+from whale_platform_tests.stores.builders import SWEEP, WHALE, WINDOW
 from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
 
 __all__ = ["database", "empty_database", "postgres_server"]
@@ -53,6 +54,31 @@ def whale(number: int, start: datetime = START) -> WhaleRow:
     return WHALE._replace(trade_id=number, event_time=start + timedelta(seconds=number))
 
 
+def fill(number: int) -> Trade:
+    """A fill of 20,000 dollars, each of one buyer's order."""
+    return trade(number, price="100", quantity="200")._replace(event_time=trade(0).event_time, side="buy")
+
+
+def sweep(first: int, fills: int) -> WhaleRow:
+    """The order of so many fills from `first` on."""
+    usd = str(20_000 * fills)
+    row = SWEEP._replace(trade_id=first, fills=fills, levels=1, last_trade_id=first + fills - 1, event_time=START)
+    return row._replace(price="100", first_price="100", quantity=str(200 * fills), notional=usd, notional_usd=usd)
+
+
+def sweeps(dsn: str) -> list[tuple[int, int]]:
+    """(First id, fills) of the database."""
+    return query(dsn, "SELECT trade_id, fills FROM whale_alerts WHERE kind = 'sweep' ORDER BY 1")
+
+
+def whale_message(row: WhaleRow) -> bytes:
+    """As the batch yields it."""
+    names = ["exchange", "symbol", "kind", "trade_id", "side", "price", "quantity", "notional", "notional_usd"]
+    names += ["threshold_usd", "source", "run_id", "fills", "levels", "first_price", "last_trade_id"]
+    times = {name: int((getattr(row, name) - EPOCH).total_seconds() * 1e6) for name in ("event_time", "received_time")}
+    return json.dumps({"v": 1, **{name: getattr(row, name) for name in names}, **times}).encode()
+
+
 def message(row: WindowRow) -> bytes:
     """As the batch yields it."""
     names = ["exchange", "symbol", "open", "high", "low", "close", "price_sum", "volume", "notional", "buy_volume"]
@@ -68,7 +94,7 @@ def whales(dsn: str) -> list[int]:
 
 
 class Place:
-    """A lake and a database; `make` makes an hour again, `counts` being the windows that the batch finds."""
+    """A lake and a database; `make` makes an hour again, `counts` and `orders` being what the batch finds."""
 
     def __init__(self, home: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.settings, self.dsn = Settings.model_validate({"home": home}), dsn
@@ -81,11 +107,14 @@ class Place:
         hours: HourRange = ONE,
         meanwhile: Callable[[], object] = lambda: None,
         lake_is_whole: bool = False,
+        orders: Sequence[WhaleRow] = (),
     ) -> recompute_hours.RecomputeCounts:
-        self.batch(*counts, meanwhile=meanwhile)
+        self.batch(*counts, meanwhile=meanwhile, orders=orders)
         return recompute_hours.recompute_hours(self.settings, self.dsn, NO_SESSION, hours, MAKER, lake_is_whole)
 
-    def batch(self, *counts: WindowRow, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def batch(
+        self, *counts: WindowRow, meanwhile: Callable[[], object] = lambda: None, orders: Sequence[WhaleRow] = ()
+    ) -> None:
         """What Spark finds from now on, of the hours whose files it is given."""
 
         def windows(session: Any, root: Path, paths: Sequence[str], run: str) -> Iterator[bytes]:
@@ -94,7 +123,7 @@ class Place:
             yield from (message(row) for row in counts if table.hour_folder(row.window_start) in folders)
 
         self._patch.setattr(batch_recompute, "recompute_windows", windows)
-        self._patch.setattr(batch_recompute, "recompute_whales", lambda *_: iter(()))
+        self._patch.setattr(batch_recompute, "recompute_whales", lambda *_: map(whale_message, orders))
 
     def wrong(self, hours: Iterable[datetime] = (START,)) -> dict[datetime, Any]:
         return dict(recompute_hours.find_wrong_hours(self.settings, self.dsn, hours, self.failed))
@@ -172,6 +201,19 @@ def test_a_whale_that_an_aggregate_covers_stays(place: Place) -> None:
     assert place.wrong()
     made = place.make(window(0, 5))
     assert (made.whales_taken_back, whales(place.dsn)) == (1, [3])
+
+
+def test_a_sweep_that_an_aggregate_has_taken_fills_of_stays(place: Place) -> None:
+    """15 was missed, and 9: the import's aggregates of 13..15 and of 9..10 take the places of the fills at the ends."""
+    lay(place.root, [fill(number) for number in range(10, 15)])
+    swallow(place.root, START, like=13, first=13, fills=3)
+    store(place.dsn, [window(10, 6)], [sweep(10, 5)])
+    made = place.make(window(10, 6), orders=[sweep(10, 3)])
+    assert (sweeps(place.dsn), made.whales_taken_back) == ([(10, 5)], 0)
+    assert place.wrong() == {}, "and nobody tries to mend it again"
+    swallow(place.root, START, like=10, first=9)
+    place.make(window(9, 7), orders=[sweep(11, 2)])
+    assert sweeps(place.dsn) == [(10, 5)], "what is left of it is no second order"
 
 
 def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(place: Place) -> None:

@@ -90,10 +90,10 @@ class HourValues:
         return lake_whales.read_whales(self._connection, files, floors, kind)
 
     def find_within_aggregates(
-        self, hour: datetime, trades: Collection[aggregate_fills.TradeKey]
-    ) -> set[aggregate_fills.TradeKey]:
-        """Those of `trades` that the hour has only within an aggregate."""
-        return aggregate_fills.find_within_aggregates(self._connection, self._root, self._files.get(hour, ()), trades)
+        self, hour: datetime, spans: Collection[aggregate_fills.IdSpan]
+    ) -> set[aggregate_fills.IdSpan]:
+        """Those of `spans` of which the hour has some id only within an aggregate."""
+        return aggregate_fills.find_within_aggregates(self._connection, self._root, self._files.get(hour, ()), spans)
 
     def _build_time_values(self, end: datetime) -> dict[str, object]:
         return {"end": end.astimezone(UTC), "settled": self._settled.astimezone(UTC)}

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
@@ -36,20 +37,24 @@ from whale_platform.stores.stream_tables.partitions import ensure_days
 WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
 
 
+class WhaleState(NamedTuple):
+    """How far a whale has come. fills: None where it is no sweep; last_id: of its newest fill, else its own."""
+
+    event_time: datetime
+    fills: int | None
+    last_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class StreamRowSnapshot:
-    """What Postgres has at one moment: windows as (trades, first id, last id), whales as (event time, fills).
-
-    fills: None where the whale is no sweep.
-    """
+    """What Postgres has at one moment: windows as (trades, first id, last id), and whales."""
 
     windows: Mapping[MarketHour, tuple[int, int, int]]  # by exchange, symbol, minute
-    whales: Mapping[WhaleKey, tuple[datetime, int | None]]
+    whales: Mapping[WhaleKey, WhaleState]
 
-    def exclude_whales_of(self, trades: Collection[tuple[str, str, int]]) -> "StreamRowSnapshot":
-        """These rows but for the whales of `trades` (exchange, symbol, id)."""
-        whales = {key: state for key, state in self.whales.items() if (key[0], key[1], key[3]) not in trades}
-        return StreamRowSnapshot(self.windows, whales)
+    def exclude_whales(self, keys: Collection[WhaleKey]) -> "StreamRowSnapshot":
+        """These rows but for the whales of these keys."""
+        return StreamRowSnapshot(self.windows, {key: one for key, one in self.whales.items() if key not in keys})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ SELECT exchange, symbol, window_start, trade_count, first_trade_id, last_trade_i
 FROM trade_windows WHERE window_start >= %s AND window_start < %s
 """
 _WHALES = """
-SELECT exchange, symbol, kind, trade_id, event_time, fills
+SELECT exchange, symbol, kind, trade_id, event_time, fills, coalesce(last_trade_id, trade_id)
 FROM whale_alerts WHERE event_time >= %s AND event_time < %s
 """
 
@@ -199,13 +204,15 @@ def _store_whales(
     rows = {row.key: row for row in sorted(whales, key=lambda row: row.fills or 0)}  # the last state of a sweep
     stored = _read_whale_states(cursor, hours)
     grown = {  # the sweeps that have, since the lake was read
-        key for key, state in stored.items() if state[1] is not None and state != snapshot.whales.get(key)
+        key for key, state in stored.items() if state.fills is not None and state != snapshot.whales.get(key)
     }
     kept = grown | rows.keys()
     gone = {
         key
-        for key, (at, _) in stored.items()
-        if key in snapshot.whales and key not in kept and to_market_hour(key[0], key[1], at) in whole_hours
+        for key, state in stored.items()
+        if key in snapshot.whales
+        and key not in kept
+        and to_market_hour(key[0], key[1], state.event_time) in whole_hours
     }
     statement = _TAKE_BACK.format(
         reason=_quote_literal(cursor, TAKEN_BACK_REASON), by=_quote_literal(cursor, provenance.run_id)
@@ -239,9 +246,12 @@ def _read_window_extents(cursor: Cursor, hours: HourRange) -> dict[MarketHour, t
     return {(exchange, symbol, minute): (*extent,) for exchange, symbol, minute, *extent in cursor.fetchall()}
 
 
-def _read_whale_states(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, tuple[datetime, int | None]]:
+def _read_whale_states(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, WhaleState]:
     cursor.execute(_WHALES, (hours.start, hours.end))
-    return {(exchange, symbol, kind, number): (*state,) for exchange, symbol, kind, number, *state in cursor.fetchall()}
+    return {
+        (exchange, symbol, kind, number): WhaleState(*state)
+        for exchange, symbol, kind, number, *state in cursor.fetchall()
+    }
 
 
 def to_market_hour(exchange: str, symbol: str, time: datetime) -> MarketHour:
