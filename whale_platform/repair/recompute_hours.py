@@ -16,8 +16,8 @@ from whale_platform.contracts import trade_window, whale_alert
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.id_ranges import HeldIds
-from whale_platform.domain.market import MarketHour
-from whale_platform.domain.whale import build_threshold_periods
+from whale_platform.domain.market import Market, MarketHour
+from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.lake.analysis import aggregate_fills, id_counts
 from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
@@ -25,10 +25,11 @@ from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
 from whale_platform.repair import hidden_whales, price_rows
 from whale_platform.repair.completeness import find_complete, find_differing, select_within
+from whale_platform.repair.differing_sweeps import find_differing_sweeps
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
-from whale_platform.stores.asset_tables.recomputed_hours import WhaleKey, WhaleState
+from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot, WhaleKey, WhaleState
 from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
 from whale_platform.stores.quality import audit_counts as ledger
@@ -64,13 +65,15 @@ def find_wrong_hours(
 ) -> dict[datetime, dict[MarketHour, tuple[int, int]]]:
     """Of these hours those that a recomputation would change: {hour: {key: (trades in the lake, in Postgres)}}.
 
-    A symbol's hour is compared by itself and by its trades, not by rows. Where the lake has fewer it must hold the hour
-    whole, else nothing would change. An hour with a damaged file is put into `failed`, with the reason.
+    A symbol's hour is compared by itself, by its trades, not by rows, and by its sweeps. Where the lake has fewer it
+    must hold the hour whole, else nothing would change. An hour with a damaged file is put into `failed`, with the
+    reason.
     """
     found: dict[datetime, dict[MarketHour, tuple[int, int]]] = {}
+    limits = build_threshold_periods(thresholds.read_threshold_history(dsn), settings.threshold_usd)
     for hour in hours:
         with collect_failure(hour, failed):
-            if differs := _find_differing_counts(settings, dsn, hour):
+            if differs := _find_differing_counts(settings, dsn, hour, limits):
                 found[hour] = differs
     return found
 
@@ -202,14 +205,22 @@ def collect_failure(hour: datetime, failed: dict[datetime, str]) -> Iterator[Non
         failed[hour] = str(error)
 
 
-def _find_differing_counts(settings: Settings, dsn: str, hour: datetime) -> dict[MarketHour, tuple[int, int]]:
-    asked = HourRange(hour, hour + HOUR)
-    counted = _count_stored_trades(dsn, asked)
-    fills = id_counts.count_trades(settings.trades_lake, hour)
-    keys = find_differing(fills, counted) if fills else set()
-    if any(fills.get(key, 0) < counted[key].trades for key in keys if key in counted):
-        known = _find_whole_hours(dsn, id_counts.count_ids(settings.trades_lake, hour, asked.end), counted)
-        keys = {key for key in keys if key in known or fills.get(key, 0) > _get_trade_count(counted, key)}
+def _find_differing_counts(
+    settings: Settings, dsn: str, hour: datetime, limits: Sequence[ThresholdPeriod]
+) -> dict[MarketHour, tuple[int, int]]:
+    root, asked = settings.trades_lake, HourRange(hour, hour + HOUR)
+    counted, fills = _count_stored_trades(dsn, asked), id_counts.count_trades(root, hour)
+    if not fills:
+        return {}
+    counts = find_differing(fills, counted)
+    grown, lowered = find_differing_sweeps(root, dsn, hour, limits, {Market(*key[:2]) for key in fills})
+    keys = {key for key in counts if fills.get(key, 0) > _get_trade_count(counted, key)}
+    keys |= {(*key[:2], hour) for key in grown}
+    if lowered or counts - keys:  # where the lake has less it must hold the hour whole, and reach what it has less of
+        held = id_counts.count_ids(root, hour, asked.end)
+        known = _find_whole_hours(dsn, held, counted)
+        reached = select_within(StreamRowSnapshot({}, lowered), held).whales
+        keys |= known & {*counts, *((*key[:2], hour) for key in reached)}
     return {key: (fills.get(key, 0), _get_trade_count(counted, key)) for key in sorted(keys)}
 
 

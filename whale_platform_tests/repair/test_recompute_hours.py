@@ -216,6 +216,29 @@ def test_a_sweep_that_an_aggregate_has_taken_fills_of_stays(place: Place) -> Non
     assert sweeps(place.dsn) == [(10, 5)], "what is left of it is no second order"
 
 
+def test_an_hour_whose_sweeps_alone_differ_is_found_and_made_again(place: Place) -> None:
+    """Trade 3 was missed by the stream and came later: the windows have it, and the order was cut in two there."""
+    lay(place.root, [fill(number) for number in (1, 2, 4, 5)])
+    store(place.dsn, [window(1, 5)], [sweep(1, 2), sweep(4, 2)])
+    lay(place.root, [fill(3)._replace(source="repair")], first_offset=4)
+    assert place.wrong() == {START: {("binance", "BTCUSDT", START): (5, 5)}}
+    place.make(window(1, 5), orders=[sweep(1, 3), sweep(1, 5)])
+    assert sweeps(place.dsn) == [(1, 5)]
+    assert place.wrong() == {}
+    query(place.dsn, "UPDATE whale_alerts SET fills = 7, last_trade_id = 7")
+    assert place.wrong() == {}, "the lake does not reach 7 yet"
+    query(place.dsn, "UPDATE whale_alerts SET fills = 7, last_trade_id = 5")
+    assert place.wrong(), "it has 5"
+    query(place.dsn, "DELETE FROM whale_alerts")
+    assert place.wrong(), "a sweep is missing"
+    limit = (
+        "INSERT INTO whale_threshold_history (exchange, symbol, valid_from, threshold_usd) VALUES ('*', '*', %s, %s)"
+    )
+    query(place.dsn, limit, START - HOUR, 100_001)
+    query(place.dsn, limit, START + HOUR / 2, 1_000)
+    assert place.wrong() == {}, "the order is below the threshold that held at its time"
+
+
 def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(place: Place) -> None:
     hours = [START + number * HOUR for number in range(4)]
     lay(place.root, [trade(number, every_s=3600) for number in range(4)])
