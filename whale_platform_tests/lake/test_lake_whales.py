@@ -50,7 +50,8 @@ def find_all(trades: list[Trade]) -> dict[tuple[str, int], SweepProgress]:
     trackers = {symbol: SweepTracker() for symbol in SYMBOLS}
     found: dict[tuple[str, int], SweepProgress] = {}
     for one in trades:
-        if progress := trackers[one.symbol].add(one):
+        progress = trackers[one.symbol].add(one)
+        if progress and (one.symbol != "ETHBTC" or progress.usd is not None):
             found[one.symbol, progress.first_id] = progress
     return found
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from whale_platform.domain.sweep import SweepTracker
@@ -38,18 +39,18 @@ def read(root: Path, floor: str = "0", end: datetime = FAR) -> list[LakeSweep]:
 
 
 def follow(trades: Iterable[Trade], floor: str = "0") -> list[LakeSweep]:
-    """The last state of each sweep, as the tracker gives it."""
+    """The last state of each sweep of which the dollars are known, as the tracker gives it."""
     trackers: dict[tuple[str, str], SweepTracker] = {}
     found: dict[tuple[str, str, int, int], LakeSweep] = {}
     for one in trades:
         key = one.exchange, one.symbol
         progress = trackers.setdefault(key, SweepTracker()).add(one)
-        if progress is not None:
+        if progress is not None and (usd_via(one.quote) or progress.usd is not None):
             first, fills, levels, price, quantity, notional, usd = progress
             dollars = notional if usd_via(one.quote) else usd
             found[*key, first, one.event_time] = LakeSweep(
                 *(*key, first, one.trade_id, one.side, fills, levels, price, one.price, quantity, notional),
-                usd=Decimal(-1) if dollars is None else dollars,
+                usd=dollars or Decimal(0),
                 usd_pair=one.usd_pair,
                 usd_rate=one.usd_rate,
                 event_time=one.event_time,
@@ -59,6 +60,7 @@ def follow(trades: Iterable[Trade], floor: str = "0") -> list[LakeSweep]:
                 imported=False,
                 received_time=one.received_time,
                 latest_time=None,
+                before_sweeps=False,
             )
     rows = [one for one in found.values() if one.usd >= Decimal(floor)]
     return sorted(rows, key=lambda one: (one.exchange, one.symbol, one.first_id))
@@ -102,6 +104,16 @@ def test_the_lakes_sweeps_are_the_trackers(root: Path, seed: int, dense: bool, o
     assert hide_arrival(read(root)) == hide_arrival(expected)
     floor = str(sorted(one.usd for one in expected)[-5])
     assert hide_arrival(read(root, floor)) == hide_arrival(follow(trades, floor)), "the fifth reaches it exactly"
+
+
+def test_a_sweep_of_a_release_that_found_none_is_known_by_its_file(root: Path) -> None:
+    lay(root, [trade(number, every_s=0)._replace(side="buy") for number in range(2)])
+    path = root / table.list_files(table.open_table(root))[0].path
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE old AS SELECT * EXCLUDE (block, date, hour) FROM '{path}'")
+        connection.execute(f"COPY old TO '{path}' (FORMAT parquet)")
+    lay(root, [trade(number, every_s=0)._replace(side="sell") for number in (2, 3)], first_offset=2)
+    assert [(one.first_id, one.before_sweeps) for one in read(root)] == [(0, True), (2, False)]
 
 
 def test_a_filled_gap_joins_what_it_cut(root: Path) -> None:

@@ -45,7 +45,7 @@ class LakeWhale(NamedTuple):
     """A trade, sweep or block of at least so many dollars, as the lake has it; imported, late: as of a minute.
 
     received_time is None where it was imported. Of a sweep, trade_id is that of its first fill, price and received_time
-    those of its last, as usd_rate; what follows usd_rate is None of others.
+    those of its last, as usd_rate; what follows usd_rate is None of others. before_sweeps: as in LakeSweep.
     """
 
     exchange: str
@@ -68,6 +68,7 @@ class LakeWhale(NamedTuple):
     levels: int | None = None
     first_price: Decimal | None = None
     last_trade_id: int | None = None
+    before_sweeps: bool = False
 
     @property
     def usd_via(self) -> str | None:
@@ -128,6 +129,7 @@ def _build_whale(sweep: LakeSweep, settled_until: datetime) -> LakeWhale:
         levels=sweep.levels,
         first_price=sweep.first_price,
         last_trade_id=sweep.last_id,
+        before_sweeps=sweep.before_sweeps,
     )
 
 

@@ -26,7 +26,8 @@ SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of t
 BLOCK_SQL = "coalesce(block, false)"
 _COLUMNS = (
     "exchange, symbol, base, quote, trade_id, price, quantity, notional_wide, side, event_time, received_time, source, "
-    "taker_order_id, usd_pair, usd_rate, usd_exact, topic_partition, topic_offset, coalesce(dense, true) AS dense"
+    "taker_order_id, block, usd_pair, usd_rate, usd_exact, topic_partition, topic_offset, "
+    "coalesce(dense, true) AS dense"
 )
 _ORDER = "exchange, symbol, event_time, side, taker_order_id"
 _SWEEPS = """
@@ -48,15 +49,17 @@ WITH floors AS ({floors}), rows AS NOT MATERIALIZED (
 ), numbered AS (
     SELECT *, row_number() OVER fill AS number, coalesce(price <> lag(price) OVER fill, false) AS moved
     FROM islands WINDOW fill AS (PARTITION BY {order}, island ORDER BY place NULLS LAST, trade_id)
+    QUALIFY count_if(usd IS NULL) OVER (fill ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) = 0
 )
 SELECT exchange, symbol, arg_min(trade_id, number) AS first_id, arg_max(trade_id, number) AS last_id, side,
     count(*) AS fills, 1 + count_if(moved) AS levels, arg_min(price, number) AS first_price,
     arg_max(price, number) AS last_price, sum(quantity) AS quantity, sum(notional) AS notional, sum(usd) AS usd,
     arg_max(usd_pair, number) AS usd_pair, arg_max(usd_rate, number) AS usd_rate, event_time, taker_order_id,
     any_value(base) AS base, any_value(quote) AS quote, bool_or(coalesce(source = 'import', false)) AS imported,
-    arg_max(received_time, number) AS received_time, max(received_time) AS latest_time
+    arg_max(received_time, number) AS received_time, max(received_time) AS latest_time,
+    bool_or(block IS NULL) AS before_sweeps
 FROM numbered JOIN floors USING (exchange, symbol) GROUP BY {order}, island
-HAVING count(*) > 1 AND count(usd) = count(*) AND sum(usd) >= any_value(floor)
+HAVING count(*) > 1 AND sum(usd) >= any_value(floor)
 """
 _ALL_SWEEPS = """
 SELECT * REPLACE (epoch_us(event_time) AS event_time, epoch_us(received_time) AS received_time,
@@ -71,7 +74,8 @@ class LakeSweep(NamedTuple):
     first_id, last_id: trade ids of its first and last fill; price and notional: quote currency; quantity: base units;
     usd: US dollars; all sums exact; usd_pair, usd_rate: of its last fill, None where the quote is a dollar; levels:
     how many times the price has changed, plus one; imported: some of its fills were. Times: microseconds UTC;
-    received_time: of its last fill, latest_time: of the latest, None where all were imported.
+    received_time: of its last fill, latest_time: of the latest, None where all were imported; before_sweeps: some of
+    its fills were written by a release that found no sweeps, which left `block` null.
     """
 
     exchange: str
@@ -95,6 +99,7 @@ class LakeSweep(NamedTuple):
     imported: bool
     received_time: int | None
     latest_time: int | None
+    before_sweeps: bool
 
 
 def select_sweeps(rows: str, floors: str = FLOORS) -> str:
@@ -133,8 +138,8 @@ def read_sweeps(
 ) -> Iterator[LakeSweep]:
     """Each sweep of these files before `end` (aware) that is worth its market's floor, by exchange, symbol, first id.
 
-    floors: US dollars by (exchange, symbol); what nobody knew the dollars of is no sweep. `paths`: all files of one or
-    more hours. Iterate to the end before the next query.
+    floors: US dollars by (exchange, symbol); a sweep ends before the first fill whose dollars nobody knew. `paths`: all
+    files of one or more hours. Iterate to the end before the next query.
     """
     rows = _ROWS.format(rows=engine.select_rows(root, paths))
     parameters = build_floor_values(floors) | {"end": end}
