@@ -14,6 +14,7 @@ from whale_platform.audit.reconcile import LAKE, WHALES
 from whale_platform.audit.threshold_history import ThresholdHistory
 from whale_platform.domain.market import MarketHour
 from whale_platform.domain.names import SINGLE_TRADE
+from whale_platform.lake.analysis.aggregate_fills import IdSpan
 from whale_platform.lake.analysis.lake_whales import LakeWhale
 from whale_platform.stores.quality.audit_values import StoredAlert, StoredWindow
 
@@ -28,49 +29,65 @@ TradeKey = tuple[str, str, int]
 class WhaleComparison:
     """What whales of an hour are compared by.
 
-    windows: by exchange, symbol, minute; required: whether Postgres has to have the hour; find_within_aggregates: which
-    of these trades the lake has only within an aggregate; is_in_transit(system, key, trade id): whether the trade has
-    not arrived there yet.
+    windows: by exchange, symbol, minute; required: whether Postgres has to have the hour; find_within_aggregates: those
+    of some spans of ids of which the lake has one only within an aggregate; is_in_transit(system, key, trade id):
+    whether the trade has not arrived there yet.
     """
 
     hour: datetime
     limits: ThresholdHistory
     windows: Mapping[MarketHour, StoredWindow]
     required: bool
-    find_within_aggregates: Callable[[Collection[TradeKey]], Collection[TradeKey]]
+    find_within_aggregates: Callable[[Collection[IdSpan]], Collection[IdSpan]]
     is_in_transit: Callable[[str, MarketHour, int], bool]
     differences: DifferenceCollector
 
     def compare(self, kind: str, lake: Iterable[LakeWhale], alerts: Iterable[StoredAlert]) -> None:
         """Add whales of this kind too many, too few and wrong; both sides in order of exchange, symbol and id.
 
-        `find_within_aggregates` is called after `lake` ends.
+        `find_within_aggregates` is called after `lake` ends. Of alerts of which an aggregate has taken fills nothing is
+        told, nor of what the lake has left of them.
         """
         noun = "trade" if kind == SINGLE_TRADE else kind
-        unknown: list[StoredAlert] = []
-        for (exchange, symbol, trade_id), whale, alert in _merge_by_trade(lake, alerts):
-            key = exchange, symbol, self.hour
-            if whale is None:
-                assert alert is not None
-                if not self.is_in_transit(LAKE, key, trade_id):
-                    unknown.append(alert)
-            elif alert is None:
-                self._compare_missing(key, noun, whale)
-            else:
+        lowered: list[tuple[StoredAlert, LakeWhale | None]] = []
+        remnants: list[LakeWhale] = []
+        for trade, whale, alert in _merge_by_trade(lake, alerts):
+            key = *trade[:2], self.hour
+            if alert is None:
+                assert whale is not None
+                if lowered and _is_remnant(whale, lowered[-1][0]):
+                    remnants.append(whale)
+                else:
+                    self._compare_missing(key, noun, whale)
+            elif whale is not None and (alert.fills or 0) <= (whale.fills or 0):
                 self._compare_both(key, noun, whale, alert)
-        hidden = self.find_within_aggregates([one[:3] for one in unknown]) if unknown else ()
-        for one in unknown:
-            if one[:3] not in hidden:
-                words = f"{noun} {one.trade_id} of {format_value(one.notional_usd)} USD is none of the lake's"
-                self.differences.add((one.exchange, one.symbol, self.hour), "whale too many", words)
+            elif not self.is_in_transit(LAKE, key, alert.newest_id):
+                lowered.append((alert, whale))
+        hidden = self.find_within_aggregates([_get_span(alert) for alert, _ in lowered]) if lowered else ()
+        told = [(alert, whale) for alert, whale in lowered if _get_span(alert) not in hidden]
+        for alert, whale in told:
+            key = alert.exchange, alert.symbol, self.hour
+            if whale is not None:
+                self._compare_both(key, noun, whale, alert)
+                continue
+            words = f"{noun} {alert.trade_id} of {format_value(alert.notional_usd)} USD is none of the lake's"
+            self.differences.add(key, "whale too many", words)
+        for whale in remnants:
+            if any(_is_remnant(whale, alert) for alert, _ in told):
+                self._compare_missing((whale.exchange, whale.symbol, self.hour), noun, whale)
 
     def _compare_missing(self, key: MarketHour, noun: str, whale: LakeWhale) -> None:
         """An imported whale is owed once its minute has a window, another unless the stream that made that window had
-        no dollar value for its currency, or was of a time before that was stored."""
+        no dollar value for its currency, or was of a time before that was stored; a sweep unless it is of a time before
+        there were any."""
         possible = self.limits.find_possible(*key[:2], whale.event_time)
         window = self.windows.get((*key[:2], whale.event_time.replace(second=0, microsecond=0)))
         valued = window is None or window.detail.usd_via is not None or whale.usd_pair is not None
-        due = self.required and not whale.late and (window is not None if whale.imported else valued)
+        due = (
+            self.required
+            and not (whale.late or whale.before_sweeps)
+            and (window is not None if whale.imported else valued)
+        )
         if not due or not possible or whale.notional_usd < max(possible):
             return
         if self.is_in_transit(WHALES, key, whale.newest_id):
@@ -84,8 +101,6 @@ class WhaleComparison:
         if (alert.fills or 0) < (whale.fills or 0) and (whale.late or self.is_in_transit(WHALES, key, whale.newest_id)):
             self.differences.add_not_yet(key, WHALES)
             return
-        if (alert.fills or 0) > (whale.fills or 0) and self.is_in_transit(LAKE, key, alert.newest_id):
-            return  # told by number of trades: not yet
         possible = self.limits.find_possible(*key[:2], whale.event_time)
         if whale.notional_usd < min(possible, default=Decimal("inf")):
             words = f"{named} of {format_value(whale.notional_usd)} USD is below threshold"
@@ -99,6 +114,16 @@ class WhaleComparison:
             applied = " or ".join(format_value(usd) for usd in sorted(possible)) or "none"
             words = f"{named}: {format_value(alert.threshold_usd)} where {applied} applied"
             self.differences.add(key, "whale threshold_usd", words)
+
+
+def _get_span(alert: StoredAlert) -> IdSpan:
+    return alert.exchange, alert.symbol, alert.trade_id, alert.newest_id
+
+
+def _is_remnant(whale: LakeWhale, alert: StoredAlert) -> bool:
+    """Whether it may be what the lake has left of the sweep that was told live."""
+    same = (whale.exchange, whale.symbol, whale.event_time) == (alert.exchange, alert.symbol, alert.event_time)
+    return same and alert.trade_id < whale.trade_id <= alert.newest_id
 
 
 def _merge_by_trade(
