@@ -23,3 +23,13 @@ def test_a_sweep_has_its_first_fill_s_prices_and_a_block_its_own(tmp_path: Path)
         "block": (3, Decimal(106), Decimal(107)),
     }, "what was agreed off the book is no price of the market"
     assert find_whale_prices(tmp_path / "none", whales) == []
+
+
+def test_no_fill_of_a_sweep_is_the_price_before_it_where_ids_have_no_order(tmp_path: Path) -> None:
+    root, at = tmp_path / "lake", [trade(second).event_time for second in (0, 60, 60, 60, 120, 120, 600)]
+    numbers = (700, 900, 300, 500, 800, 200, 100)  # 900, 300 and 500 are the order's; 200 is the last of its moment
+    trades = [trade(number, price=str(100 + place)) for place, number in enumerate(numbers)]
+    lay(root, [one._replace(dense=False, event_time=time) for one, time in zip(trades, at, strict=True)])
+    whale = ("binance", "BTCUSDT", "sweep", 900, datetime.fromtimestamp(at[1] / 1e6, UTC))
+    (row,) = find_whale_prices(root, [whale])
+    assert (row.before, row.after_1) == (Decimal(100), Decimal(105))

@@ -3,7 +3,9 @@
 One definition, for every report and page: the price after k minutes is that of the last trade at or before that moment,
 and is not known before the lake has a later trade of the same symbol; the price before is that of the trade before it,
 if that is not older than a quarter of an hour. Blocks, agreed off the book, are no prices. Trades of one microsecond
-come in the order of their ids. Trades are asked for hour by hour, so memory stays flat. Raises LakeError's subclasses.
+come in the order of their ids; where those have gaps by design, in that of the topic, and the price before is that of
+an earlier time, since other fills of the trade's own order have its time. Trades are asked for hour by hour, so memory
+stays flat. Raises LakeError's subclasses.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,19 +27,24 @@ LOOK_BACK = timedelta(minutes=15)
 LONGEST_AFTER = timedelta(minutes=max(MINUTES_AFTER))
 TimedTradeKey = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time (aware)
 
-_LEAST, _MOST = 0, 10**16 - 1  # ids have at most 16 digits (domain/epochs.py)
+_MOST = 10**16 - 1  # ids have at most 16 digits (domain/epochs.py)
 _PLACE = "epoch_us({time})::HUGEINT * 10000000000000000 + {id}"  # in the order of a symbol's trades
+_NUMBER = "CASE WHEN coalesce(dense, true) THEN trade_id ELSE coalesce(topic_offset, trade_id) END"
+_HELD = _PLACE.format(time="event_time", id=_NUMBER)
+_BEFORE = _PLACE.format(time="event_time", id="CASE WHEN dense THEN trade_id ELSE 0 END") + " - 1"
+_AFTER = _PLACE.format(time="event_time + to_minutes(minutes)", id=_MOST)
 _AROUND = f"""
 WITH asked AS (
     SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol, unnest($ids)::BIGINT AS trade_id,
         unnest($times)::TIMESTAMPTZ AS event_time
 ), held AS (
-    SELECT exchange, symbol, price, event_time, {_PLACE.format(time="event_time", id="trade_id")} AS place
+    SELECT exchange, symbol, price, event_time, coalesce(dense, true) AS dense, {_HELD} AS place
     FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked) AND NOT coalesce(block, false)
+), ordered AS (
+    SELECT exchange, symbol, bool_and(dense) AS dense FROM held GROUP BY exchange, symbol
 ), wanted AS (
-    SELECT asked.*, minutes, CASE WHEN minutes = 0 THEN {_PLACE.format(time="event_time", id="trade_id - 1")}
-        ELSE {_PLACE.format(time="event_time + to_minutes(minutes)", id=_MOST)} END AS place
-    FROM asked CROSS JOIN (SELECT unnest($minutes) AS minutes) AS marks
+    SELECT asked.*, minutes, CASE WHEN minutes = 0 THEN {_BEFORE} ELSE {_AFTER} END AS place
+    FROM asked JOIN ordered USING (exchange, symbol) CROSS JOIN (SELECT unnest($minutes) AS minutes) AS marks
 )
 SELECT wanted.exchange, wanted.symbol, wanted.trade_id, minutes, held.price, held.event_time
 FROM wanted ASOF JOIN held ON wanted.exchange = held.exchange AND wanted.symbol = held.symbol
