@@ -6,6 +6,7 @@
   x FileMissingError
   x DiskFullError
   x ConcurrentCommitError
+  x NewerTableError
   x InvalidDumpError
   x InvalidStatementError
 
@@ -35,6 +36,10 @@ class DiskFullError(LakeError):
 
 class ConcurrentCommitError(LakeError):
     """Others changed the same part of the table again and again; nothing was written."""
+
+
+class NewerTableError(LakeError):
+    """A newer release has added columns to the table, which what this one writes again would lose."""
 
 
 class InvalidDumpError(LakeError):

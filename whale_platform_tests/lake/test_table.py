@@ -13,14 +13,15 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field
+from deltalake.schema import PrimitiveType
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from whale_platform.lake.delta import commits, durability, newest, table
 from whale_platform.lake.delta.table import HOUR, LakeFile, NewFile
 from whale_platform.lake.duckdb import engine
-from whale_platform.lake.errors import ConcurrentCommitError, LakeError, LakeNotFoundError
+from whale_platform.lake.errors import ConcurrentCommitError, LakeError, LakeNotFoundError, NewerTableError
 from whale_platform.lake.maintenance import rewrite
 from whale_platform_tests.lake.builders import START, ids, lay, trade
 
@@ -233,6 +234,16 @@ def test_a_table_of_before_gets_the_columns_that_were_added_since(root: Path) ->
         assert {row[3] for row in rows} == {201}
     assert rewrite.rewrite_hour(root, START, {"run": "test"}) is not None
     assert len(table.list_files(table.open_table(root))) == 1 and [number for _, number in ids(root)] == [1, 2, 3]
+
+
+def test_what_does_not_know_a_column_of_the_table_rewrites_no_file(root: Path) -> None:
+    for number in range(2):
+        lay(root, [trade(number)], first_offset=number)
+    before = table.open_table(root)
+    before.alter.add_columns([Field("later", PrimitiveType("string"))])
+    with pytest.raises(NewerTableError, match="has added later to the lake"):
+        rewrite.rewrite_hour(root, START, {"run": "test"})
+    assert len(table.list_files(table.open_table(root))) == 2 and [number for _, number in ids(root)] == [0, 1]
 
 
 def _drop_new_columns(root: Path, path: str) -> None:

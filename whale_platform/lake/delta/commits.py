@@ -4,7 +4,8 @@ Exactly once in effect: a commit that appends trades from Kafka carries, for eac
 offset as an application transaction, so the table itself knows how far it has come; whoever writes skips what is below.
 A commit that rewrites files carries the transaction `replace_files`: of two that started from the same version, one is
 refused (`ConcurrentCommitError` after some tries), because delta-rs alone would let both pass and the rows would be
-there twice. Raises LakeError's subclasses.
+there twice. Nor does a process rewrite files of a table with columns that its own release does not know: it would drop
+them. Raises LakeError's subclasses.
 """
 
 import json
@@ -16,7 +17,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
 from whale_platform.lake.delta import commit_log, durability, newest
-from whale_platform.lake.delta.schema import PARTITION_COLUMNS
+from whale_platform.lake.delta.schema import COLUMNS, PARTITION_COLUMNS
 from whale_platform.lake.delta.table import (
     LakeFile,
     NewFile,
@@ -24,7 +25,7 @@ from whale_platform.lake.delta.table import (
     open_table,
     translate_delta_errors,
 )
-from whale_platform.lake.errors import ConcurrentCommitError
+from whale_platform.lake.errors import ConcurrentCommitError, NewerTableError
 from whale_platform.storage.folders import Folder
 
 MAX_TRIES = 8
@@ -49,10 +50,18 @@ def replace_files(
 ) -> int:
     """Replace files in one commit: `change(table)` -> (added, removed), asked again where another rewrite won.
 
-    Returns the version. `marker`: (name, number) to record with it. Nothing is committed where nothing changes.
+    Returns the version. `marker`: (name, number) to record with it. Nothing is committed where nothing changes. Raises
+    NewerTableError where the table has columns that this release does not know.
     """
     marks = [Transaction(*marker)] if marker else []
-    return _commit(root, change, lambda table: [Transaction(REWRITE_APP_ID, table.version()), *marks], commit_info)
+
+    def change_known(table: DeltaTable) -> tuple[Sequence[NewFile], Sequence[LakeFile]]:
+        _require_known_columns(table)
+        return change(table)
+
+    return _commit(
+        root, change_known, lambda table: [Transaction(REWRITE_APP_ID, table.version()), *marks], commit_info
+    )
 
 
 def _commit(
@@ -94,6 +103,15 @@ def _commit(
     raise ConcurrentCommitError(
         f"the lake in {root.parent} was changed by others {MAX_TRIES} times meanwhile: try again"
     )
+
+
+def _require_known_columns(table: DeltaTable) -> None:
+    known = {column.name for column in (*COLUMNS, *PARTITION_COLUMNS)}
+    if unknown := [field.name for field in table.schema().fields if field.name not in known]:
+        raise NewerTableError(
+            f"a newer release has added {', '.join(unknown)} to the lake, which rewriting it here would drop: stop "
+            "this process and start it by the newer release"
+        )
 
 
 def _stats(file: NewFile) -> str:
