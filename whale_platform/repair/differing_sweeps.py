@@ -1,38 +1,35 @@
 """Sweeps of a closed hour, the lake's against those of Postgres: by them an hour differs whose trades are all there.
 
 The stream ends a sweep at a trade that is missing, and goes on behind it with another; once the gap is filled the lake
-has one, while the trades in the windows are as many as in the lake. Sweeps are compared by first id and fills. Raises
-PostgresUnusableError and LakeError's subclasses.
+has one, while the trades in the windows are as many as in the lake. Sweeps are compared by first id and fills. An hour
+whose trades all came live and in the order of their ids is not looked at: the stream has seen what the lake has.
+Raises PostgresUnusableError and LakeError's subclasses.
 """
 
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
-
-import duckdb
 
 from whale_platform.domain.market import Market
 from whale_platform.domain.names import SWEEP
 from whale_platform.domain.whale import ThresholdPeriod, find_threshold
-from whale_platform.lake.analysis import sweeps
-from whale_platform.lake.delta import table
-from whale_platform.lake.duckdb import engine
+from whale_platform.lake.analysis import hour_values
+from whale_platform.lake.analysis.hour_values import HourValues
 from whale_platform.repair import hidden_whales
 from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables.materialisation import HOUR
-from whale_platform.stores.asset_tables.recomputed_hours import WhaleKey, WhaleState
+from whale_platform.stores.asset_tables.recomputed_hours import RecomputedWhale, WhaleKey
 from whale_platform.stores.quality import audit_values
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SweepDifferences(NamedTuple):
     """grown: what the lake has and Postgres has not, or with fewer fills; lowered: the other way round."""
 
-    grown: dict[WhaleKey, WhaleState]
-    lowered: dict[WhaleKey, WhaleState]
+    grown: dict[WhaleKey, RecomputedWhale]
+    lowered: dict[WhaleKey, RecomputedWhale]
 
 
 def find_differing_sweeps(
@@ -42,15 +39,16 @@ def find_differing_sweeps(
 
     limits: what held when, oldest first; markets: those of which the lake has trades there.
     """
-    stored = {
-        (one.exchange, one.symbol, SWEEP, one.trade_id): WhaleState(one.event_time, one.fills, one.newest_id)
-        for one in audit_values.read_alerts(dsn, hour, hour + HOUR, SWEEP)
-    }
-    paths = [file.path for file in table.list_files(table.open_table(root), hour, hour + HOUR)]
-    with engine.connect(root) as connection:
-        there = _read_lake(connection, root, paths, hour, limits, markets)
+    with hour_values.open_hours(root, hour, hour + HOUR, hour + HOUR) as lake:
+        if lake.came_in_order(hour):
+            return SweepDifferences({}, {})
+        stored = {
+            (one.exchange, one.symbol, SWEEP, one.trade_id): RecomputedWhale(one.event_time, one.fills, one.newest_id)
+            for one in audit_values.read_alerts(dsn, hour, hour + HOUR, SWEEP)
+        }
+        there = _read_lake(lake, hour, limits, markets)
         grown, lowered = hidden_whales.find_lowered(there, stored), hidden_whales.find_lowered(stored, there)
-        hidden = hidden_whales.find_hidden(connection, root, paths, lowered)
+        hidden = hidden_whales.find_hidden(lowered, partial(lake.find_within_aggregates, hour))
     remnants = hidden_whales.find_remnants(grown, hidden)
     return SweepDifferences(
         {key: state for key, state in grown.items() if key not in remnants},
@@ -59,25 +57,20 @@ def find_differing_sweeps(
 
 
 def _read_lake(
-    connection: duckdb.DuckDBPyConnection,
-    root: Folder,
-    paths: Sequence[str],
-    hour: datetime,
-    limits: Sequence[ThresholdPeriod],
-    markets: Collection[Market],
-) -> dict[WhaleKey, WhaleState]:
+    lake: HourValues, hour: datetime, limits: Sequence[ThresholdPeriod], markets: Collection[Market]
+) -> dict[WhaleKey, RecomputedWhale]:
     """The lake's sweeps over the threshold that held at their time, as a recomputation finds them."""
     since = [period.valid_from for period in limits]
     held = limits[bisect_right(since, hour) - 1 : bisect_right(since, hour + HOUR)]
-    found: dict[WhaleKey, WhaleState] = {}
+    found: dict[WhaleKey, RecomputedWhale] = {}
     floors: dict[tuple[str, str], Decimal] = {}
     for market in markets:
         usd = [limit for period in held if (limit := find_threshold(period.usd, *market)) is not None]
         if usd:
             floors[market] = min(usd)
-    for one in sweeps.read_sweeps(connection, root, paths, hour + HOUR, floors):
-        at = EPOCH + timedelta(microseconds=one.event_time)
-        limit = find_threshold(limits[bisect_right(since, at) - 1].usd, one.exchange, one.symbol)
-        if limit is not None and one.usd >= limit:
-            found[one.exchange, one.symbol, SWEEP, one.first_id] = WhaleState(at, one.fills, one.last_id)
+    for one in lake.read_whales(hour, hour + HOUR, floors, SWEEP):
+        limit = find_threshold(limits[bisect_right(since, one.event_time) - 1].usd, one.exchange, one.symbol)
+        if limit is not None and one.notional_usd >= limit:
+            key = one.exchange, one.symbol, SWEEP, one.trade_id
+            found[key] = RecomputedWhale(one.event_time, one.fills, one.newest_id)
     return found

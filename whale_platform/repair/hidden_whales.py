@@ -2,22 +2,19 @@
 
 Some fill of such an aggregate was never seen alone, so none of them is a trade of a known size any more: the stream saw
 more than the lake has, and its whale stays. What is left of a sweep in the lake, behind an aggregate, is no sweep of
-its own. Raises LakeError's subclasses.
+its own. Pure.
 """
 
-from collections.abc import Iterable, Mapping
-
-import duckdb
+from collections.abc import Callable, Collection, Mapping
 
 from whale_platform.domain.names import SWEEP
-from whale_platform.lake.analysis import aggregate_fills
-from whale_platform.storage.folders import Folder
-from whale_platform.stores.asset_tables.recomputed_hours import WhaleKey, WhaleState
+from whale_platform.lake.analysis.aggregate_fills import IdSpan
+from whale_platform.stores.asset_tables.recomputed_hours import RecomputedWhale, WhaleKey
 
-Whales = Mapping[WhaleKey, WhaleState]
+Whales = Mapping[WhaleKey, RecomputedWhale]
 
 
-def find_lowered(stored: Whales, lake: Whales) -> dict[WhaleKey, WhaleState]:
+def find_lowered(stored: Whales, lake: Whales) -> dict[WhaleKey, RecomputedWhale]:
     """Those of `stored` that the lake does not have, or has with fewer fills."""
     return {
         key: state for key, state in stored.items() if key not in lake or (state.fills or 0) > (lake[key].fills or 0)
@@ -25,11 +22,11 @@ def find_lowered(stored: Whales, lake: Whales) -> dict[WhaleKey, WhaleState]:
 
 
 def find_hidden(
-    connection: duckdb.DuckDBPyConnection, root: Folder, paths: Iterable[str], lowered: Whales
-) -> dict[WhaleKey, WhaleState]:
-    """Those of `lowered` with an id that these files have only within an aggregate."""
+    lowered: Whales, find_within_aggregates: Callable[[Collection[IdSpan]], Collection[IdSpan]]
+) -> dict[WhaleKey, RecomputedWhale]:
+    """Those of `lowered` with an id that the lake has only within an aggregate; asks for all spans of ids at once."""
     spans = {key: (key[0], key[1], key[3], state.last_id) for key, state in lowered.items()}
-    covered = aggregate_fills.find_within_aggregates(connection, root, paths, {*spans.values()})
+    covered = find_within_aggregates({*spans.values()})
     return {key: state for key, state in lowered.items() if spans[key] in covered}
 
 

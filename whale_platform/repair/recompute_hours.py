@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from whale_platform.contracts import trade_window, whale_alert
@@ -17,7 +18,7 @@ from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.id_ranges import HeldIds
 from whale_platform.domain.market import Market, MarketHour
 from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
-from whale_platform.lake.analysis import id_counts
+from whale_platform.lake.analysis import aggregate_fills, id_counts
 from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import DamagedFileError
@@ -28,7 +29,7 @@ from whale_platform.repair.differing_sweeps import find_differing_sweeps
 from whale_platform.settings import Settings
 from whale_platform.stores.asset_tables import recomputed_hours, thresholds, whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
-from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot, WhaleKey, WhaleState
+from whale_platform.stores.asset_tables.recomputed_hours import RecomputedWhale, StreamRowSnapshot, WhaleKey
 from whale_platform.stores.errors import RowRejectedError
 from whale_platform.stores.postgres.advisory_lock import hold_advisory_lock
 from whale_platform.stores.quality import audit_counts as ledger
@@ -119,7 +120,8 @@ def recompute_hours(
             made = _find_last_states(whales)
             with engine.connect(root) as connection:
                 lowered = hidden_whales.find_lowered(before.whales, made)
-                hidden = hidden_whales.find_hidden(connection, root, paths, lowered)
+                within = partial(aggregate_fills.find_within_aggregates, connection, root, paths)
+                hidden = hidden_whales.find_hidden(lowered, within)
             before, remnants = before.exclude_whales(hidden), hidden_whales.find_remnants(made, hidden)
             whales = [row for row in whales if row.key not in remnants]
         before = before if lake_is_whole else select_within(before, held)
@@ -232,11 +234,13 @@ def _find_whole_hours(
     return find_complete(lake, counts, ledger.read_ledger_gaps(dsn, spans))
 
 
-def _find_last_states(whales: Iterable[WhaleRow]) -> dict[WhaleKey, WhaleState]:
+def _find_last_states(whales: Iterable[WhaleRow]) -> dict[WhaleKey, RecomputedWhale]:
     """Of each whale that with the most fills."""
     rows = {row.key: row for row in sorted(whales, key=lambda row: row.fills or 0)}
     return {
-        key: WhaleState(row.event_time, row.fills, row.trade_id if row.last_trade_id is None else row.last_trade_id)
+        key: RecomputedWhale(
+            row.event_time, row.fills, row.trade_id if row.last_trade_id is None else row.last_trade_id
+        )
         for key, row in rows.items()
     }
 

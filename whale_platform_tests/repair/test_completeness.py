@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
 from whale_platform.repair.completeness import find_complete, find_differing, select_within
-from whale_platform.stores.asset_tables.recomputed_hours import StreamRowSnapshot, WhaleState
+from whale_platform.stores.asset_tables.recomputed_hours import RecomputedWhale, StreamRowSnapshot
 from whale_platform.stores.quality.audit_counts import HourlyTradeCount, LedgerGap
 
 KEY = ("binance", "BTCUSDT", datetime(2026, 1, 2, 10, tzinfo=UTC))
@@ -63,7 +63,7 @@ def test_only_rows_within_the_ids_of_the_lake_are_reached(lake: set[int], first:
     single, sweep = (*KEY[:2], "single_trade", first), (*KEY[:2], "sweep", first)
     rows = StreamRowSnapshot(
         {(*KEY[:2], minute): (1, first, first + size)},
-        {single: WhaleState(minute, None, first), sweep: WhaleState(minute, size + 1, first + size)},
+        {single: RecomputedWhale(minute, None, first), sweep: RecomputedWhale(minute, size + 1, first + size)},
     )
     found = select_within(rows, {KEY: held(lake)})
     reached = min(lake) <= first and first + size <= max(lake)
@@ -75,7 +75,7 @@ def test_only_rows_within_the_ids_of_the_lake_are_reached(lake: set[int], first:
 def test_where_ids_have_no_order_a_row_is_reached_by_the_ids_themselves() -> None:
     lake = held({100, 500, 900})
     lake.dense = False
-    state = WhaleState(KEY[2], 3, 500)
+    state = RecomputedWhale(KEY[2], 3, 500)
     kept, ahead = (*KEY[:2], "sweep", 900), (*KEY[:2], "sweep", 300)
     found = select_within(StreamRowSnapshot({}, {kept: state, ahead: state}), {KEY: lake})
     assert found.whales == {kept: state}, "300 lies between the lake's ids and is none of them"

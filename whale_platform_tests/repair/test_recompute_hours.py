@@ -218,8 +218,9 @@ def test_a_sweep_that_an_aggregate_has_taken_fills_of_stays(place: Place) -> Non
 
 def test_an_hour_whose_sweeps_alone_differ_is_found_and_made_again(place: Place) -> None:
     """Trade 3 was missed by the stream and came later: the windows have it, and the order was cut in two there."""
-    lay(place.root, [fill(number) for number in range(1, 6)])
+    lay(place.root, [fill(number) for number in (1, 2, 4, 5)])
     store(place.dsn, [window(1, 5)], [sweep(1, 2), sweep(4, 2)])
+    lay(place.root, [fill(3)._replace(source="repair")], first_offset=4)
     assert place.wrong() == {START: {("binance", "BTCUSDT", START): (5, 5)}}
     place.make(window(1, 5), orders=[sweep(1, 3), sweep(1, 5)])
     assert sweeps(place.dsn) == [(1, 5)]

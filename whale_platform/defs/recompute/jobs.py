@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def remake_late_hours(
     context: dg.OpExecutionContext, store: StoreResource, spark: SparkResource
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-    """Finds closed hours of the last seven days whose windows are not what the lake has; makes them."""
+    """Finds closed hours of the last seven days whose windows or sweeps are not what the lake has; makes them."""
     from whale_platform.lake.errors import LakeError
     from whale_platform.repair import recompute_hours
     from whale_platform.repair.changed_hours import list_closed_hours

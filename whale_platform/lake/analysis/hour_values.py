@@ -42,6 +42,10 @@ SELECT exchange, symbol, epoch_us(event_time) // {minute} AS minute, sum(coalesc
 FROM {rows} WHERE event_time < $end AND NOT coalesce(block, false) GROUP BY exchange, symbol, minute
 """
 
+_IN_ORDER = (  # a release that found no sweeps wrote no `block`
+    "SELECT bool_and(source NOT IN ('repair', 'import') AND coalesce(dense, true) AND block IS NOT NULL) FROM {rows}"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LakeMinute:
@@ -92,6 +96,11 @@ class HourValues:
             return iter(())
         files = lake_whales.LakeHour(self._root, self._files.get(hour, ()), end, self._settled)
         return lake_whales.read_whales(self._connection, files, floors, kind)
+
+    def came_in_order(self, hour: datetime) -> bool:
+        """Whether all trades of the hour came live and in the order of their ids, and sweeps were found meanwhile."""
+        rows = engine.select_rows(self._root, self._files.get(hour, ()))
+        return self._connection.execute(_IN_ORDER.format(rows=rows)).fetchone() != (False,)
 
     def find_within_aggregates(
         self, hour: datetime, spans: Collection[aggregate_fills.IdSpan]

@@ -37,7 +37,7 @@ from whale_platform.stores.stream_tables.partitions import ensure_days
 WhaleKey = tuple[str, str, str, int]  # exchange, symbol, kind, trade id
 
 
-class WhaleState(NamedTuple):
+class RecomputedWhale(NamedTuple):
     """How far a whale has come. fills: None where it is no sweep; last_id: of its newest fill, else its own."""
 
     event_time: datetime
@@ -50,7 +50,7 @@ class StreamRowSnapshot:
     """What Postgres has at one moment: windows as (trades, first id, last id), and whales."""
 
     windows: Mapping[MarketHour, tuple[int, int, int]]  # by exchange, symbol, minute
-    whales: Mapping[WhaleKey, WhaleState]
+    whales: Mapping[WhaleKey, RecomputedWhale]
 
     def exclude_whales(self, keys: Collection[WhaleKey]) -> "StreamRowSnapshot":
         """These rows but for the whales of these keys."""
@@ -247,10 +247,10 @@ def _read_window_extents(cursor: Cursor, hours: HourRange) -> dict[MarketHour, t
     return {(exchange, symbol, minute): (*extent,) for exchange, symbol, minute, *extent in cursor.fetchall()}
 
 
-def _read_whale_states(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, WhaleState]:
+def _read_whale_states(cursor: Cursor, hours: HourRange) -> dict[WhaleKey, RecomputedWhale]:
     cursor.execute(_WHALES, (hours.start, hours.end))
     return {
-        (exchange, symbol, kind, number): WhaleState(*state)
+        (exchange, symbol, kind, number): RecomputedWhale(*state)
         for exchange, symbol, kind, number, *state in cursor.fetchall()
     }
 
