@@ -62,7 +62,6 @@ class WhaleSummary(BaseModel):
 
     market_kind: MarketKind
     others: list[MarketKindFlow] = Field(description="Of the other market kinds that have whales here.")
-
     start: Time = Field(alias="from")
     end: Time = Field(alias="to")
     whales: int
