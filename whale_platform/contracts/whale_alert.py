@@ -44,6 +44,14 @@ CONTRACT = MessageContract(
         MessageField("levels", "integer", "of a sweep: its prices so far", nullable=True, optional=True),
         MessageField("first_price", "decimal", "of a sweep: that of its first fill", nullable=True, optional=True),
         MessageField("last_trade_id", "integer", "of a sweep: its newest fill", nullable=True, optional=True),
+        MessageField(
+            "sweep_first_id",
+            "integer",
+            "of a single trade that continues its order: the first trade id of that order, by which the order's sweep "
+            "is known; absent where it is the first fill itself",
+            nullable=True,
+            optional=True,
+        ),
     ),
     example={
         "v": VERSION,
@@ -101,6 +109,7 @@ class WhaleRow(NamedTuple):
     levels: int | None = None
     first_price: str | None = None
     last_trade_id: int | None = None
+    sweep_first_id: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -137,4 +146,5 @@ def decode_whale(value: bytes | None, timestamp_ms: int) -> WhaleRow:
         levels=m.read_integer_or_none("levels"),
         first_price=m.read_decimal_or_none("first_price"),
         last_trade_id=m.read_integer_or_none("last_trade_id"),
+        sweep_first_id=m.read_integer_or_none("sweep_first_id"),
     )
