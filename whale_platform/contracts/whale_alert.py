@@ -47,6 +47,14 @@ CONTRACT = MessageContract(
         MessageField("first_price", "decimal", "of a sweep: that of its first fill", nullable=True, optional=True),
         MessageField("last_trade_id", "integer", "of a sweep: its newest fill", nullable=True, optional=True),
         MessageField("tier", "name", "whale, large or giant, by the amounts that held at the trade's time", True, True),
+        MessageField(
+            "sweep_first_id",
+            "integer",
+            "of a single trade that continues its order: the first trade id of that order, by which the order's sweep "
+            "is known; absent where it is the first fill itself",
+            nullable=True,
+            optional=True,
+        ),
     ),
     example={
         "v": VERSION,
@@ -106,6 +114,7 @@ class WhaleRow(NamedTuple):
     levels: int | None = None
     first_price: str | None = None
     last_trade_id: int | None = None
+    sweep_first_id: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -147,4 +156,5 @@ def decode_whale(value: bytes | None, timestamp_ms: int) -> WhaleRow:
         levels=m.read_integer_or_none("levels"),
         first_price=m.read_decimal_or_none("first_price"),
         last_trade_id=m.read_integer_or_none("last_trade_id"),
+        sweep_first_id=m.read_integer_or_none("sweep_first_id"),
     )

@@ -12,7 +12,8 @@ from whale_platform.api.models import rows
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.domain.trade import Trade
+from whale_platform.domain.sweep import SweepTracker
+from whale_platform.domain.trade import Side, Trade
 from whale_platform.stores.asset_tables import recomputed_hours
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale
@@ -120,3 +121,20 @@ def test_a_trade_is_found_among_its_neighbours(kafka: KafkaServer) -> None:
     gone = kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 999, now)
     assert gone.place is None and "no longer has" in str(gone.missing)
     assert kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 100, now - timedelta(hours=1)).place is None
+    assert [one["trade_id"] for one in found.around if one["in_whale"]] == [100]
+    swept = kafka_lookup.find_trade(kafka.bootstrap, "binance", "BTCUSDT", 100, now, None, 98)
+    assert [one["trade_id"] for one in swept.around if one["in_whale"]] == [98, 99, 100], "its ids are dense"
+
+
+def test_a_sweep_among_its_neighbours_is_the_order_that_they_name_where_ids_are_not_dense(kafka: KafkaServer) -> None:
+    producer = TradeProducer(kafka.bootstrap, "origin-test")
+    first = Trade("bybit", "BTCUSDT", "BTC", "USDT", 900, Decimal(61_837), Decimal(2), "buy", 1, 2, dense=False)
+    tracker = SweepTracker()
+    fills: list[tuple[int, Side]] = [(900, "buy"), (200, "sell"), (300, "buy"), (700, "sell"), (500, "buy")]
+    for trade_id, side in fills:
+        fill = first._replace(trade_id=trade_id, side=side)
+        value = raw_trade.encode_trade(fill, tracker.add(fill))
+        producer.send(RAW_TRADES, raw_trade.encode_key("bybit", "BTCUSDT"), value)
+    assert producer.close() == 0
+    found = kafka_lookup.find_trade(kafka.bootstrap, "bybit", "BTCUSDT", 500, datetime.now(UTC), None, 900)
+    assert [one["trade_id"] for one in found.around if one["in_whale"]] == [900, 300, 500]

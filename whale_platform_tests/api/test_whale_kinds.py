@@ -38,8 +38,8 @@ def filled(sink: Sink, make: Make) -> TestClient:
     sink.write(window(NOW))
     sink.write(
         sweep(10, 5),
-        whale(11, NOW, notional_usd="60000"),
-        whale(13, NOW, notional_usd="51000"),
+        whale(11, NOW, notional_usd="60000", sweep_first_id=10),
+        whale(13, NOW, notional_usd="51000", sweep_first_id=10),
         whale(11, NOW, kind="block", notional_usd="900000"),
         whale(20, NOW - MINUTE, notional_usd="70000"),
         sweep(30, 3, NOW - 2 * MINUTE, side="sell"),
@@ -157,9 +157,30 @@ def test_a_sweep_has_its_large_fills_and_each_of_them_its_sweep(filled: TestClie
     assert filled.get("/whales/binance/BTCUSDT/20?kind=sweep&kind=block").status_code == 422
 
 
+def test_the_parts_of_a_sweep_are_those_that_name_it_whatever_their_ids(sink: Sink, make: Make) -> None:
+    sink.write(window(NOW))
+    sink.write(
+        sweep(300, 3, last_trade_id=500),
+        whale(300, NOW, notional_usd="60000"),
+        *(whale(trade_id, NOW, notional_usd="60000", sweep_first_id=300) for trade_id in (900, 100)),
+        whale(400, NOW, notional_usd="60000", side="sell"),
+        whale(450, NOW, notional_usd="60000", sweep_first_id=400),
+    )
+    client = client_of(make())
+    parts = client.get("/whales/binance/BTCUSDT/300").json()["parts"]
+    assert [one["trade_id"] for one in parts] == [300, 100, 900]
+    assert [one["sweep_first_id"] for one in parts] == [None, 300, 300]
+    found = {
+        trade_id: client.get(f"/whales/binance/BTCUSDT/{trade_id}?kind=single_trade").json()["sweep"]
+        for trade_id in (300, 900, 400, 450)
+    }
+    assert {trade_id for trade_id, one in found.items() if one and one["trade_id"] == 300} == {300, 900}
+    assert found[400] is found[450] is None
+
+
 def test_the_newest_whale_is_the_sweep_as_it_is_now(sink: Sink, make: Make) -> None:
     parts: AppDependencies = make()
-    sink.write(whale(14, NOW, notional_usd="60000"))
+    sink.write(whale(14, NOW, notional_usd="60000", sweep_first_id=10))
     cache = LatestCache()
 
     def newest() -> tuple[str, int | None]:

@@ -29,6 +29,9 @@ export function whale(id, time, usd = "60000", more = {}) {
   return { ...market, trade_id: id, side: "buy", notional_usd: usd, event_time: iso(time), ...more };
 }
 
+/** A trade that continues the order which began with trade `first`. */
+export const fill = (id, first, time) => whale(id, time, "60000", { sweep_first_id: first });
+
 /** The sweep from trade `id` after so many fills of 20,000 dollars. */
 export function sweep(id, time, fills, more = {}) {
   const sums = { kind: "sweep", fills, levels: 2, last_trade_id: id + fills - 1, first_price: "100", price: "101" };

@@ -99,7 +99,7 @@ test("a row grows with its sweep, which takes over that of its fill, with the fo
   const panel = new TapePanel(root, new MarketCatalogue(), { announce: (one) => announced.push(one.notional_usd) });
   panel.start();
   const more = { ...market, price: "101", threshold_usd: "50000", detected_time: new Date().toISOString() };
-  panel.onWhale(whale(11, NOW, "60000", more));
+  panel.onWhale(whale(11, NOW, "60000", { ...more, sweep_first_id: 10 }));
   frame();
   const [row] = root.querySelectorAll("tr");
   row.querySelector("button").focus();

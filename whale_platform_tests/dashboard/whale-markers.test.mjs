@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WhaleMarkers } from "../../whale_platform/dashboard/price/whale-markers.js";
-import { iso, serve, sweep, whale } from "./fake-api.mjs";
+import { fill, iso, serve, sweep, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
 const market = { exchange: "sim", symbol: "BTCUSDT" };
@@ -58,7 +58,7 @@ test("whales of one bar and side are one arrow, each counts once, and the arrow 
 
 test("a sweep that grows is one whale behind its arrow, in the place of its fills", () => {
   const marks = new WhaleMarkers(market, "5m", 50_000);
-  for (const one of [whale(11, NOW), sweep(10, NOW, 3), sweep(10, NOW, 5)]) assert.ok(marks.add(one));
+  for (const one of [fill(11, 10, NOW), sweep(10, NOW, 3), sweep(10, NOW, 5)]) assert.ok(marks.add(one));
   assert.ok(!marks.add(sweep(10, NOW, 4)));
   const [drawn] = marks.toMarkers({ buy: "green", sell: "red" }, NOW);
   assert.deepEqual(marks.whalesOf(drawn.id).map((one) => one.notional_usd), ["100000"]);

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WhaleOrders } from "../../whale_platform/dashboard/data/whale-orders.js";
-import { sweep, whale } from "./fake-api.mjs";
+import { fill, sweep, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
-const fills = [whale(11, NOW), whale(13, NOW)];
+const fills = [fill(11, 10, NOW), fill(13, 10, NOW)];
 const states = [sweep(10, NOW, 3), sweep(10, NOW, 5)];
 
 function permutations(items) {
@@ -29,16 +29,27 @@ test("in any order of its messages a sweep stays, with the most fills, and none 
   }
 });
 
-test("what has another time, market, kind or id is no fill of it", () => {
+test("whatever its ids, a fill is one of the sweep that it names, and a first fill of the sweep of its id", () => {
+  const orders = new WhaleOrders();
+  const state = sweep(900, NOW, 3, { last_trade_id: 500 });
+  const parts = [whale(900, NOW), fill(300, 900, NOW), fill(500, 900, NOW)];
+  const others = [whale(700, NOW, "60000", { side: "sell" }), whale(400, NOW), fill(450, 400, NOW)];
+  for (const one of [...others, ...parts]) assert.deepEqual(orders.add(one), []);
+  assert.deepEqual(orders.add(state), parts);
+  for (const one of parts) assert.equal(orders.add(one), null);
+  assert.equal(orders.size, 4);
+});
+
+test("what has another order, market or kind is no fill of it", () => {
   const orders = new WhaleOrders();
   orders.add(states[1]);
   const others = [
-    whale(11, NOW + 1),
-    whale(9, NOW),
-    whale(15, NOW),
-    whale(11, NOW, "60000", { symbol: "ETHUSDT" }),
-    whale(11, NOW, "60000", { kind: "block" }),
-    sweep(11, NOW, 2),
+    whale(11, NOW),
+    fill(12, 9, NOW),
+    whale(10, NOW, "60000", { symbol: "ETHUSDT" }),
+    whale(10, NOW, "60000", { kind: "block" }),
+    fill(13, 11, NOW),
+    sweep(12, NOW, 2),
   ];
   for (const other of others) assert.deepEqual(orders.add(other), []);
   assert.equal(orders.size, 7);

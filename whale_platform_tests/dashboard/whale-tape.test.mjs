@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WhaleTape } from "../../whale_platform/dashboard/data/whale-tape.js";
 import { view } from "../../whale_platform/dashboard/data/url-state.js";
-import { serve, sweep, whale } from "./fake-api.mjs";
+import { fill, serve, sweep, whale } from "./fake-api.mjs";
 
 const NOW = 1_700_006_400;
 const page = (first, count, next) => {
@@ -91,11 +91,11 @@ test("a whale that was taken back goes when all is asked for anew", async () => 
 test("a sweep is one row that grows, in the place of its fills", async () => {
   const tape = new WhaleTape();
   tape.addLive(whale(30, NOW + 1));
-  const fill = whale(11, NOW);
-  assert.deepEqual(tape.addLive(fill), []);
+  const part = fill(11, 10, NOW);
+  assert.deepEqual(tape.addLive(part), []);
   const begun = sweep(10, NOW, 3);
-  assert.deepEqual(tape.addLive(begun), [fill]);
-  assert.equal(tape.addLive(whale(12, NOW)), null, "a fill of it that comes late");
+  assert.deepEqual(tape.addLive(begun), [part]);
+  assert.equal(tape.addLive(fill(12, 10, NOW)), null, "a fill of it that comes late");
   const grown = sweep(10, NOW, 5);
   assert.deepEqual(tape.addLive(grown), [begun]);
   assert.equal(tape.addLive(begun), null, "it is never set back");
@@ -107,7 +107,7 @@ test("a sweep is one row that grows, in the place of its fills", async () => {
 
 test("the filter of kinds shows fills alone, and the sweep again without them", async () => {
   const tape = new WhaleTape();
-  tape.addLive(whale(11, NOW));
+  tape.addLive(fill(11, 10, NOW));
   tape.addLive(sweep(10, NOW, 5));
   const asked = serve(() => ({ items: [], next: null }));
   view.kind = "single_trade";

@@ -23,6 +23,7 @@ from whale_platform.api.http.responses import ResponsePreferences
 from whale_platform.api.latest_cache import known_markets
 from whale_platform.api.latest_cache.cache import LatestCache
 from whale_platform.api.models import dashboard as dashboard_models
+from whale_platform.domain.names import SWEEP
 from whale_platform.stores.queries import dashboard
 from whale_platform.stores.queries.dashboard import SIZES_USD, WhaleBreakdown
 from whale_platform.stores.queries.listings import WHALES, WINDOWS, ColumnCondition
@@ -122,6 +123,7 @@ async def whale_context(
                 whale["last_trade_id"] or trade_id,  # the message that its row is of
                 whale["received_time"],
                 known,
+                trade_id if whale["kind"] == SWEEP else None,
             )
         whole = found | {"trade": place.place, "trade_missing": place.missing, "around": place.around}
         return responses.build_response(

@@ -42,6 +42,23 @@ class TradeLocation:
     around: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class WhaleTrades:
+    """The trade that a whale is, or of a sweep its newest fill with the id of its first one."""
+
+    trade_id: int
+    sweep_first_id: int | None
+
+    def contains(self, trade: Trade) -> bool:
+        """Return whether `trade` is of the whale: by its id where ids are dense, else by the order that it names."""
+        if self.sweep_first_id is None or trade.trade_id == self.trade_id:
+            return trade.trade_id == self.trade_id
+        if trade.dense:
+            return self.sweep_first_id <= trade.trade_id < self.trade_id
+        first_id = trade.trade_id if trade.sweep is None else trade.sweep.first_id
+        return first_id == self.sweep_first_id
+
+
 def find_trade(
     bootstrap: KafkaCluster,
     exchange: str,
@@ -49,12 +66,14 @@ def find_trade(
     trade_id: int,
     received: datetime,
     known: tuple[int, int] | None = None,
+    sweep_first_id: int | None = None,
 ) -> TradeLocation:
     """Ask Kafka; looking through what it has takes `DEADLINE_S` at most, each question before that `ANSWER_S`.
 
     `known`: partition and offset, where the whale has them; the answer has them too, also where Kafka has nothing.
+    `sweep_first_id`: of a sweep the id of its first fill; `trade_id` is that of its newest then.
     """
-    found = _find(bootstrap, exchange, symbol, trade_id, received, known)
+    found = _find(bootstrap, exchange, symbol, WhaleTrades(trade_id, sweep_first_id), received, known)
     if found.place is None and known is not None:
         found.place = {"topic": add_prefix(RAW_TRADES), "partition": known[0], "offset": known[1], "timestamp": None}
     return found
@@ -64,7 +83,7 @@ def _find(
     bootstrap: KafkaCluster,
     exchange: str,
     symbol: str,
-    trade_id: int,
+    whale: WhaleTrades,
     received: datetime,
     known: tuple[int, int] | None,
 ) -> TradeLocation:
@@ -76,12 +95,12 @@ def _find(
     try:
         if known is not None:
             records = _read_near(reader, *known, deadline)
-            found = _pick((one for one in records if one.value and one.value.startswith(begins)), trade_id)
+            found = _pick((one for one in records if one.value and one.value.startswith(begins)), whale)
             if found is not None:
                 return found
         for partition in reader.list_partitions(RAW_TRADES):
             records = _read_received_about(reader, partition, int(received.timestamp() * 1000), deadline)
-            found = _pick((one for one in records if one.value and one.value.startswith(begins)), trade_id)
+            found = _pick((one for one in records if one.value and one.value.startswith(begins)), whale)
             if found is not None:
                 return found
     except TimeoutError:
@@ -124,24 +143,24 @@ def _read_received_about(
         yield record
 
 
-def _pick(records: Iterator[KafkaRecord], trade_id: int) -> TradeLocation | None:
+def _pick(records: Iterator[KafkaRecord], whale: WhaleTrades) -> TradeLocation | None:
     before: deque[dict[str, Any]] = deque(maxlen=NEIGHBOURS)
     for record in records:
         trade = raw_trade.decode_trade(record.value or b"")
-        if trade.trade_id == trade_id:
+        if trade.trade_id == whale.trade_id:
             place = {"topic": add_prefix(RAW_TRADES), "partition": record.partition, "offset": record.offset}
             timestamp = format_time(EPOCH + timedelta(milliseconds=record.timestamp_ms))
             after = [
-                _build_trade_entry(one, raw_trade.decode_trade(one.value or b"")) for one in islice(records, NEIGHBOURS)
+                _build_trade_entry(one, raw_trade.decode_trade(one.value or b""), whale)
+                for one in islice(records, NEIGHBOURS)
             ]
-            return TradeLocation(
-                place | {"timestamp": timestamp}, None, [*before, _build_trade_entry(record, trade), *after]
-            )
-        before.append(_build_trade_entry(record, trade))
+            here = _build_trade_entry(record, trade, whale)
+            return TradeLocation(place | {"timestamp": timestamp}, None, [*before, here, *after])
+        before.append(_build_trade_entry(record, trade, whale))
     return None
 
 
-def _build_trade_entry(record: KafkaRecord, trade: Trade) -> dict[str, Any]:
+def _build_trade_entry(record: KafkaRecord, trade: Trade, whale: WhaleTrades) -> dict[str, Any]:
     return {
         "trade_id": trade.trade_id,
         "side": trade.side,
@@ -150,4 +169,5 @@ def _build_trade_entry(record: KafkaRecord, trade: Trade) -> dict[str, Any]:
         "notional": format_decimal(EXACT.multiply(trade.price, trade.quantity)),
         "event_time": format_time(EPOCH + timedelta(microseconds=trade.event_time)),
         "offset": record.offset,
+        "in_whale": whale.contains(trade),
     }

@@ -92,6 +92,7 @@ class TradeBeside(BaseModel):
     notional: Quote
     event_time: Time
     offset: int
+    in_whale: bool = Field(description="Whether it is the whale's trade, of a sweep one of its fills.")
 
 
 class RunOf(BaseModel):

@@ -99,6 +99,13 @@ class Whale(Named, Currencies):
     levels: Levels
     first_price: FirstPrice
     last_trade_id: LastTradeId
+    sweep_first_id: Annotated[
+        int | None,
+        Field(
+            description="Of a single trade that continues its order: the first trade id of that order, which is the "
+            "trade_id of its sweep. Null where it is the first fill itself."
+        ),
+    ]
     vwap: Annotated[str | None, Field(pattern=NUMBER, description="notional / quantity.")]
     slippage_bps: Annotated[
         str | None,

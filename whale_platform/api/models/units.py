@@ -38,7 +38,7 @@ Levels = Annotated[int | None, Field(description="Of a sweep: how often its pric
 FirstPrice = Annotated[str | None, Field(pattern=NUMBER, description="Of a sweep: that of its first fill.")]
 LastTradeId = Annotated[
     int | None,
-    Field(description="Of a sweep: the id of its newest fill. Single trades of its time from trade_id to it are its."),
+    Field(description="Of a sweep: the id of its newest fill."),
 ]
 Run = Annotated[str, Field(description="The run and the code that made it.")]
 Source = Annotated[str, Field(description="live, repair, import, replay or simulated.", examples=["live"])]

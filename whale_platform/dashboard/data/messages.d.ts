@@ -85,6 +85,8 @@ export interface Whale extends Named, Currencies {
   levels: number | null;
   first_price: string | null;
   last_trade_id: number | null;
+  /** Of a single trade that is not the first fill of its order: the id of that one. */
+  sweep_first_id: number | null;
   slippage_bps: string | null;
 }
 
@@ -175,6 +177,8 @@ export interface TradeBeside {
   quantity: string;
   notional: string;
   event_time: string;
+  /** Whether it is the whale's trade, of a sweep one of its fills. */
+  in_whale: boolean;
 }
 
 export interface WhaleContext {

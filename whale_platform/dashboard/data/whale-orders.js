@@ -5,20 +5,17 @@ import { keyOf } from "../lib/format.js";
 
 /** @import { Whale } from "./messages.d.ts" */
 
-/** All fills of a sweep have its time. @param {Whale} whale */
-const placeOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.event_time}`;
+/** The order of a whale, by the id of its first trade. @param {Whale} whale */
+const orderOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.sweep_first_id ?? whale.trade_id}`;
 
-/** Whether `whale` is a fill of `sweep`, of the same market and time. @param {Whale} whale @param {Whale} sweep */
-function isFill(whale, sweep) {
-  const last = sweep.kind === "sweep" ? (sweep.last_trade_id ?? sweep.trade_id) : -1;
-  return whale.kind === "single_trade" && sweep.trade_id <= whale.trade_id && whale.trade_id <= last;
-}
+/** Whether `whale` is a fill of `sweep`, of the same order. @param {Whale} whale @param {Whale} sweep */
+const isFill = (whale, sweep) => whale.kind === "single_trade" && sweep.kind === "sweep";
 
 export class WhaleOrders {
   /** @type {Map<string, Whale>} */
   #whales = new Map();
-  /** @type {Map<string, Whale[]>} Those of one market and time. */
-  #places = new Map();
+  /** @type {Map<string, Whale[]>} Those of one order. */
+  #orders = new Map();
 
   get size() {
     return this.#whales.size;
@@ -37,7 +34,7 @@ export class WhaleOrders {
    * @returns {Whale[] | null}
    */
   add(whale) {
-    const beside = this.#places.get(placeOf(whale)) ?? [];
+    const beside = this.#orders.get(orderOf(whale)) ?? [];
     const key = keyOf(whale);
     const held = this.#whales.get(key);
     if (held && (held.fills ?? 0) >= (whale.fills ?? 0)) return null;
@@ -45,20 +42,20 @@ export class WhaleOrders {
     const replaced = beside.filter((other) => other === held || isFill(other, whale));
     for (const gone of replaced) this.#whales.delete(keyOf(gone));
     this.#whales.set(key, whale);
-    this.#places.set(placeOf(whale), [...beside.filter((other) => !replaced.includes(other)), whale]);
+    this.#orders.set(orderOf(whale), [...beside.filter((other) => !replaced.includes(other)), whale]);
     return replaced;
   }
 
   /** @param {Whale} whale One that is here. */
   delete(whale) {
     this.#whales.delete(keyOf(whale));
-    const rest = (this.#places.get(placeOf(whale)) ?? []).filter((other) => other !== whale);
-    if (rest.length) this.#places.set(placeOf(whale), rest);
-    else this.#places.delete(placeOf(whale));
+    const rest = (this.#orders.get(orderOf(whale)) ?? []).filter((other) => other !== whale);
+    if (rest.length) this.#orders.set(orderOf(whale), rest);
+    else this.#orders.delete(orderOf(whale));
   }
 
   clear() {
     this.#whales.clear();
-    this.#places.clear();
+    this.#orders.clear();
   }
 }

@@ -142,8 +142,7 @@ export function aroundPart({ whale, around }, digits) {
 
 /** @param {TradeBeside} trade @param {Whale} whale @param {number} digits */
 function aroundRow(trade, whale, digits) {
-  const last = whale.last_trade_id ?? whale.trade_id;
-  const here = whale.trade_id <= trade.trade_id && trade.trade_id <= last ? " here" : "";
+  const here = trade.in_whale ? " here" : "";
   const notional = { text: amount(trade.notional, whale), title: wholeAmount(trade.notional, whale) };
   return element(
     "tr",

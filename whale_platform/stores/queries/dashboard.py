@@ -159,29 +159,19 @@ def read_sweep_of(pool: ConnectionPool, whale: dict[str, Any]) -> dict[str, Any]
     """The sweep that a single trade is a fill of, as view `whale_orders` finds it; None where it is of none."""
     if whale["kind"] != SINGLE_TRADE:
         return None
-    keys = [
-        *_build_time_conditions(whale, SWEEP),
-        ColumnCondition("trade_id", "<", whale["trade_id"] + 1),
-        ColumnCondition("last_trade_id", ">=", whale["trade_id"]),
-    ]
-    return next(iter(_to_dicts(WHALES, read_page(pool, WHALES, keys, None, 1))), None)
+    first_id = whale["trade_id"] if whale["sweep_first_id"] is None else whale["sweep_first_id"]
+    return read_whale(pool, whale["exchange"], whale["symbol"], first_id, SWEEP)
 
 
 def read_parts(pool: ConnectionPool, whale: dict[str, Any]) -> list[dict[str, Any]]:
-    """The single trades that are fills of a sweep, as view `whale_orders` finds them, in order of their ids."""
+    """The single trades that are fills of a sweep, as view `whale_orders` finds them: its first, the rest by id."""
     if whale["kind"] != SWEEP:
         return []
-    keys = [
-        *_build_time_conditions(whale, SINGLE_TRADE),
-        ColumnCondition("trade_id", ">=", whale["trade_id"]),
-        ColumnCondition("trade_id", "<", whale["last_trade_id"] + 1),
-    ]
-    return _to_dicts(WHALES, reversed(read_page(pool, WHALES, keys, None, MAX_PARTS)))
-
-
-def _build_time_conditions(whale: dict[str, Any], kind: str) -> list[ColumnCondition]:
-    same = [ColumnCondition(column, "=", whale[column]) for column in ("exchange", "symbol", "event_time")]
-    return [*same, ColumnCondition("kind", "=", kind)]
+    first = read_whale(pool, whale["exchange"], whale["symbol"], whale["trade_id"], SINGLE_TRADE)
+    keys = [ColumnCondition(column, "=", whale[column]) for column in ("exchange", "symbol", "event_time")]
+    keys += [ColumnCondition("kind", "=", SINGLE_TRADE), ColumnCondition("sweep_first_id", "=", whale["trade_id"])]
+    rest = _to_dicts(WHALES, reversed(read_page(pool, WHALES, keys, None, MAX_PARTS - 1)))
+    return rest if first is None or first["sweep_first_id"] is not None else [first, *rest]
 
 
 def read_prices(pool: ConnectionPool, whale: dict[str, Any]) -> dict[str, Any] | None:

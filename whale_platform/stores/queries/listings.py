@@ -75,7 +75,7 @@ WHALES = Listing(
     _split_names(
         "exchange symbol kind trade_id side price quantity notional_usd threshold_usd event_time received_time "
         "detected_time source run_id made_from topic_partition topic_offset base quote usd_via notional usd_rate "
-        "fills levels first_price last_trade_id vwap slippage_bps tier"
+        "fills levels first_price last_trade_id sweep_first_id vwap slippage_bps tier"
     ),
 )
 ORDERS = replace(WHALES, view="whale_orders")

@@ -13,7 +13,7 @@ _SINCE = """
 SELECT exchange, symbol, kind, trade_id, side, trim_scale(price)::text, trim_scale(quantity)::text,
     trim_scale(notional_usd)::text, trim_scale(threshold_usd)::text, tier, event_time, received_time, detected_time,
     source, run_id, made_from, topic_partition, topic_offset, base, quote, usd_via, trim_scale(notional)::text,
-    trim_scale(usd_rate)::text, fills, levels, trim_scale(first_price)::text, last_trade_id
+    trim_scale(usd_rate)::text, fills, levels, trim_scale(first_price)::text, last_trade_id, sweep_first_id
 FROM whale_alerts WHERE detected_time >= %s ORDER BY detected_time, exchange, symbol, kind, trade_id LIMIT %s
 """
 

@@ -64,7 +64,7 @@ _OVERRULED = f"{_TAKE} WHERE excluded.trade_count <> t.trade_count OR {_DIFFERS}
 _WHALES = """
 INSERT INTO whale_alerts AS w (exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd,
     tier, event_time, received_time, detected_time, source, run_id, made_from, topic_partition, topic_offset, base,
-    quote, usd_via, notional, usd_rate, fills, levels, first_price, last_trade_id)
+    quote, usd_via, notional, usd_rate, fills, levels, first_price, last_trade_id, sweep_first_id)
 VALUES %s ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET {changes}
 """
 
@@ -77,6 +77,7 @@ _CORRECTION = """side = excluded.side, price = excluded.price, quantity = exclud
     usd_via = coalesce(excluded.usd_via, w.usd_via), notional = coalesce(excluded.notional, w.notional),
     usd_rate = excluded.usd_rate, fills = excluded.fills, levels = excluded.levels,
     first_price = excluded.first_price, last_trade_id = excluded.last_trade_id,
+    sweep_first_id = excluded.sweep_first_id,
     overruled_fills = CASE WHEN (w.made_from, excluded.made_from) = ('stream', 'lake')
         THEN greatest(w.overruled_fills, w.fills) ELSE w.overruled_fills END
 """
@@ -88,9 +89,11 @@ WHERE w.kind = '{SWEEP}' AND CASE WHEN (w.made_from, excluded.made_from) = ('lak
 """
 
 _CORRECTED = f"""{_CORRECTION} WHERE (excluded.side, excluded.price, excluded.quantity, excluded.notional_usd,
-    excluded.event_time, excluded.fills, excluded.levels, excluded.first_price, excluded.last_trade_id)
+    excluded.event_time, excluded.fills, excluded.levels, excluded.first_price, excluded.last_trade_id,
+    excluded.sweep_first_id)
     IS DISTINCT FROM
-    (w.side, w.price, w.quantity, w.notional_usd, w.event_time, w.fills, w.levels, w.first_price, w.last_trade_id)
+    (w.side, w.price, w.quantity, w.notional_usd, w.event_time, w.fills, w.levels, w.first_price, w.last_trade_id,
+    w.sweep_first_id)
 """
 
 _TAKEN_BACK = """

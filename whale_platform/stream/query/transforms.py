@@ -203,6 +203,7 @@ def _build_sweep(rows: DataFrame, run_id: str) -> Column:
         "levels": F.col("sweep_levels"),
         "first_price": F.col("sweep_first_price"),
         "last_trade_id": F.col("trade_id"),
+        "sweep_first_id": F.lit(None).cast("bigint"),  # its trade_id is that
     }
     return _build_whale(rows, run_id, of_kind)
 

@@ -16,7 +16,8 @@ RATE = "0.333333333333333333"
 
 def test_a_report_counts_orders_by_kind_and_each_dollar_once(database: str) -> None:
     hour = HourRange(START, START + HOUR)
-    fills = [WHALE._replace(trade_id=trade_id, notional_usd="25000", notional="25000") for trade_id in (10, 12)]
+    first = WHALE._replace(trade_id=10, notional_usd="25000", notional="25000")
+    fills = [first, first._replace(trade_id=12, sweep_first_id=10)]
     alone = WHALE._replace(trade_id=50, notional_usd="70000", notional="70000", side="sell")
     store(database, [flat(0, "1000000")], [*fills, alone])
     whale_reports.materialise_reports(database, hour, MAKER)
@@ -48,8 +49,8 @@ def test_a_report_is_made_again_when_a_sweep_grows_or_takes_in_its_fills(databas
     whale_reports.materialise_reports(database, hour, MAKER)
     assert whale_reports.read_reports(database, hour)[0].notional_usd == 60_200
     later = START + MINUTE
-    fills = [WHALE._replace(trade_id=trade_id, event_time=later, notional_usd="30100") for trade_id in (20, 21)]
-    store(database, [], fills)
+    first = WHALE._replace(trade_id=20, event_time=later, notional_usd="30100")
+    store(database, [], [first, first._replace(trade_id=21, sweep_first_id=20)])
     whale_reports.materialise_reports(database, hour, MAKER)
     assert whale_reports.read_reports(database, hour)[0].whales == 3
     store(database, [], [SWEEP._replace(trade_id=20, fills=2, last_trade_id=21, event_time=later)])

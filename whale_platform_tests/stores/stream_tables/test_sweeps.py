@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -144,10 +145,11 @@ def test_a_sweep_that_lacks_what_makes_it_one_is_refused(cursor: Cursor, changes
 def test_an_order_is_counted_once(cursor: Cursor) -> None:
     rows = [
         SWEEP,
-        *(WHALE._replace(trade_id=trade_id, notional_usd="25000") for trade_id in (9, 10, 12, 13)),
-        WHALE._replace(trade_id=11, event_time=START + SECOND),
-        WHALE._replace(trade_id=12, symbol="ETHUSDT"),
-        WHALE._replace(trade_id=11, exchange="coinbase"),
+        *(WHALE._replace(trade_id=trade_id, notional_usd="25000") for trade_id in (9, 10, 11, 13)),
+        WHALE._replace(trade_id=12, sweep_first_id=10),
+        WHALE._replace(trade_id=14, sweep_first_id=9),
+        WHALE._replace(trade_id=12, sweep_first_id=10, symbol="ETHUSDT"),
+        WHALE._replace(trade_id=12, sweep_first_id=10, exchange="coinbase"),
         WHALE._replace(trade_id=11, kind="block"),
     ]
     upserts.insert_whales(cursor, rows)
@@ -156,7 +158,28 @@ def test_an_order_is_counted_once(cursor: Cursor) -> None:
         ("binance", "BTCUSDT", "single_trade", 9),
         ("binance", "BTCUSDT", "single_trade", 11),
         ("binance", "BTCUSDT", "single_trade", 13),
+        ("binance", "BTCUSDT", "single_trade", 14),
         ("binance", "BTCUSDT", "sweep", 10),
         ("binance", "ETHUSDT", "single_trade", 12),
-        ("coinbase", "BTCUSDT", "single_trade", 11),
-    ], "10 and 12 are fills of the sweep; 11 has another time, which no fill of it has"
+        ("coinbase", "BTCUSDT", "single_trade", 12),
+    ], "10 and 12 are fills of the sweep; 11 begins an order of its own, and that of 14 is no whale"
+
+
+ONE_OF_THREE: dict[str, Any] = {"quantity": "1", "price": "60000", "notional_usd": "60000", "notional": "60000"}
+
+
+@pytest.mark.parametrize("ids", [(900, 300, 500), (300, 900, 500), (300, 500, 900), (500, 900, 300), (10, 11, 12)])
+def test_an_order_whose_ids_are_in_no_order_is_counted_once_and_hides_no_other(
+    cursor: Cursor, ids: tuple[int, int, int]
+) -> None:
+    """Ids that are hashes: another order's trade of the same moment lies between them."""
+    first, *rest = (WHALE._replace(trade_id=trade_id, **ONE_OF_THREE) for trade_id in ids)
+    others = [WHALE._replace(trade_id=trade_id, side="sell", **ONE_OF_THREE) for trade_id in (13, 400, 700)]
+    sums: dict[str, Any] = {"price": "60000", "first_price": "60000", "notional": "180000", "notional_usd": "180000"}
+    sweep = SWEEP._replace(trade_id=ids[0], last_trade_id=ids[-1], levels=1, quantity="3", **sums)
+    fills = [first, *(one._replace(sweep_first_id=ids[0]) for one in rest)]
+    upserts.insert_whales(cursor, [*fills, *others, sweep])
+    assert fetch(cursor, "SELECT side, count(*), sum(notional_usd) FROM whale_orders GROUP BY 1 ORDER BY 1") == [
+        ("buy", 1, 180_000),
+        ("sell", 3, 180_000),
+    ]

@@ -14,10 +14,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.contracts import raw_trade
+from whale_platform.contracts import raw_trade, whale_alert
 from whale_platform.domain.plausibility import explain_implausible
 from whale_platform.domain.sweep import SweepTracker
-from whale_platform.domain.trade import EXACT, Trade
+from whale_platform.domain.trade import EXACT, Side, Trade
 from whale_platform.domain.whale import build_threshold_periods, build_tier_limits, find_threshold
 from whale_platform.lake.analysis import hour_values
 from whale_platform.lake.delta import table
@@ -260,6 +260,27 @@ def test_a_sweep_is_told_from_the_fill_on_that_takes_it_over_the_threshold(spark
         [101, 100, 6, 602, 602],
         [103, 100, 8, 808, 808],
     ]
+
+
+def test_a_whale_names_the_order_that_it_continues(spark: SparkSession, tmp_path: Path) -> None:
+    """Ids are hashes here: an order is known by its first one alone."""
+    first = some_trades(1)[0]._replace(exchange="bybit", symbol="BTCUSDT", quote="USDT", event_time=START, dense=False)
+    tracker, values = SweepTracker(), list[bytes]()
+    fills: list[tuple[int, Side]] = [(900, "buy"), (200, "sell"), (300, "buy"), (500, "buy")]
+    for trade_id, side in fills:
+        one = first._replace(trade_id=trade_id, price=Decimal(100), quantity=Decimal(7), side=side)
+        values.append(raw_trade.encode_trade(one, tracker.add(one)))
+    limits = thresholds(spark, tmp_path, {"*:*": "700"})
+    rows = [json.loads(row.value) for row in transforms.compute_alerts(parsed(spark, values), limits, "run").collect()]
+    assert {(body["kind"], body["trade_id"], body.get("sweep_first_id")) for body in rows} == {
+        ("single_trade", 900, None),
+        ("single_trade", 200, None),
+        ("single_trade", 300, 900),
+        ("single_trade", 500, 900),
+        ("sweep", 900, None),
+    }
+    decoded = [whale_alert.decode_whale(json.dumps(body).encode(), 0) for body in rows]
+    assert [one.sweep_first_id for one in decoded] == [body.get("sweep_first_id") for body in rows]
 
 
 def test_positions_come_beside_the_alerts_whatever_they_are(spark: SparkSession, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@
 `since` a subscription of `windows` or `tickers` begins with the newest of each market.
 `tickers`: what changed in about a second, as `closes` by symbol for each exchange and minute (its begin).
 `whale`: a sweep comes again, under the same exchange, symbol, kind and trade_id, when it has more fills, and its tier
-may be higher then; it contains the whales of kind single_trade with its event_time whose trade_id lies within its own
-and last_trade_id.
+may be higher then; it contains the whales of kind single_trade whose sweep_first_id, or trade_id where that is null, is
+the sweep's trade_id.
 `status`: feed is Kafka's, stale is all the platform's with its reason; the rest is there from a second after the start.
 """
 
@@ -79,7 +79,7 @@ _WHALE = _build_object(
     **dict.fromkeys(("event_time", "received_time", "detected_time"), _TIME),
     source=_TEXT,
     run_id=_TEXT,
-    **dict.fromkeys(("fills", "levels", "last_trade_id"), _WHOLE_OR_NULL),
+    **dict.fromkeys(("fills", "levels", "last_trade_id", "sweep_first_id"), _WHOLE_OR_NULL),
     **dict.fromkeys(("notional", "usd_rate", "first_price", "vwap"), _MONEY_OR_NULL),
     slippage_bps={"type": ["string", "null"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
     **_LINEAGE,

@@ -19,6 +19,7 @@ ALTER TABLE whale_alerts
     ADD COLUMN levels bigint,
     ADD COLUMN first_price numeric CHECK (first_price > 0),
     ADD COLUMN last_trade_id bigint,
+    ADD COLUMN sweep_first_id bigint,
     ADD COLUMN overruled_fills bigint NOT NULL DEFAULT 0,
     ADD COLUMN vwap numeric GENERATED ALWAYS AS (trim_scale(round(notional::numeric(100, 60) / quantity, 18))) STORED,
     ADD COLUMN slippage_bps numeric GENERATED ALWAYS AS (trim_scale(round(
@@ -30,8 +31,8 @@ ALTER TABLE whale_alerts
 
 CREATE VIEW whale_orders AS SELECT * FROM whale_alerts whale WHERE NOT EXISTS (
     SELECT FROM whale_alerts sweep WHERE whale.kind = 'single_trade' AND sweep.kind = 'sweep'
-        AND (sweep.exchange, sweep.symbol, sweep.event_time) = (whale.exchange, whale.symbol, whale.event_time)
-        AND whale.trade_id BETWEEN sweep.trade_id AND sweep.last_trade_id);
+        AND (sweep.exchange, sweep.symbol) = (whale.exchange, whale.symbol)
+        AND sweep.trade_id = coalesce(whale.sweep_first_id, whale.trade_id));
 
 ALTER TABLE whales_taken_back
     ADD COLUMN fills bigint,
@@ -76,6 +77,8 @@ COMMENTS = {
     "COLUMN whale_alerts.levels": "of a sweep: how often its price has changed, plus one",
     "COLUMN whale_alerts.first_price": "of a sweep: that of its first fill, quote currency",
     "COLUMN whale_alerts.last_trade_id": "of a sweep: the id of its newest fill",
+    "COLUMN whale_alerts.sweep_first_id": "of a single trade that continues its order: the first trade id of that "
+    "order, which is trade_id of its sweep; null where it is the first fill itself",
     "COLUMN whale_alerts.overruled_fills": "fills that the stream had when the lake overruled it, else 0: the stream "
     "changes the row again only with more",
     "COLUMN whale_alerts.vwap": "notional / quantity, quote currency, rounded to 18 decimals",
