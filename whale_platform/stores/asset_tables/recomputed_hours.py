@@ -97,9 +97,12 @@ INSERT INTO whales_taken_back (exchange, symbol, kind, trade_id, side, price, qu
 SELECT exchange, symbol, kind, trade_id, side, price, quantity, notional_usd, threshold_usd, event_time, detected_time,
     run_id, fills, levels, first_price, last_trade_id, tier,
     replace({reason}, 'whale', CASE kind WHEN 'single_trade' THEN 'trade' ELSE kind END), {by} FROM gone
-ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET price = excluded.price, quantity = excluded.quantity,
-    notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd, tier = excluded.tier,
-    fills = excluded.fills, levels = excluded.levels, last_trade_id = excluded.last_trade_id, reason = excluded.reason,
+ON CONFLICT (exchange, symbol, kind, trade_id) DO UPDATE SET side = excluded.side, price = excluded.price,
+    quantity = excluded.quantity, notional_usd = excluded.notional_usd, threshold_usd = excluded.threshold_usd,
+    tier = excluded.tier,
+    event_time = excluded.event_time, detected_time = excluded.detected_time, run_id = excluded.run_id,
+    fills = excluded.fills, levels = excluded.levels, first_price = excluded.first_price,
+    last_trade_id = excluded.last_trade_id, reason = excluded.reason,
     taken_back_by = excluded.taken_back_by, taken_back_time = now()
 """
 

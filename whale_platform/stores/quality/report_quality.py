@@ -52,9 +52,11 @@ _ALERTS = """
 SELECT exchange, symbol, trade_id, price, quantity, notional_usd, threshold_usd FROM (
     SELECT *, CASE WHEN kind = 'sweep' THEN notional ELSE price * quantity END AS paid FROM whale_alerts
     WHERE event_time >= %(start)s AND event_time < %(end)s) AS whale
-WHERE notional <> paid OR notional_usd < threshold_usd
-    OR abs(notional_usd - paid * coalesce(usd_rate, 1))
-        > notional_usd * CASE WHEN coalesce(usd_rate, 1) = 1 THEN 0 WHEN kind = 'sweep' THEN 0.05 ELSE 1e-9 END
+WHERE notional <> paid OR notional_usd < threshold_usd OR CASE
+    WHEN usd_rate IS NULL THEN notional_usd <> paid
+    WHEN kind <> 'sweep' THEN abs(notional_usd - paid * usd_rate) > notional_usd * 1e-9
+    WHEN usd_via = exchange || ':' || symbol THEN abs(notional_usd - quantity) > notional_usd * 1e-9
+    ELSE abs(notional_usd - paid * usd_rate) > notional_usd / 2 END
 ORDER BY event_time, exchange, symbol, trade_id LIMIT 100
 """
 
@@ -75,7 +77,9 @@ def find_wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
     """(exchange, symbol, trade id, price, quantity, dollars, threshold) of alerts that can't be, 100 at most.
 
     Their dollars are not price by quantity (of a sweep the notional of its fills) at the rate that they name, or below
-    their threshold. Where the rate is not one they may be a billionth beside it, of a sweep a twentieth: each of its
-    fills has the rate of its own moment.
+    their threshold. Where there is a rate they may be a billionth beside it. Each fill of a sweep has the rate of its
+    own moment and the row that of the newest: where the rate is the sweep's own price, its dollars are its base units
+    to a billionth, since its base is a dollar coin; else they are checked for their magnitude, to a half, and the audit
+    compares them with the lake's exactly.
     """
     return fetch_rows(dsn, _ALERTS, {"start": start, "end": end})

@@ -88,12 +88,16 @@ WHERE w.kind = '{SWEEP}' AND CASE WHEN (w.made_from, excluded.made_from) = ('lak
     ELSE (excluded.fills, w.detected_time, w.run_id) > (w.fills, excluded.detected_time, excluded.run_id) END
 """
 
-_CORRECTED = f"""{_CORRECTION} WHERE (excluded.side, excluded.price, excluded.quantity, excluded.notional_usd,
-    excluded.event_time, excluded.fills, excluded.levels, excluded.first_price, excluded.last_trade_id,
+_RECEIVED = f"CASE WHEN w.kind = '{SWEEP}' THEN excluded.received_time ELSE w.received_time END"  # of its newest fill
+
+_CORRECTED = f"""{_CORRECTION}, received_time = {_RECEIVED}
+WHERE (excluded.side, excluded.price, excluded.quantity, excluded.notional_usd, excluded.threshold_usd,
+    excluded.event_time, {_RECEIVED}, coalesce(excluded.usd_via, w.usd_via), coalesce(excluded.notional, w.notional),
+    excluded.usd_rate, excluded.fills, excluded.levels, excluded.first_price, excluded.last_trade_id,
     excluded.sweep_first_id)
     IS DISTINCT FROM
-    (w.side, w.price, w.quantity, w.notional_usd, w.event_time, w.fills, w.levels, w.first_price, w.last_trade_id,
-    w.sweep_first_id)
+    (w.side, w.price, w.quantity, w.notional_usd, w.threshold_usd, w.event_time, w.received_time, w.usd_via,
+    w.notional, w.usd_rate, w.fills, w.levels, w.first_price, w.last_trade_id, w.sweep_first_id)
 """
 
 _TAKEN_BACK = """
@@ -153,7 +157,7 @@ def insert_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
 
 
 def overrule_whales(cursor: Cursor, rows: Sequence[WhaleRow]) -> int:
-    """Insert whales, or correct those whose trade differs; the first detection's times stay."""
+    """Insert whales, or correct those that differ; the first detection's times stay, but a sweep's received_time."""
     return _execute_in_pages(cursor, _WHALES.format(changes=_CORRECTED), rows)
 
 

@@ -1,5 +1,9 @@
 """Sweeps of a recomputation from the lake against those of the stream: who has the last word, and when."""
 
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +53,48 @@ def test_of_an_hour_that_is_not_held_whole_only_a_longer_sweep_is_taken(database
     assert query(database, STATE) == [(10, 5, 100_000, "stream"), (50, 6, 120_000, "lake")]
     store(database, [], [grown(7, 50)])
     assert query(database, STATE)[1] == (50, 7, 140_000, "stream"), "the stream may know more again"
+
+
+def test_what_the_lake_knows_better_of_a_sweep_is_all_taken(database: str) -> None:
+    names = ("received_time", "threshold_usd", "usd_rate", "usd_via", "notional")
+    later = START + timedelta(seconds=40)
+    states: list[dict[str, Any]] = [
+        {"received_time": later},
+        {"received_time": later, "threshold_usd": "40000"},
+        {"received_time": later, "threshold_usd": "40000", "usd_rate": "0.5", "usd_via": "binance:USDTTRY"},
+        {"received_time": later, "threshold_usd": "40000", "usd_rate": "0.5", "usd_via": "binance:A", "notional": "1"},
+    ]
+    store(database, [], [grown(5), WHALE._replace(trade_id=90)])
+    for changes in states:
+        row = grown(5)._replace(**changes)
+        assert overrule(database, ONE, [], [row, WHALE._replace(trade_id=90)], [BITCOIN], MAKER).whales == 1
+        stored = query(database, f"SELECT {', '.join(names)} FROM whale_alerts WHERE kind = 'sweep'")
+        numbers = (None if row.usd_rate is None else Decimal(row.usd_rate), row.usd_via, Decimal(row.notional or 0))
+        assert stored == [(row.received_time, Decimal(row.threshold_usd), *numbers)]
+        assert overrule(database, ONE, [], [row, WHALE._replace(trade_id=90)], [BITCOIN], MAKER).whales == 0
+    assert query(database, "SELECT detected_time FROM whale_alerts WHERE kind = 'sweep'") == [(grown(5).detected_time,)]
+
+
+def test_a_fill_that_the_lake_finds_to_continue_an_order_is_part_of_it(database: str) -> None:
+    store(database, [], [grown(2), WHALE._replace(trade_id=13)])
+    lake = [grown(4), WHALE._replace(trade_id=13, sweep_first_id=10)]
+    assert overrule(database, ONE, [], lake, [BITCOIN], MAKER).whales == 2
+    assert query(database, "SELECT kind, trade_id FROM whale_orders") == [("sweep", 10)]
+
+
+def test_a_sweep_that_is_taken_back_again_is_recorded_as_it_was_then(database: str) -> None:
+    store(database, [], [grown(3)])
+    overrule(database, ONE, [], [], [BITCOIN], MAKER)
+    other = "side = 'sell', first_price = 1, run_id = '', event_time = event_time - interval '1 hour'"
+    query(database, f"UPDATE whales_taken_back SET {other}")
+    query(database, "CREATE TABLE kept AS SELECT * FROM whales_taken_back")
+    query(database, "DELETE FROM whales_taken_back")
+    store(database, [], [grown(3)])
+    query(database, "INSERT INTO whales_taken_back SELECT * FROM kept")
+    assert overrule(database, ONE, [], [], [BITCOIN], MAKER).whales_taken_back == 1
+    assert query(database, "SELECT side, first_price, run_id, event_time FROM whales_taken_back") == [
+        ("buy", 100, "run-1", START)
+    ]
 
 
 Update = tuple[bool, int]  # (from the lake, fills)

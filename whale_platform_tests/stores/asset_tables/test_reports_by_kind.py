@@ -12,6 +12,7 @@ from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER,
 from whale_platform_tests.stores.builders import START, SWEEP, WHALE
 
 RATE = "0.333333333333333333"
+OWN_PAIR = "binance:BTCUSDT"  # of which the rates are the sweep's own prices: its base is a dollar coin then
 
 
 def test_a_report_counts_orders_by_kind_and_each_dollar_once(database: str) -> None:
@@ -71,7 +72,9 @@ def test_a_report_is_made_again_when_a_sweep_grows_or_takes_in_its_fills(databas
         ({"usd_rate": "0.5", "notional": "120400"}, False),
         ({"usd_rate": RATE, "notional": "180600"}, False),
         ({"usd_rate": "0.32", "notional": "180600"}, False),
-        ({"usd_rate": "0.3", "notional": "180600"}, True),
+        ({"usd_rate": "0.16", "notional": "180600"}, True),
+        ({"usd_rate": "0.01", "notional": "4515000", "usd_via": OWN_PAIR, "quantity": "60200"}, False),
+        ({"usd_rate": "0.01", "notional": "4515000", "usd_via": OWN_PAIR, "quantity": "60201"}, True),
         ({"kind": "block", "price": "2", "quantity": "90300", "notional": None, "usd_rate": "0.33"}, True),
         ({"kind": "block", "price": "2", "quantity": "90300", "usd_rate": RATE, "notional": "180600"}, False),
     ],

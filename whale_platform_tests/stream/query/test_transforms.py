@@ -279,7 +279,7 @@ def test_a_whale_names_the_order_that_it_continues(spark: SparkSession, tmp_path
         ("single_trade", 500, 900),
         ("sweep", 900, None),
     }
-    decoded = [whale_alert.decode_whale(json.dumps(body).encode(), 0) for body in rows]
+    decoded = [whale_alert.decode_whale(json.dumps(body).encode(), START // 1000) for body in rows]
     assert [one.sweep_first_id for one in decoded] == [body.get("sweep_first_id") for body in rows]
 
 
