@@ -51,8 +51,8 @@ UPDATE whale_alerts SET tier = CASE WHEN notional_usd >= 20 * threshold_usd THEN
     WHEN notional_usd >= 5 * threshold_usd THEN 'large' ELSE 'whale' END;
 CREATE OR REPLACE VIEW whale_orders AS SELECT * FROM whale_alerts whale WHERE NOT EXISTS (
     SELECT FROM whale_alerts sweep WHERE whale.kind = 'single_trade' AND sweep.kind = 'sweep'
-        AND (sweep.exchange, sweep.symbol, sweep.event_time) = (whale.exchange, whale.symbol, whale.event_time)
-        AND whale.trade_id BETWEEN sweep.trade_id AND sweep.last_trade_id);
+        AND (sweep.exchange, sweep.symbol) = (whale.exchange, whale.symbol)
+        AND sweep.trade_id = coalesce(whale.sweep_first_id, whale.trade_id));
 
 ALTER TABLE whales_taken_back ADD COLUMN tier text;
 UPDATE whales_taken_back SET tier = CASE WHEN notional_usd >= 20 * threshold_usd THEN 'giant'
