@@ -20,7 +20,7 @@ CHECKS = (
 )
 FIXES = (("ruff", "check", "--fix-only", "."), ("ruff", "format", "."))  # they write files: one after the other
 FAST_OPTIONS = ["-m", "not server and not process and not e2e"]
-PARALLEL_OPTIONS = ["-n", "2"]  # much of a server test is waiting: two at a time fit two cores
+PARALLEL_OPTIONS = ["-n", "3"]  # much of a server test is waiting: three at a time fit two cores
 USAGE = """Usage: whale check [--fix]
 
   Run ruff, mypy and import-linter, as `whale test` does before the tests. Exit code 1 if one of them fails.
@@ -45,8 +45,8 @@ def check(root: Path, python: Path, args: list[str]) -> int:
 def test(root: Path, python: Path, args: list[str]) -> int:
     """Run the static tools, then pytest. Returns 1 where a tool fails, else pytest's exit code.
 
-    `--fast` leaves out the tests that start or kill processes. Two tests run at a time; with arguments of pytest's own
-    one does, so that `-s` and a debugger work.
+    `--fast` leaves out the tests that start or kill processes. Three tests run at a time; with arguments of pytest's
+    own one does, so that `-s` and a debugger work.
     """
     fast = "--fast" in args
     rest = [arg for arg in args if arg != "--fast"] or PARALLEL_OPTIONS

@@ -17,6 +17,8 @@ import uuid
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from whale_platform.broker import topics
 from whale_platform.broker.errors import BrokerError
@@ -62,7 +64,7 @@ class KafkaServer:
         self.more = ""  # properties that follow those of the embedded broker, and so override them
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it answers for each partition that it has."""
         broker_archive.ensure_archive(self._settings.tools)
         kafka.prepare_broker(self._settings)
         with (self.folder / "kafka" / "server.properties").open("a") as file:
@@ -71,9 +73,24 @@ class KafkaServer:
         with log.open("ab") as out:
             self._process = subprocess.Popen(kafka.broker_command(self._settings), stdout=out, stderr=out)
         deadline = time.monotonic() + 600
-        while not topics.is_reachable(self.bootstrap):
+        while not topics.is_reachable(self.bootstrap) or not self._leads_all():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"Kafka did not start:\n{log.read_text()[-2000:]}")
+
+    def _leads_all(self) -> bool:
+        """Whether each partition says where it ends; a broker that starts is reachable before it leads any."""
+        client = topics.create_admin(self.bootstrap)
+        try:
+            asked = {
+                TopicPartition(name, part): OffsetSpec.latest()
+                for name, topic in client.list_topics(timeout=120).topics.items()
+                for part in topic.partitions
+            }
+            for found in client.list_offsets(asked, request_timeout=120).values() if asked else ():
+                found.result(120)
+        except BrokerError:
+            return False
+        return True
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send `number` and wait for the end."""
