@@ -4,11 +4,11 @@ import psutil
 import pytest
 
 from whale_platform.bench.harness.platform import Platform, wait_for
-from whale_platform.exchanges.registry import EXCHANGES
+from whale_platform.exchanges.registry import SPECS
 from whale_platform_tests.support.processes import find_listening_ports, find_open_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-SIMULATED = {f"sim_{name}" for name in EXCHANGES}
+SIMULATED = {f"sim_{name}" for name, spec in SPECS.items() if spec.by_default}
 SERVED = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
 
 
