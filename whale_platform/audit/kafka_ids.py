@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from whale_platform.contracts.raw_trade import decode_trade, peek_identity
+from whale_platform.contracts.raw_trade import decode_trade
+from whale_platform.contracts.raw_trade_looks import peek_identity
 from whale_platform.domain.id_ranges import HeldIds, IdRanges
 from whale_platform.domain.market import MarketHour
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from whale_platform.contracts.raw_trade import read_fill
+from whale_platform.contracts.raw_trade_looks import read_fill
 
 MINUTE_US = 60_000_000
 MinuteKey = tuple[str, str, int]

@@ -15,7 +15,7 @@ import pytest
 from whale_platform.api.push.fanout.trade_samples import sample_trades
 from whale_platform.audit.kafka_ids import count_kafka_ids
 from whale_platform.audit.recount import count_minutes
-from whale_platform.contracts import raw_trade
+from whale_platform.contracts import raw_trade, raw_trade_looks
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.lake.duckdb import engine
@@ -51,7 +51,7 @@ def test_decoding_gives_the_trade_or_a_reason(case: RawTradeCase) -> None:
 
 @by_name
 def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
-    fill, identity, trade = raw_trade.read_fill(case.value), raw_trade.peek_identity(case.value), case.trade
+    fill, identity, trade = raw_trade_looks.read_fill(case.value), raw_trade_looks.peek_identity(case.value), case.trade
     if trade is None:
         assert (fill, identity) == (None, None)
         return
@@ -61,14 +61,14 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
     )
     assert (Decimal(fill.price), Decimal(fill.quantity), fill.notional) == (trade.price, trade.quantity, trade.notional)
     assert (fill.notional_usd, fill.block) == (trade.notional_usd, trade.block)
-    assert raw_trade.peek_trade_id(case.value) == trade.trade_id
-    assert raw_trade.peek_event_time(case.value) == trade.event_time
-    assert raw_trade.peek_dense(case.value) == trade.dense
+    assert raw_trade_looks.peek_trade_id(case.value) == trade.trade_id
+    assert raw_trade_looks.peek_event_time(case.value) == trade.event_time
+    assert raw_trade_looks.peek_dense(case.value) == trade.dense
     if identity is not None:
         assert identity[1:] == (trade.trade_id, trade.event_time)
     if case.written:
-        assert raw_trade.peek_source(case.value) == trade.source
-        assert case.value.startswith(raw_trade.build_symbol_prefixes(trade.exchange, trade.symbol))
+        assert raw_trade_looks.peek_source(case.value) == trade.source
+        assert case.value.startswith(raw_trade_looks.build_symbol_prefixes(trade.exchange, trade.symbol))
         common = trade.symbol.isascii() and trade.price >= Decimal("1e-8")
         assert identity is not None or not common, "the fast look misses what the ingester writes"
 
@@ -77,8 +77,8 @@ def test_a_peek_gives_what_decoding_gives(case: RawTradeCase) -> None:
 def test_a_message_that_is_nearly_written_is_peeked_at_as_it_is_decoded(written: bytes) -> None:
     taken = 0
     for value in change_bytes(written):
-        fill = raw_trade.read_fill(value)
-        identity = raw_trade.peek_identity(value)
+        fill = raw_trade_looks.read_fill(value)
+        identity = raw_trade_looks.peek_identity(value)
         taken += identity is not None
         try:
             trade = raw_trade.decode_trade(value)
@@ -122,7 +122,7 @@ def test_the_recount_has_those_trades() -> None:
 
 
 def test_a_fill_has_those_dollars() -> None:
-    fills = [fill for value in VALUES if (fill := raw_trade.read_fill(value)) is not None]
+    fills = [fill for value in VALUES if (fill := raw_trade_looks.read_fill(value)) is not None]
     assert [fill.notional_usd for fill in fills] == [trade.notional_usd for trade in EXPECTED]
 
 
@@ -175,7 +175,7 @@ def test_real_trades_are_read_alike() -> None:
     trades = list(islice(captured(), 2_000))
     values = [raw_trade.encode_trade(trade) for trade in trades]
     assert [raw_trade.decode_trade(value) for value in values] == trades
-    assert None not in map(raw_trade.peek_identity, values), "the fast look takes real trades"
+    assert None not in map(raw_trade_looks.peek_identity, values), "the fast look takes real trades"
     found, unread = sample_trades(values)
     assert unread == 0
     assert {market[1]: sample.notional for market, sample in found.items()} == {

@@ -19,7 +19,8 @@ from urllib.parse import parse_qs, urlparse
 
 from whale_platform.broker.errors import ProducerStoppedError
 from whale_platform.broker.producer import TradeProducer
-from whale_platform.contracts.raw_trade import decode_trade, peek_trade_id
+from whale_platform.contracts.raw_trade import decode_trade
+from whale_platform.contracts.raw_trade_looks import peek_trade_id
 from whale_platform.domain.epochs import exchange_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.exchanges.binance.adapter import Binance

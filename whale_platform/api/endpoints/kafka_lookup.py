@@ -20,7 +20,7 @@ from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topics import is_reachable
-from whale_platform.contracts import raw_trade
+from whale_platform.contracts import raw_trade, raw_trade_looks
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import EXACT, Trade
@@ -90,7 +90,7 @@ def _find(
     deadline = time.monotonic() + DEADLINE_S
     if not is_reachable(bootstrap, ANSWER_S):
         return TradeLocation(missing=f"{explain_unavailable(bootstrap)}: ask again when it is back")
-    begins = raw_trade.build_symbol_prefixes(exchange, symbol)
+    begins = raw_trade_looks.build_symbol_prefixes(exchange, symbol)
     reader = TopicReader(bootstrap, "whale-api-origin", fetch_wait_ms=50, timeout_s=ANSWER_S)
     try:
         if known is not None:

@@ -20,7 +20,7 @@ from whale_platform.bench.harness.platform import Platform, wait_for
 from whale_platform.bench.streaming import ingest_stages
 from whale_platform.broker import topics
 from whale_platform.broker.reader import TopicReader
-from whale_platform.contracts.raw_trade import peek_trade_id
+from whale_platform.contracts.raw_trade_looks import peek_trade_id
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.embedded import kafka
 from whale_platform.settings import Settings

@@ -18,7 +18,7 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.contracts import raw_trade
+from whale_platform.contracts import raw_trade, raw_trade_looks
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import Trade
@@ -81,7 +81,7 @@ def measure_messages(settings: Settings, trades: Sequence[Trade], rounds: int) -
     times: dict[int, dict[str, list[float]]] = {version: {} for version in values}
     for _ in range(rounds):
         for version, messages in values.items():
-            for name, work in (("decode", raw_trade.decode_trade), ("look", raw_trade.read_fill)):
+            for name, work in (("decode", raw_trade.decode_trade), ("look", raw_trade_looks.read_fill)):
                 times[version].setdefault(name, []).append(_time_each(work, messages))
         times[2].setdefault("encode", []).append(_time_each(raw_trade.encode_trade, trades))
     session = spark_session.build_session(settings, master="local[1]")

@@ -22,7 +22,8 @@ from whale_platform.broker import topics
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
 from whale_platform.contracts.errors import MessageFormatError
-from whale_platform.contracts.raw_trade import decode_trade, peek_source, peek_trade_id
+from whale_platform.contracts.raw_trade import decode_trade
+from whale_platform.contracts.raw_trade_looks import peek_source, peek_trade_id
 from whale_platform.domain.names import INGEST_GAPS, RAW_TRADES
 from whale_platform.domain.trade import Source, Trade
 from whale_platform.ingest.errors import MixedSourcesError, ScanStoppedError

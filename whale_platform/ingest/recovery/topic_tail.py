@@ -8,7 +8,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from whale_platform.contracts.errors import MessageFormatError
-from whale_platform.contracts.raw_trade import decode_trade, peek_dense, peek_event_time
+from whale_platform.contracts.raw_trade import decode_trade
+from whale_platform.contracts.raw_trade_looks import peek_dense, peek_event_time
 from whale_platform.domain.trade import Trade
 from whale_platform.ingest.sequencing.sparse_sequencer import REMEMBERED
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from whale_platform.contracts import raw_trade
-from whale_platform.contracts.raw_trade import read_fill
+from whale_platform.contracts.raw_trade_looks import read_fill
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.lake.delta.schema import WIDE_DECIMAL, build_narrow_check
 from whale_platform.lake.delta.table import HOUR

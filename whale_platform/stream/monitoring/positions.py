@@ -19,7 +19,7 @@ from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import KafkaRecord, TopicReader
 from whale_platform.broker.topic_offsets import OffsetRanges
-from whale_platform.contracts.raw_trade import peek_event_time
+from whale_platform.contracts.raw_trade_looks import peek_event_time
 from whale_platform.contracts.stream_position import peek_position
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.kafka_cluster import KafkaCluster

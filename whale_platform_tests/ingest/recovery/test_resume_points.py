@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from whale_platform.contracts.raw_trade import encode_trade, peek_trade_id
+from whale_platform.contracts.raw_trade import encode_trade
+from whale_platform.contracts.raw_trade_looks import peek_trade_id
 from whale_platform.domain.epochs import EPOCH
 from whale_platform.ingest.recovery import positions_file, startup_scan
 from whale_platform.ingest.recovery.positions_file import Positions, SymbolPosition

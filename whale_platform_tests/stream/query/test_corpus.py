@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from whale_platform.contracts import raw_trade
+from whale_platform.contracts import raw_trade, raw_trade_looks
 from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.contracts.written_trade import WRITTEN_PATTERN
 from whale_platform.domain.sweep import SweepProgress
@@ -146,7 +146,7 @@ def test_no_message_harms_the_ones_behind_it(spark: SparkSession) -> None:
     ).collect()
     assert [row.good for row in rows] == [*(True for _ in (*poison, *later)), False, False, False, True, False]
     for value, row in zip(values, rows, strict=True):
-        assert (raw_trade.read_fill(value) is not None) == row.good, value[:100]
+        assert (raw_trade_looks.read_fill(value) is not None) == row.good, value[:100]
 
 
 def test_a_record_without_a_value_is_no_trade(spark: SparkSession) -> None:

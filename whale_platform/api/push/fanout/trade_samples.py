@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from whale_platform.api.push.fanout.message_text import dump_json, format_iso_ms
-from whale_platform.contracts.raw_trade import TradeFill, read_fill
+from whale_platform.contracts.raw_trade_looks import TradeFill, read_fill
 from whale_platform.domain.trade import EXACT
 
 _ZERO = Decimal(0)
