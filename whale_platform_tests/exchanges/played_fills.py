@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Literal
 
-from whale_platform.domain.catalogue import ListedPair
+from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges.base import Exchange
 from whale_platform.exchanges.registry import load_simulated
@@ -72,6 +72,20 @@ class PlayedFills:
         fill = self._build(place, number, price, size, side, START_US + 1_001 * number, number)
         self.fills[place].append(fill)
         return fill
+
+
+class QuietFills(PlayedFills):
+    """One market of an exchange that has a history, and trades no more."""
+
+    def __init__(self, exchange: str, symbol: str) -> None:
+        pair = load_simulated(exchange).find_pair(SymbolCatalogue(), symbol)
+        assert pair is not None
+        super().__init__(exchange, {symbol: pair})
+
+    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
+        """Wait for `stop`."""
+        while not stop.is_set():
+            await asyncio.sleep(0.01)
 
 
 def read_fill(exchange: Exchange, pair: ListedPair, fill: Fill, received_time: int, source: Source) -> Trade:

@@ -7,19 +7,16 @@ from typing import Any
 
 import pytest
 
-from whale_platform.exchanges.kraken import simulator as kraken_simulator
-from whale_platform_tests.exchanges.played_fills import BEFORE, START_US
-from whale_platform_tests.exchanges.test_okx_simulator import QuietFills
+from whale_platform_tests.exchanges.played_fills import BEFORE, START_US, QuietFills
 from whale_platform_tests.simulator.harness import Running, free_port, simulator
 
 PATH, TRADES = "/kraken/v2", "/kraken/0/public/Trades?pair="
-PAIR = kraken_simulator.SIMULATED.find_pair
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     """Kraken with one quiet pair."""
-    play = QuietFills("kraken", {"BTC/USD": PAIR(None, "BTC/USD")})  # type: ignore[arg-type]
+    play = QuietFills("kraken", "BTC/USD")
     with simulator(tmp_path, play=play, simulator_port=free_port(), exchanges=("kraken",)) as found:
         yield found
 

@@ -1,35 +1,23 @@
 """The simulator's OKX beside the contract: silence, pings, and messages that are in part wrong."""
 
-import asyncio
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from whale_platform.exchanges.okx import simulator as okx_simulator
-from whale_platform.exchanges.simulation.play import FillPublisher
-from whale_platform_tests.exchanges.played_fills import BEFORE, PlayedFills
+from whale_platform_tests.exchanges.played_fills import BEFORE, QuietFills
 from whale_platform_tests.simulator.harness import Running, free_port, simulator
 
 PATH = "/okx/ws/v5/business"
-PAIR = okx_simulator.SIMULATED.find_pair
-
-
-class QuietFills(PlayedFills):
-    """Has a history, and trades no more."""
-
-    async def run(self, audience: FillPublisher, stop: threading.Event, save: Callable[[], None]) -> None:
-        while not stop.is_set():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     """OKX with one quiet instrument."""
-    play = QuietFills("okx", {"BTC-USDT": PAIR(None, "BTC-USDT")})  # type: ignore[arg-type]
+    play = QuietFills("okx", "BTC-USDT")
     with simulator(tmp_path, play=play, simulator_port=free_port(), exchanges=("okx",)) as found:
         yield found
 

@@ -4,13 +4,14 @@ import asyncio
 import dataclasses
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from whale_platform.domain.catalogue import ListedPair
 from whale_platform.domain.names import DEAD_LETTERS, INGEST_GAPS
 from whale_platform.exchanges import registry
 from whale_platform.exchanges.base import Exchange
@@ -37,8 +38,8 @@ SPARSE = tuple(name for name in VENUES if not registry.SPECS[name].adapter().den
 class SteppedFills(PlayedFills):
     """Trades as often as a test says, and only while somebody listens; those of `miss` are sent to nobody."""
 
-    def __init__(self, exchange: str, pairs: dict[str, object]) -> None:
-        super().__init__(exchange, pairs)  # type: ignore[arg-type]
+    def __init__(self, exchange: str, pairs: Mapping[str, ListedPair]) -> None:
+        super().__init__(exchange, pairs)
         self.due: Counter[MarketKey] = Counter()
         self._lock = threading.Lock()
 

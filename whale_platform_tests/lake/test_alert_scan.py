@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,8 +82,8 @@ def move_plainly(trades: list[Trade], whale: Trade) -> list[float]:
     ]
 
 
-def read(scan: AlertScan, **conditions: object) -> dict[Key, tuple[Decimal, list[float]]]:
-    found, columns = alert_selection.select_alerts(scan, AlertConditions(**conditions))  # type: ignore[arg-type]
+def read(scan: AlertScan, **conditions: Any) -> dict[Key, tuple[Decimal, list[float]]]:
+    found, columns = alert_selection.select_alerts(scan, AlertConditions(**conditions))
     return {
         (one.symbol, one.kind, one.trade_id): (one.usd, after)
         for one, after in zip(found, columns.moves.tolist(), strict=True)

@@ -28,10 +28,11 @@ class Feedless:
 
     def __init__(self) -> None:
         self.reconnects = 0
+        self.uptime_s = 1e9
         self.refused: dict[str, str] = {}
 
     def measure_uptime_s(self, _symbol: str) -> float:
-        return 1e9
+        return self.uptime_s
 
     def count_reconnects(self, _symbol: str) -> int:
         return self.reconnects

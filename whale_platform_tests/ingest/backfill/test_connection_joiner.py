@@ -46,10 +46,10 @@ def test_what_was_missed_is_published_as_soon_as_the_connection_brings_trades() 
 
 def test_a_symbol_that_does_not_trade_is_compared_after_some_seconds() -> None:
     bench = build_bench(41)
-    bench.feed.measure_uptime_s = lambda _symbol: 1.0  # type: ignore[method-assign]
+    bench.feed.uptime_s = 1.0
     bench.repairer.step(0.0)
     assert bench.requests == []
-    bench.feed.measure_uptime_s = lambda _symbol: 9.0  # type: ignore[method-assign]
+    bench.feed.uptime_s = 9.0
     bench.repairer.step(0.0)
     assert bench.producer.ids(A)[2:] == [37, 38, 39, 41]
 

@@ -14,7 +14,7 @@ from whale_platform.domain.trade import Trade
 from whale_platform.domain.whale import ALWAYS, ThresholdChange, build_threshold_periods, find_tier
 from whale_platform.stream.query import transforms
 from whale_platform.stream.query.threshold_file import encode_history
-from whale_platform_tests.stream.query.test_transforms import parsed, some_trades, swept
+from whale_platform_tests.stream.query.query_trades import parsed, some_trades, swept
 
 pytestmark = pytest.mark.server
 
