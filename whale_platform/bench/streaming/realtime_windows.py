@@ -56,6 +56,7 @@ def measure_realtime(
             wait_for("every update", lambda: _count_messages(settings) >= sent, 600, every=1)
             query.stop()
         finally:
+            session.sparkContext.setLogLevel("ERROR")  # its producers outlive it, and warn of the broker's end
             session.stop()
         return {"records": sent, "keys": keys, "rate": rate, **_judge(settings, begun_ms + round(warm_s * 1000))}
 
