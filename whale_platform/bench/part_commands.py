@@ -87,3 +87,17 @@ def backtest(
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         print_result("backtest", backtest_rate.measure_backtest(Path(folder) / "lake" / "trades", hours, per_hour))
+
+
+def realtime(
+    seconds: Annotated[float, typer.Option(help="How long, the warm-up included.")] = 1800,
+    warm: Annotated[float, typer.Option(help="Seconds of it that do not count.")] = 600,
+    rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 1000,
+    keys: Annotated[int, typer.Option(min=1)] = 1000,
+    home: HomeOption = None,
+) -> None:
+    """Spark's own benchmark of windows in real-time mode, with this platform's session, source and sink."""
+    from whale_platform.bench.streaming import realtime_windows
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        print_result("realtime", realtime_windows.measure_realtime(Path(folder), seconds, warm, rate, keys, report))

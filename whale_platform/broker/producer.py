@@ -205,7 +205,9 @@ class TradeProducer:
                 self.full = True
                 self._stop.wait(0.005)
             except KafkaException as error:
-                self._record_failure(error, f"Kafka can't take a message of {topic}")
+                if error.args[0].code() != KafkaError._FATAL:
+                    self._record_failure(error, f"Kafka can't take a message of {topic}")
+                self._stop.wait(0.005)  # what was fatal is told to whoever polls
 
     def _poll(self) -> None:
         while not self._stop.is_set():
@@ -219,7 +221,7 @@ class TradeProducer:
                 self._commit()
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
+        if error is not None and error.code() not in _PURGED:
             self._record_failure(error, f"Kafka refused a message of {message.topic()}")
 
     def _on_error(self, error: KafkaError) -> None:
@@ -249,5 +251,7 @@ class TradeProducer:
 
 
 _FENCED = (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
+# What had not been sent when the producer became fatal; that is told first.
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 # What is fatal is raised by `poll` and `flush`, out of a callback as a SystemError whose cause it is.
 _RAISED = (KafkaException, KafkaError, SystemError)

@@ -33,7 +33,7 @@ def main(home: Path, environments: list[dict[str, str]]) -> None:
     for number, settings in enumerate(chosen):
         rows = queries.read_source(spark, settings, "windows", "microbatch").load()
         folder = home / f"checkpoint-{number}"
-        query = queries._start_query(rows.select("key", "value"), settings, "windows", "microbatch", folder)
+        query = queries.start_query(rows.select("key", "value"), settings, "windows", "microbatch", folder)
         query.processAllAvailable()
         said += str(query.lastProgress)
         said += query._jsq.explainInternal(True)

@@ -8,13 +8,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from whale_platform.bench.harness.broker import run_broker
 from whale_platform.bench.harness.markets import name_currencies
 from whale_platform.bench.harness.platform import Platform, wait_for
 from whale_platform.bench.streaming import ingest_stages
@@ -22,7 +22,6 @@ from whale_platform.broker import topics
 from whale_platform.broker.reader import TopicReader
 from whale_platform.contracts.raw_trade_looks import peek_trade_id
 from whale_platform.domain.names import RAW_TRADES
-from whale_platform.embedded import kafka
 from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 
@@ -48,7 +47,7 @@ def measure_ingest(
     if rate:
         platform.env["WHALE_SIMULATOR_RATE"] = str(rate)
     found: list[dict[str, Any]] = []
-    with _run_broker(platform) as settings:
+    with run_broker(platform) as settings:
         for number in range(rounds):
             tell(f"round {number + 1} of {rounds}: {trades:,} trades")
             found.append(_measure_round(platform, folder / f"home{number}", settings, trades, rate))
@@ -59,23 +58,6 @@ def measure_ingest(
         frames = ingest_stages.record_frames(generated, min(trades, 100_000))
         stages = ingest_stages.measure_stages(settings.bootstrap, frames)
     return {"trades": trades, "symbols": symbols, "rate_asked": rate, "stages_us": stages, "rounds": found}
-
-
-@contextmanager
-def _run_broker(platform: Platform) -> Iterator[Settings]:
-    ports = {"kafka_port": "WHALE_KAFKA_PORT", "kafka_controller_port": "WHALE_KAFKA_CONTROLLER_PORT"}
-    settings = Settings.model_validate(
-        {"home": platform.base / "broker", **{name: platform.env[variable] for name, variable in ports.items()}}
-    )
-    kafka.prepare_broker(settings)
-    with (platform.base / "broker.log").open("ab") as log:
-        broker = subprocess.Popen(kafka.broker_command(settings), stdout=log, stderr=log)
-    try:
-        wait_for("the broker", lambda: topics.is_reachable(settings.bootstrap))
-        yield settings
-    finally:
-        broker.terminate()
-        broker.wait()
 
 
 def _measure_round(platform: Platform, home: Path, broker: Settings, trades: int, rate: float) -> dict[str, Any]:

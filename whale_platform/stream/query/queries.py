@@ -84,7 +84,7 @@ def start_whales(
     mode = choose_whales_mode(settings)
     kafka = read_source(session, settings, "whales", mode).load()
     rows = _compute_alert_rows(settings, _read_trades(kafka), read_thresholds(session, file), run_id)
-    return _start_query(rows, settings, "whales", mode, folder)
+    return start_query(rows, settings, "whales", mode, folder)
 
 
 def start_whales_copy(
@@ -96,7 +96,7 @@ def start_whales_copy(
     """
     kafka = read_source(session, settings, "cover", "realtime").option("startingOffsets", "latest").load()
     rows = transforms.compute_alerts(_read_trades(kafka).where("good"), read_thresholds(session, file), run_id)
-    return _start_query(rows, settings, "whales-copy", "realtime", folder)
+    return start_query(rows, settings, "whales-copy", "realtime", folder)
 
 
 def start_windows(
@@ -110,10 +110,11 @@ def start_windows(
     kafka = read_source(session, settings, "windows", mode).load()
     watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MAX_SPREAD_S))} seconds"
     rows = transforms.compute_windows(_read_trades(kafka), watermark, run_id)
-    return _start_query(rows, settings, "windows", mode, folder)
+    return start_query(rows, settings, "windows", mode, folder)
 
 
-def _start_query(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Folder) -> StreamingQuery:
+def start_query(rows: DataFrame, settings: Settings, query: str, mode: Mode, folder: Folder) -> StreamingQuery:
+    """Start the query of these messages; where it is not `windows`, each names its topic."""
     writer = (
         rows.writeStream.format("kafka")
         .queryName(query)
