@@ -84,7 +84,7 @@ test("a picked suggestion is what is saved, and what the server answers is what 
   assert.equal(put.pathname, "/thresholds/okx/A%2FB");
   assert.deepEqual(put.body, { threshold_usd: "98500", large_usd: null, giant_usd: "1000000" });
   assert.equal(put.headers["Content-Type"], "application/json");
-  assert.match(text("said"), /^Saved for A\/B on okx: whale from \$98,500\.5, .* from 02 Mar 2026, 10:00:00/);
+  assert.match(text("said"), /^Saved for A\/B on okx: whale from \$98,500\.5, .* from 02 Mar, 10:00 UTC on/);
   assert.match(text("held"), /^Now: whale from \$98,500\.5/);
   assert.deepEqual(FIELDS.map((field) => part(field).value), ["98500.5", "", "1000000"]);
   assert.equal(part("remove").hidden, false);

@@ -112,7 +112,7 @@ export class ThresholdsPanel {
     this.#clearNotes();
     const row = findApplying(this.#rows, this.#place);
     const own = Boolean(row && marketOf(row) === market.value);
-    setText(held, row ? this.#describe(row, own) : "");
+    setText(held, row ? this.#describe(row) : "");
     for (const field of FIELDS) {
       const set = field === "threshold_usd" || row?.set_tiers.some((tier) => field.startsWith(tier));
       this.#parts[field].value = row && own && set ? /** @type {any} */ (row)[field] : "";
@@ -125,13 +125,12 @@ export class ThresholdsPanel {
     this.#showEstimate();
   }
 
-  /** @param {Threshold} row @param {boolean} own */
-  #describe(row, own) {
+  /** @param {Threshold} row */
+  #describe(row) {
     const whose = row.origin === "suggested" ? "suggested by the platform" : "set";
-    const where = own ? "" : ` for ${nameOf(row)}`;
     const later = Date.parse(row.valid_from) > Date.now();
-    const when = later ? ` from ${clock(row.valid_from, "full")} ${zoneName()} on` : "";
-    return `Now: ${describeAmounts(row)}; ${whose}${where}${when}.`;
+    const when = later ? ` from ${clock(row.valid_from, "bar")} ${zoneName()} on` : "";
+    return `Now: ${describeAmounts(row)}; ${whose} for ${nameOf(row)}${when}.`;
   }
 
   #showChoices() {
@@ -145,7 +144,7 @@ export class ThresholdsPanel {
       return element("label", {}, radio, element("b", { text: name }), ` ${given}`);
     });
     choices.replaceChildren(...rows);
-    const until = suggestion && `${clock(suggestion.until, "full")} ${zoneName()}`;
+    const until = suggestion && `${clock(suggestion.until, "bar")} ${zoneName()}`;
     const missing = "None for this choice: `whale threshold suggest` computes them for each market.";
     setText(none, suggestion ? `Of the ${suggestion.days} days before ${until}.` : missing);
   }
@@ -209,7 +208,7 @@ export class ThresholdsPanel {
     const content = amounts.map(([field, text]) => [field, text || (field === "threshold_usd" ? "" : null)]);
     /** @type {Threshold} */
     const row = await send("PUT", this.#path, Object.fromEntries(content));
-    const since = `from ${clock(row.valid_from, "full")} ${zoneName()} on`;
+    const since = `from ${clock(row.valid_from, "bar")} ${zoneName()} on`;
     const taken = "The stream takes it up at its next checkpoint.";
     return `Saved for ${nameOf(row)}: ${describeAmounts(row)}, ${since}. ${taken}`;
   }
