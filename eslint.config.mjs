@@ -3,7 +3,7 @@
 
 import js from "./.whale/tools/web/node_modules/@eslint/js/src/index.js";
 
-const PANELS = ["flow", "markets", "pressure", "price", "quote", "status", "tape", "whale"];
+const PANELS = ["flow", "markets", "pressure", "price", "quote", "status", "tape", "thresholds", "whale"];
 const OWN_STATE = "a panel's state belongs to the panel, or there can't be two of a kind";
 const AS_TEXT = "text goes in as text, never as markup: see lib/dom.js";
 

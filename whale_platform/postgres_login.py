@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-Role = Literal["owner", "sink", "stream", "api", "dagster"]  # who asks Postgres; the owner migrates
-ROLES: tuple[Role, ...] = ("sink", "stream", "api", "dagster")  # those with fewer rights
+Role = Literal["owner", "sink", "stream", "api", "editor", "dagster"]  # who asks Postgres; the owner migrates
+ROLES: tuple[Role, ...] = ("sink", "stream", "api", "editor", "dagster")  # those with fewer rights
 
 
 def role_name(role: Role) -> str:

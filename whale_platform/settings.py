@@ -67,8 +67,7 @@ class Settings(connection_settings.ExchangeAddresses):
     s3_key: str | None = None  # id of the access key there; unset: AWS_ACCESS_KEY_ID
     s3_secret: SecretStr | None = None  # secret of that key; unset: AWS_SECRET_ACCESS_KEY
     s3_secret_file: AbsolutePath | None = None  # a file that holds it instead
-    # checkpoints, thresholds and lake, where Spark's executors see it too: a folder, or s3://BUCKET/PREFIX; unset: the
-    # home
+    # checkpoints, thresholds and lake, seen by Spark's executors too: a folder, or s3://BUCKET/PREFIX; unset: the home
     shared: Location | None = None
     # what no Python package brings: jars, the dashboard's libraries, the log of the set-up
     tools: Path = ROOT / ".whale" / "tools"
@@ -106,10 +105,10 @@ class Settings(connection_settings.ExchangeAddresses):
     postgres_direct_dsn: PostgresUri | None = None  # past the pooler that postgres_dsn names, for what needs a session
     sink_postgres_dsn: PostgresUri | None = None  # the sink's own log-in; unset: postgres_dsn
     stream_postgres_dsn: PostgresUri | None = None  # the stream's own log-in; unset: postgres_dsn
-    # the API's own log-in, which may be a read replica's; unset: postgres_dsn
-    api_postgres_dsn: PostgresUri | None = None
-    # Dagster's own log-in to the platform's tables; unset: postgres_dsn
-    dagster_postgres_dsn: PostgresUri | None = None
+    api_postgres_dsn: PostgresUri | None = None  # the API's own log-in, maybe a read replica's; unset: postgres_dsn
+    # that by which the API sets thresholds; unset: postgres_dsn, and none where api_postgres_dsn is set
+    editor_postgres_dsn: PostgresUri | None = None
+    dagster_postgres_dsn: PostgresUri | None = None  # Dagster's log-in to the platform's tables; unset: postgres_dsn
     pg_bin: Path | None = None  # folder of the programs of another Postgres than the installed one
 
     # where the lake lies: a folder, or s3://BUCKET/PREFIX; unset: `lake` in the shared folder, else in the home
@@ -133,6 +132,7 @@ class Settings(connection_settings.ExchangeAddresses):
     api_host: str = "127.0.0.1"  # address that the API listens on; beyond this machine it needs a key or api_open
     api_port: Port = 18000  # of the API and the dashboard
     api_open: bool = False  # listen beyond this machine without keys
+    api_write: bool | None = None  # whether it may set thresholds; unset: for this machine alone, behind no proxy
     api_hosts: Names = ()  # allowed Host names while no API key is configured
     api_proxies: Networks = ()  # addresses or networks whose X-Forwarded-For is believed
     api_cors: Origins = ()  # origins whose pages may read it, such as https://example.org

@@ -19,6 +19,7 @@ from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import problems, query_params
 from whale_platform.api.http.problems import Problem, build_unavailable
+from whale_platform.api.http.threshold_input import ThresholdInput
 from whale_platform.api.middleware import EdgeMiddleware
 from whale_platform.api.server.rate_limit import RequestRateLimiter
 from whale_platform.stores.errors import PostgresUnusableError, RowRejectedError
@@ -30,12 +31,12 @@ Errors are RFC 9457 problems. GETs carry an ETag; send it back as If-None-Match.
 
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """The description, with the problems in place of FastAPI's own shape of a 422."""
+        """The description, with the problems in place of FastAPI's own shape of a 422, and what is read as a body."""
         if self.openapi_schema is None:
             schemas = super().openapi()["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            schemas["Problem"] = Problem.model_json_schema()
+            schemas |= {model.__name__: model.model_json_schema() for model in (Problem, ThresholdInput)}
         assert self.openapi_schema is not None
         return self.openapi_schema
 
@@ -95,7 +96,7 @@ async def _handle_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     texts = {
         404: "there is nothing at this address: see /openapi.json for what there is",
-        405: "only GET is served here",
+        405: "this method is not served here: see /openapi.json",
     }
     text = texts.get(error.status_code, str(error.detail))
     return problems.build_problem_response(ApiProblemError(error.status_code, text, error.headers))

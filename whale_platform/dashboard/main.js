@@ -22,6 +22,7 @@ import { QuotePanel } from "./quote/quote-panel.js";
 import { ReportsPanel } from "./reports/reports-panel.js";
 import { StatusPanel } from "./status/status-panel.js";
 import { TapePanel } from "./tape/tape-panel.js";
+import { ThresholdsPanel } from "./thresholds/thresholds-panel.js";
 import { WhaleDialog } from "./whale/whale-dialog.js";
 
 /** @import { Message } from "./data/messages.d.ts" */
@@ -46,6 +47,7 @@ const KINDS = {
   flow: (root) => new FlowPanel(root, markets),
   whale: (root) => new WhaleDialog(root, markets),
   reports: (root) => new ReportsPanel(root),
+  thresholds: (root) => new ThresholdsPanel(root, markets),
 };
 
 /** @param {Message} message */

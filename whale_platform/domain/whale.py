@@ -111,6 +111,21 @@ def build_tier_limits(usd: Decimal, large: Decimal | None = None, giant: Decimal
     return TierLimits(usd, large, max(usd * GIANT_TIMES, large) if giant is None else giant)
 
 
+def choose_valid_from(given: datetime | None, source: str) -> datetime | None:
+    """Return from which event time a change holds: `given`, else None for now, or ALWAYS for the source `replay`.
+
+    Recorded trades are old from the start: what is set while they are replayed is meant for them.
+    """
+    return given or (ALWAYS if source == "replay" else None)
+
+
+def explain_disorder(limits: TierLimits) -> str | None:
+    """Return why these amounts can't be set together, as a sentence; None where they can."""
+    if limits.whale <= limits.large <= limits.giant:
+        return None
+    return f"{' <= '.join(f'{usd:,f}' for usd in limits)} does not hold: a larger tier begins later"
+
+
 def find_tier(limits: TierLimits, notional_usd: Decimal) -> str:
     """Return the name of the tier that a whale of so many US dollars is of."""
     reached = [tier for tier, least in zip(WHALE_TIERS, limits, strict=True) if notional_usd >= least]

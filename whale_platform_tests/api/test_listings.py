@@ -256,7 +256,7 @@ def test_a_cursor_of_another_listing_is_refused(client: TestClient) -> None:
 def test_other_addresses_and_methods_are_problems(client: TestClient) -> None:
     assert client.get("/nothing").json()["status"] == 404
     answer = client.post("/whales")
-    assert (answer.status_code, answer.json()["detail"]) == (405, "only GET is served here")
+    assert answer.status_code == 405 and "this method is not served here" in answer.json()["detail"]
     assert client.get("/docs").status_code == 404
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from whale_platform.api.errors import KeyFileError
-from whale_platform.api.push.clients.websocket import is_origin_allowed
+from whale_platform.api.http.origins import is_origin_allowed
 from whale_platform.api.server import api_keys
 from whale_platform.api.server.rate_limit import MAX_CLIENTS, RequestRateLimiter
 from whale_platform.host_headers import is_loopback, strip_port

@@ -20,6 +20,7 @@ NEEDS = {
     "restart": ["sink"],
     "logs": ["sink"],
     "threshold set": ["BTC", "1000"],
+    "threshold remove": ["BTCUSDT", "--exchange", "binance"],
     "api-key add": ["somebody"],
     "api-key remove": ["nobody"],
     "checkpoint archive": ["all"],

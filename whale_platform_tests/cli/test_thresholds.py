@@ -13,7 +13,7 @@ from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.homes import open_home
 from whale_platform.lake.analysis import order_sizes
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import read_threshold_history
+from whale_platform.stores.asset_tables.thresholds import read_threshold_history, set_threshold
 from whale_platform_tests.api.builders import window
 from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
@@ -58,6 +58,27 @@ def test_what_is_set_is_told_and_a_symbol_without_trades_is_said(
     command = ["threshold", "set", "*", "7", "--large", "30", "--giant", "29", "--home", str(tmp_path)]
     refused = CliRunner().invoke(app, command)
     assert isinstance(refused.exception, UserError) and "7 <= 30 <= 29 does not hold" in str(refused.exception)
+
+
+def test_what_is_removed_gives_way_to_the_less_specific_one(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    open_home(tmp_path, "live")
+    set_threshold(database, "binance", "BTCUSDT", Decimal(9))
+
+    def remove(*words: str) -> Result:
+        return CliRunner().invoke(app, ["threshold", "remove", *words, "--home", str(tmp_path)])
+
+    done = remove("BTCUSDT", "--exchange", "binance")
+    assert done.stderr == "whale: binance BTCUSDT has no threshold of its own any more\n"
+    assert read_thresholds(database) == [("*", "*", Decimal(50_000))]
+    for words, complaint in (
+        (("BTCUSDT", "--exchange", "binance"), "binance BTCUSDT has no threshold of its own"),
+        (("*",), "the threshold of everything can't be removed"),
+    ):
+        refused = remove(*words)
+        assert isinstance(refused.exception, UserError) and str(refused.exception).startswith(complaint)
 
 
 def test_a_suggestion_shows_what_each_choice_would_have_given(

@@ -64,6 +64,7 @@ def test_each_part_can_be_given_its_own_log_in_and_no_other_s(monkeypatch: pytes
     parts = {part: {f"WHALE_{part.upper()}_POSTGRES_DSN"} for part in ("stream", "sink", "api")}
     parts |= {name: {"WHALE_DAGSTER_POSTGRES_DSN", "WHALE_DAGSTER_DSN"} for name in dagster.PARTS}
     parts["repair"] = {"WHALE_DAGSTER_POSTGRES_DSN"}
+    parts["api"].add("WHALE_EDITOR_POSTGRES_DSN")
     assert {name: dsns for name, dsns in own.items() if dsns} == parts
     assert all(SERVICES[name]["environment"][key] == f"${{{key}:-}}" for name, keys in parts.items() for key in keys)
     for key in set().union(*parts.values()):

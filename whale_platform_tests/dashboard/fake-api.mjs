@@ -2,15 +2,15 @@
 
 export const iso = (seconds) => new Date(seconds * 1000).toISOString();
 
-/** answer(url): what the JSON is; what it throws, the server refuses with. */
+/** answer(url): what the JSON is, null for none; what it throws, the server refuses with. Has `method` and `body`. */
 export function serve(answer) {
   const asked = [];
-  globalThis.fetch = async (address) => {
-    const url = new URL(address, "http://page");
+  globalThis.fetch = async (address, { method = "GET", body = "null", headers } = {}) => {
+    const url = Object.assign(new URL(address, "http://page"), { method, body: JSON.parse(body), headers });
     asked.push(url);
     try {
       const said = await answer(url);
-      return { ok: true, status: 200, json: async () => said };
+      return { ok: true, status: said === null ? 204 : 200, json: async () => said };
     } catch (error) {
       return { ok: false, status: 503, json: async () => ({ detail: error.message }) };
     }

@@ -63,6 +63,7 @@ def _operation(name: str, operation: Mapping[str, Any], often: Collection[Answer
         f"## {name}",
         f"{operation['summary']}. {operation.get('description', '')}",
         table(("parameter", "in", "type", "default", "meaning"), given) if given else "",
+        f"The body is a {_content(operation['requestBody'])}." if "requestBody" in operation else "",
         table(ANSWER, own),
     )
     return "\n\n".join(part for part in parts if part)

@@ -27,8 +27,8 @@ class AppDependencies:
 
     open_without_keys: whether anybody may ask while there is no key at all; local_only: whether only this machine can
     reach it. Threads: `table_threads` for what Postgres answers, `kafka_threads` for what Kafka is searched for,
-    `monitoring_threads` for /health and /metrics. Each thread that asks Postgres finds a connection: the pool has one
-    for each.
+    `monitoring_threads` for /health and /metrics, `write_threads` for what is set. Each thread that reads from Postgres
+    finds a connection: the pool has one for each.
     """
 
     settings: Settings
@@ -43,6 +43,7 @@ class AppDependencies:
     table_threads: BoundedThreadPool = field(init=False)
     kafka_threads: BoundedThreadPool = field(init=False)
     monitoring_threads: BoundedThreadPool = field(init=False)
+    write_threads: BoundedThreadPool = field(init=False)
     keys: ApiKeyRegistry = field(init=False)
     push: PushApp = field(init=False)
 
@@ -67,10 +68,11 @@ class AppDependencies:
             "kafka", 1, 9, waiting
         )  # one looks through Kafka, which takes the processor; eight wait
         self.monitoring_threads = BoundedThreadPool("watch", MONITORING_THREADS, 16, waiting)
+        self.write_threads = BoundedThreadPool("writes", 1, 8, waiting)  # with a connection of its own, for one change
 
     def close(self) -> None:
         """Take no more work."""
-        for worker in (self.table_threads, self.kafka_threads, self.monitoring_threads):
+        for worker in (self.table_threads, self.kafka_threads, self.monitoring_threads, self.write_threads):
             worker.close()
 
     def is_authorised(self, key: str) -> bool:

@@ -1,21 +1,148 @@
-"""The endpoint of suggested thresholds: what Dagster or `whale threshold suggest` computed last from the lake."""
+"""The endpoints of thresholds: those that are set, setting one, and those that were suggested last from the lake.
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+Setting one is the only thing that the API writes. It does so by the function of `whale threshold set`, in one
+transaction with the history, under a log-in of its own; what a foreign page could send is refused before.
+"""
 
-from fastapi import APIRouter, Query, Request
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import structlog
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from whale_platform.api.endpoints.dependencies import AppDeps
+from whale_platform.api.endpoints.dependencies import AppDependencies, AppDeps
+from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import responses
-from whale_platform.api.http.openapi import describe_responses
-from whale_platform.api.http.query_params import MarketFilter
+from whale_platform.api.http.openapi import INVALID, REFUSED, UNAVAILABLE, describe_problems, describe_responses
+from whale_platform.api.http.parameter_types import AnyExchange, AnySymbol
+from whale_platform.api.http.problems import build_unavailable
+from whale_platform.api.http.query_params import MarketFilter, NoParams
 from whale_platform.api.http.responses import ResponsePreferences
+from whale_platform.api.http.threshold_input import ThresholdInput
+from whale_platform.api.latest_cache import known_markets
 from whale_platform.api.models import thresholds as models
+from whale_platform.api.push.app import KEY_NAME
+from whale_platform.api.server import write_access
 from whale_platform.domain.suggestion import explain_missing_hours
-from whale_platform.stores.queries import suggestions
+from whale_platform.domain.whale import ANY, build_tier_limits, choose_valid_from
+from whale_platform.stores.asset_tables import thresholds as stored_thresholds
+from whale_platform.stores.asset_tables.thresholds import StoredThreshold
+from whale_platform.stores.errors import SchemaMismatchError
+from whale_platform.stores.queries import held_thresholds, suggestions
 
+T = TypeVar("T")
 router = APIRouter()
+log = structlog.get_logger()
+
+
+def _check_write(request: Request, dependencies: AppDeps) -> None:
+    """Raises ApiProblemError. Every endpoint that writes depends on it, and it runs before anything of a body."""
+    write_access.check_write(request.scope, dependencies.settings, dependencies.local_only)
+
+
+WRITES = [Depends(_check_write)]
+_REFUSED_WRITE = {
+    **REFUSED,
+    **describe_problems(_403="Thresholds are not set through this API, or not by who asks."),
+    **INVALID,
+    **UNAVAILABLE,
+}
+_SET: dict[int | str, dict[str, Any]] = {
+    200: {"description": "As it is stored.", "model": models.Threshold},
+    **_REFUSED_WRITE,
+    **describe_problems(_400="The body broke off.", _413="The body is too large.", _415="The body is not JSON."),
+}
+_REMOVED: dict[int | str, dict[str, Any]] = {
+    204: {"description": "It was removed."},
+    **_REFUSED_WRITE,
+    **describe_problems(_404="None is set under this name."),
+}
+_BODY = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThresholdInput"}}}, "required": True}
+
+
+@router.get("/thresholds", responses=describe_responses(models.Thresholds), summary="The thresholds that are set")
+async def listed(request: Request, dependencies: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
+    """From how many US dollars on an order is a whale, as `whale threshold list` has it."""
+    reason = write_access.explain_read_only(dependencies.settings, dependencies.local_only, request.headers)
+
+    def work() -> Response:
+        items = [_describe_threshold(one) for one in held_thresholds.list_thresholds(dependencies.pool)]
+        return responses.build_response(
+            responses.encode_json({"items": items, "read_only": reason}),
+            ResponsePreferences.from_headers(request.headers),
+        )
+
+    return await dependencies.table_threads.run(work)
+
+
+@router.put(
+    "/thresholds/{exchange}/{symbol:path}",
+    dependencies=WRITES,
+    responses=_SET,
+    openapi_extra={"requestBody": _BODY},
+    summary="Set a threshold",
+)
+async def set_one(
+    request: Request,
+    dependencies: AppDeps,
+    exchange: Annotated[AnyExchange, Path()],
+    symbol: Annotated[AnySymbol, Path()],
+    _: Annotated[NoParams, Query()],
+) -> Response:
+    """As `whale threshold set` does: in the place of what holds from `valid_from` on; older hours keep theirs.
+
+    The stream takes it up at its next checkpoint. Suggestions under it are removed.
+    """
+    asked = await _read_input(request)
+    valid_from = choose_valid_from(asked.valid_from, dependencies.settings.source)
+
+    def work(dsn: str) -> StoredThreshold:
+        known_markets.check_place(exchange, symbol, dependencies.latest, dependencies.pool)
+        return stored_thresholds.set_threshold(
+            dsn,
+            exchange,
+            symbol,
+            asked.threshold_usd,
+            valid_from,
+            large=asked.large_usd,
+            giant=asked.giant_usd,
+        )
+
+    stored = _describe_threshold(await _write(dependencies, work))
+    log.info("threshold set", key=request.scope.get(KEY_NAME, ""), **stored)
+    return Response(responses.encode_json(stored), headers={"Cache-Control": "no-store"}, media_type=responses.JSON)
+
+
+@router.delete(
+    "/thresholds/{exchange}/{symbol:path}",
+    dependencies=WRITES,
+    responses=_REMOVED,
+    status_code=204,
+    summary="Remove a threshold",
+)
+async def remove_one(
+    request: Request,
+    dependencies: AppDeps,
+    exchange: Annotated[AnyExchange, Path()],
+    symbol: Annotated[AnySymbol, Path()],
+    _: Annotated[NoParams, Query()],
+) -> Response:
+    """A less specific one applies from now on; what held before stays in the history."""
+    if (exchange, symbol) == (ANY, ANY):
+        raise ApiProblemError(422, "the threshold of everything can't be removed: set another one")
+    valid_from = choose_valid_from(None, dependencies.settings.source)
+
+    def work(dsn: str) -> bool:
+        return stored_thresholds.remove_threshold(dsn, exchange, symbol, valid_from)
+
+    if not await _write(dependencies, work):
+        raise ApiProblemError(404, "there is no threshold of this name: /thresholds lists them")
+    log.info("threshold removed", key=request.scope.get(KEY_NAME, ""), exchange=exchange, symbol=symbol)
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/thresholds/suggestions", responses=describe_responses(models.Suggestions), summary="Suggested thresholds")
@@ -23,7 +150,7 @@ async def suggested(request: Request, dependencies: AppDeps, params: Annotated[M
     """With the alerts a day that each choice would have given; empty until suggestions are computed."""
 
     def work() -> Response:
-        items = [_describe(row) for row in suggestions.read_suggestions(dependencies.pool)]
+        items = [_describe_suggestion(row) for row in suggestions.read_suggestions(dependencies.pool)]
         fitting = [one for one in items if params.matches(one["exchange"], one["symbol"])]
         return responses.build_response(
             responses.encode_json({"items": fitting}), ResponsePreferences.from_headers(request.headers)
@@ -32,7 +159,54 @@ async def suggested(request: Request, dependencies: AppDeps, params: Annotated[M
     return await dependencies.table_threads.run(work)
 
 
-def _describe(row: Sequence[Any]) -> dict[str, Any]:
+async def _read_input(request: Request) -> ThresholdInput:
+    try:
+        return ThresholdInput.model_validate_json(await write_access.read_json(request))
+    except ClientDisconnect:
+        raise ApiProblemError(400, "the body broke off: send all of it") from None
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in found]) from None
+
+
+async def _write(dependencies: AppDependencies, work: Callable[[str], T]) -> T:
+    """What `work` returns of the connection string by which thresholds are set."""
+
+    def write() -> T:
+        try:
+            dsn = dependencies.settings.dsn("editor")
+        except OSError as error:
+            log.warning("thresholds can't be set", error=str(error))
+            raise build_unavailable(
+                "the log-in that sets thresholds is missing: `whale restart --all` makes it"
+            ) from None
+        return work(dsn)
+
+    try:
+        return await dependencies.write_threads.run(write)
+    except SchemaMismatchError as error:
+        log.warning("thresholds can't be set", error=str(error))
+        raise build_unavailable("this log-in may not set thresholds: see `whale logs api`") from None
+
+
+def _describe_threshold(stored: StoredThreshold) -> dict[str, Any]:
+    change = stored.change
+    assert change.usd is not None  # the table has no null
+    limits = build_tier_limits(change.usd, change.large_usd, change.giant_usd)
+    given = {"large": change.large_usd, "giant": change.giant_usd}
+    values = {
+        "exchange": change.exchange,
+        "symbol": change.symbol,
+        **dict(zip(("threshold_usd", "large_usd", "giant_usd"), limits, strict=True)),
+        "set_tiers": [tier for tier, usd in given.items() if usd is not None],
+        "valid_from": change.valid_from,
+        "origin": stored.origin,
+        "updated_at": stored.updated_at,
+    }
+    return {name: responses.to_json_value(value) for name, value in values.items()}
+
+
+def _describe_suggestion(row: Sequence[Any]) -> dict[str, Any]:
     found = dict(zip(suggestions.NAMES, row, strict=True))
     values = {name: responses.to_json_value(value) for name, value in found.items()}
     return values | {"note": explain_missing_hours(found["hours"], found["days"])}

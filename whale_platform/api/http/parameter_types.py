@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from whale_platform.domain.names import MAX_SYMBOL, SYMBOL_PATTERN, is_symbol
+from whale_platform.domain.whale import ANY
 
 EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
@@ -61,6 +62,10 @@ def _parse_day(value: Any) -> Any:
     raise ValueError("give a day of the calendar, such as 2026-11-21")
 
 
+def _check_any_symbol(text: str) -> str:
+    return text if text == ANY else _check_symbol(text)
+
+
 WholeNumber = BeforeValidator(_build_form_check(r"[0-9]{1,19}", "give a whole number, in digits"))
 Amount = BeforeValidator(_build_form_check(r"[0-9]{1,24}(\.[0-9]{1,24})?", "give a number, in digits"))
 Moment = Annotated[AwareDatetime, BeforeValidator(_check_time_form), AfterValidator(_check_time_range)]
@@ -79,6 +84,19 @@ Symbol = Annotated[
         max_length=MAX_SYMBOL,
         json_schema_extra={"pattern": SYMBOL_PATTERN},
         description="The symbol as the exchange spells it.",
+        examples=["BTCUSDT"],
+    ),
+]
+AnyExchange = Annotated[
+    str, Field(pattern=r"^(\*|[a-z0-9_]{1,40})$", description="The exchange; `*` for any.", examples=["binance"])
+]
+AnySymbol = Annotated[
+    str,
+    AfterValidator(_check_any_symbol),
+    Field(
+        min_length=1,
+        max_length=MAX_SYMBOL,
+        description="The symbol as the exchange spells it; `*` for any.",
         examples=["BTCUSDT"],
     ),
 ]

@@ -131,6 +131,11 @@ class LatestCache:
         with self._lock:
             self._feeds.update(feeds, time.time() if now is None else now)
 
+    def list_ingested_exchanges(self) -> frozenset[str]:
+        """Those whose trades are ingested now, whether any has come or not; none while the ingester is silent."""
+        with self._lock:
+            return self._feeds.exchanges
+
     def list_newest_windows(self) -> list[WindowState]:
         """The newest window of each, in order."""
         with self._lock:

@@ -40,6 +40,11 @@ class ExchangeFeeds:
         arriving = [exchange for exchange, feed in feeds.items() if feed.trades_per_s > 0]
         self._arriving_since = {exchange: self._arriving_since.get(exchange, now) for exchange in arriving}
 
+    @property
+    def exchanges(self) -> frozenset[str]:
+        """Those that the ingester is connected to, or tries to be."""
+        return frozenset(self._feeds)
+
     def explain_broken(self, market: Market, newest: float, now: float) -> str:
         """Why trades of a market do not arrive; empty where they would.
 

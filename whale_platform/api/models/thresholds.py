@@ -1,8 +1,31 @@
-"""Suggested thresholds, with what each choice would have given."""
+"""Thresholds as they are set, and the suggested ones with what each choice would have given."""
+
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from whale_platform.api.models.units import Named, Time, Usd
+
+
+class Threshold(Named):
+    """A threshold that is set. `*` as exchange or symbol means any; of all that fit, the most specific one applies."""
+
+    threshold_usd: Usd
+    large_usd: Usd
+    giant_usd: Usd
+    set_tiers: list[Literal["large", "giant"]] = Field(
+        description="Those whose amounts are set; the others' follow from `threshold_usd`."
+    )
+    valid_from: Time = Field(description="Event time from which it holds.")
+    origin: Literal["set", "suggested"] = Field(description="By a person, or by the platform.")
+    updated_at: Time
+
+
+class Thresholds(BaseModel):
+    """All of them, by exchange and symbol."""
+
+    items: list[Threshold]
+    read_only: str | None = Field(description="Why who asks can't set any; null where it can.")
 
 
 class SuggestedChoice(BaseModel):

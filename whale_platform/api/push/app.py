@@ -16,9 +16,10 @@ from starlette.responses import Response
 
 from whale_platform.api.errors import ApiProblemError, InvalidCursorError, SubscriptionRejectedError
 from whale_platform.api.http.openapi import INVALID, REFUSED
+from whale_platform.api.http.origins import is_origin_allowed
 from whale_platform.api.http.query_params import WhaleStreamParams
 from whale_platform.api.push.clients.sse import WhaleEventStream
-from whale_platform.api.push.clients.websocket import SUBPROTOCOL, WebSocketSession, is_origin_allowed
+from whale_platform.api.push.clients.websocket import SUBPROTOCOL, WebSocketSession
 from whale_platform.api.push.fanout.client_limits import ClientLimits, ConnectionLimiter, make_filter
 from whale_platform.api.push.fanout.hub import PushHub
 from whale_platform.api.push.fanout.whale_cursor import parse_cursor

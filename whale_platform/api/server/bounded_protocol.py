@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol with bounds: a request that is too large or too slow ends the connection, and so may a crowd.
 
 httptools sets none, so one client could fill the memory with a header that never ends, or hold a socket by sending
-nothing. 32 kB is four times what browsers' and proxies' requests need; a body is read by nothing here.
+nothing. 32 kB is four times what browsers' and proxies' requests need; a body is read by one
+endpoint, which bounds it further.
 """
 
 import asyncio

@@ -13,7 +13,15 @@ from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.cli.common.time_input import parse_time
 from whale_platform.domain.suggestion import DAYS, LEAST_WEEKS, PER_DAY, SuggestionRange
-from whale_platform.domain.whale import ALWAYS, ANY, GIANT_TIMES, LARGE_TIMES, TierLimits, build_tier_limits
+from whale_platform.domain.whale import (
+    ANY,
+    GIANT_TIMES,
+    LARGE_TIMES,
+    TierLimits,
+    build_tier_limits,
+    choose_valid_from,
+    explain_disorder,
+)
 from whale_platform.exchanges import registry
 from whale_platform.lake.analysis import order_sizes
 from whale_platform.reports import suggestions
@@ -61,8 +69,7 @@ def change_threshold(
     """Set the threshold of SYMBOL (`*` for all) to USD."""
     limits, settings = _parse_limits(usd, large, giant), load_home_settings(require_home(home))
     set_large, set_giant = (None if large is None else limits.large), (None if giant is None else limits.giant)
-    # Recorded trades are old from the start: what is set while they are replayed is meant for them.
-    valid_from = parse_time(since) if since else ALWAYS if settings.source == "replay" else None
+    valid_from = choose_valid_from(parse_time(since) if since else None, settings.source)
     places = [(exchange, ANY)] if symbol == ANY else _find_markets(settings, exchange, symbol)
     with explain_errors(), closing(ConnectionPool(settings.dsn, "whale-thresholds", 1)) as pool:
         traded = latest_states.list_markets(pool)
@@ -72,6 +79,24 @@ def change_threshold(
         waits = "" if place[1] == ANY or place in traded else "; no trade of it has come yet"
         amounts = f"{limits.whale:,f} USD on, as large from {limits.large:,f}, as giant from {limits.giant:,f}"
         print(f"whale: {place[0]} {place[1]} counts from {amounts}{waits}", file=sys.stderr)
+
+
+@app.command("remove")
+def remove_threshold(
+    symbol: str,
+    exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
+    home: HomeOption = None,
+) -> None:
+    """Remove the threshold of SYMBOL, as `list` names it, so that a less specific one applies from now on."""
+    settings = load_home_settings(require_home(home))
+    if (exchange, symbol) == (ANY, ANY):
+        raise UserError("the threshold of everything can't be removed: set another one")
+    with explain_errors():
+        valid_from = choose_valid_from(None, settings.source)
+        removed = thresholds.remove_threshold(settings.dsn(), exchange, symbol, valid_from)
+    if not removed:
+        raise UserError(f"{exchange} {symbol} has no threshold of its own: `whale threshold list` has all")
+    print(f"whale: {exchange} {symbol} has no threshold of its own any more", file=sys.stderr)
 
 
 @app.command("suggest")
@@ -109,8 +134,8 @@ def suggest_thresholds(
 def _parse_limits(usd: str, large: str | None, giant: str | None) -> TierLimits:
     amount = _parse_amount(usd)
     limits = build_tier_limits(amount, *(None if text is None else _parse_amount(text) for text in (large, giant)))
-    if list(limits) != sorted(limits):
-        raise UserError(f"{' <= '.join(f'{usd:,f}' for usd in limits)} does not hold: a larger tier begins later")
+    if disorder := explain_disorder(limits):
+        raise UserError(disorder)
     return limits
 
 

@@ -1,5 +1,6 @@
-// Questions to the REST API. A 401 asks the reader for a key, once for all that wait, and asks again with it; other
-// refusals become an ApiError with the server's own sentence; no answer within 15 s is one too.
+// Questions to the REST API, and the few changes that it takes. A 401 asks the reader for a key, once for all that
+// wait, and asks again with it; other refusals become an ApiError with the server's own sentence; no answer within 15 s
+// is one too.
 
 import { apiKey } from "./api-key.js";
 
@@ -48,21 +49,42 @@ export async function getFile(path) {
 }
 
 /**
+ * PUT or DELETE `path`.
+ *
+ * @param {"PUT" | "DELETE"} method
+ * @param {string} path
+ * @param {object} [content] Sent as JSON.
+ * @returns {Promise<any>} What the server answers, null where that is nothing. Throws ApiError.
+ */
+export async function send(method, path, content) {
+  const answer = await askWithKey(path, content ? { method, body: JSON.stringify(content) } : { method });
+  return answer.status === 204 ? null : answer.json();
+}
+
+/**
  * @param {string} path
  * @param {Record<string, Param | Param[]>} [params]
  * @param {AbortSignal} [signal]
  */
-async function getResponse(path, params = {}, signal) {
+function getResponse(path, params = {}, signal) {
   const query = new URLSearchParams();
   for (const [name, values] of Object.entries(params)) {
     for (const value of [values].flat()) {
       if (value !== "" && value !== null && value !== undefined) query.append(name, String(value));
     }
   }
-  const address = query.size ? `${path}?${query}` : path;
+  return askWithKey(query.size ? `${path}?${query}` : path, {}, signal);
+}
+
+/**
+ * @param {string} address
+ * @param {{ method?: string, body?: string }} request
+ * @param {AbortSignal} [signal]
+ */
+async function askWithKey(address, request, signal) {
   for (;;) {
     const key = apiKey();
-    const answer = await ask(address, key, signal);
+    const answer = await ask(address, request, key, signal);
     if (answer.ok) return answer;
     if (answer.status === 401 && (await otherKey(key))) continue;
     const problem = await answer.json().catch(() => ({}));
@@ -70,12 +92,22 @@ async function getResponse(path, params = {}, signal) {
   }
 }
 
-/** @param {string} address @param {string} key @param {AbortSignal | undefined} signal */
-async function ask(address, key, signal) {
+/**
+ * @param {string} address
+ * @param {{ method?: string, body?: string }} request
+ * @param {string} key
+ * @param {AbortSignal | undefined} signal
+ */
+async function ask(address, request, key, signal) {
   const limit = AbortSignal.timeout(15_000);
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json" };
+  if (key) headers["X-API-Key"] = key;
+  if (request.body) headers["Content-Type"] = "application/json";
   try {
     return await fetch(address, {
-      headers: key ? { "X-API-Key": key, Accept: "application/json" } : { Accept: "application/json" },
+      ...request,
+      headers,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
       cache: "no-cache",
     });

@@ -101,6 +101,37 @@ export interface SymbolRow extends Named, Currencies {
   note: string | null;
 }
 
+/** A threshold that is set; `*` means any. USD of each tier; those of `set_tiers` are set, the others follow. */
+export interface Threshold extends Named {
+  threshold_usd: string;
+  large_usd: string;
+  giant_usd: string;
+  set_tiers: ("large" | "giant")[];
+  valid_from: string;
+  origin: "set" | "suggested";
+  updated_at: string;
+}
+
+/** `read_only`: why the reader can't set any. */
+export interface Thresholds {
+  items: Threshold[];
+  read_only: string | null;
+}
+
+/** An amount, and the orders at or over it on each day; null where they are more than were counted. */
+export interface SuggestedChoice {
+  per_day: number | null;
+  usd: string;
+  alerts: number[] | null;
+}
+
+export interface Suggestion extends Named {
+  per_day: number;
+  days: number;
+  until: string;
+  choices: SuggestedChoice[];
+}
+
 /** The last 24 hours, or since the first trade. */
 export interface Day {
   since: string;

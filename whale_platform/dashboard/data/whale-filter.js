@@ -33,7 +33,7 @@ export function currentFilter() {
 /** @type {Record<Kind, string>} */
 const KINDS = { single_trade: "single trades", sweep: "sweeps", block: "blocks" };
 
-/** The exchanges to choose from: all that have markets, and the chosen one. @param {string[]} exchanges */
+/** The exchanges to choose from: all of these, and the chosen one. @param {string[]} exchanges */
 export const exchangeChoices = (exchanges) =>
   !view.on || exchanges.includes(view.on) ? exchanges : [...exchanges, view.on];
 

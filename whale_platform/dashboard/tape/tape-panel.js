@@ -15,7 +15,7 @@ import { WhaleTape } from "../data/whale-tape.js";
 import { isOld, updateWhaleRow, whaleRow } from "../whale/whale-row.js";
 
 /** @import { MarketCatalogue } from "../data/market-catalogue.js" */
-/** @import { Gap, Whale } from "../data/messages.d.ts" */
+/** @import { Gap, StatusMessage, Whale } from "../data/messages.d.ts" */
 /** @import { Panel } from "../lib/panel.js" */
 /** @import { News } from "../page/news.js" */
 
@@ -37,6 +37,8 @@ export class TapePanel {
   #rows = new Map();
   /** @type {WeakMap<HTMLElement, Whale>} What a row shows. */
   #shown = new WeakMap();
+  /** @type {string[]} Names of the exchanges that are ingested, those of blocks alone among them. */
+  #ingested = [];
   #unseen = 0;
   #draw = oncePerFrame(() => this.#render());
   #retry = new Retry(() => this.#after(this.#tape.retry()));
@@ -82,6 +84,14 @@ export class TapePanel {
       play(whale.side, timesOf(whale));
     }
     this.#draw();
+  }
+
+  /** @param {StatusMessage} status */
+  onStatus({ exchanges }) {
+    const names = exchanges?.map(({ exchange }) => exchange) ?? this.#ingested;
+    if (String(names) === String(this.#ingested)) return;
+    this.#ingested = names;
+    this.#showFilters();
   }
 
   /** @param {Gap} gap */
@@ -205,7 +215,7 @@ export class TapePanel {
 
   #showFilters() {
     const { on, min } = this.#parts;
-    const names = exchangeChoices(this.#markets.exchanges());
+    const names = exchangeChoices([...new Set([...this.#markets.exchanges(), ...this.#ingested])].sort());
     const options = names.map((name) => element("option", { value: name, text: name }));
     on.replaceChildren(element("option", { value: "", text: "All exchanges" }), ...options);
     if (![...min.options].some((option) => Number(option.value) === view.min)) {

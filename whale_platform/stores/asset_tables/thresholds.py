@@ -5,15 +5,33 @@ table's trigger keeps what held before, so that an old hour is judged by what he
 is unavailable makes the reader keep what it had, not wait.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.domain.whale import ALWAYS, ANY, ThresholdChange, ThresholdPeriod, build_threshold_period
 from whale_platform.stores.postgres.connection import open_transaction
 
 # the columns of a ThresholdChange
 SELECT_HELD = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredThreshold:
+    """A row of the table. origin: `set` by a person, or `suggested` by the platform."""
+
+    change: ThresholdChange
+    origin: str
+    updated_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> "StoredThreshold":
+        """Return the row, given as the columns of a ThresholdChange, origin, updated_at."""
+        return cls(ThresholdChange(*row[:6]), *row[6:])
 
 
 def read_threshold_history(dsn: str) -> list[ThresholdChange]:
@@ -49,17 +67,15 @@ def set_threshold(
     *,
     large: Decimal | None = None,
     giant: Decimal | None = None,
-) -> None:
-    """Insert or change one row, a person's; suggestions that it covers go.
+) -> StoredThreshold:
+    """Insert or change one row, a person's, and return it; suggestions that it covers go.
 
     It holds from the event time `valid_from` on, in place of what held since then; None: from now on. large, giant:
     amounts of these tiers; None: what follows from `usd`, also where one was set before.
     Raises RowRejectedError unless 0 < usd <= large <= giant < infinity, else as `read_threshold_history`.
     """
     with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('whale.valid_from', coalesce(%s::timestamptz, now())::text, true)", (valid_from,)
-        )
+        _date_changes(cursor, valid_from)
         cursor.execute(
             """
             INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, large_usd, giant_usd, valid_from)
@@ -68,9 +84,11 @@ def set_threshold(
             ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd,
                 large_usd = excluded.large_usd, giant_usd = excluded.giant_usd, updated_at = now(),
                 valid_from = excluded.valid_from, origin = 'set'
+            RETURNING exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, origin, updated_at
             """,
             (exchange, symbol, *(None if one is None else str(one) for one in (usd, large, giant)), valid_from),
         )
+        (stored,) = cursor.fetchall()
         cursor.execute(
             """
             DELETE FROM whale_thresholds
@@ -78,6 +96,23 @@ def set_threshold(
             """,
             {"exchange": exchange, "symbol": symbol},
         )
+    return StoredThreshold.from_row(stored)
+
+
+def remove_threshold(dsn: str, exchange: str, symbol: str, valid_from: datetime | None = None) -> bool:
+    """Delete one row, so that a less specific one applies from the event time `valid_from` on (None: from now on).
+
+    Returns whether there was one. What held before stays in the history. Raises as `read_threshold_history`.
+    """
+    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+        _date_changes(cursor, valid_from)
+        cursor.execute("DELETE FROM whale_thresholds WHERE (exchange, symbol) = (%s, %s)", (exchange, symbol))
+        return bool(cursor.rowcount)
+
+
+def _date_changes(cursor: Cursor, valid_from: datetime | None) -> None:
+    """Have all that this transaction changes hold from `valid_from` on, for the table's trigger; None: from now on."""
+    cursor.execute("SELECT set_config('whale.valid_from', coalesce(%s::timestamptz, now())::text, true)", (valid_from,))
 
 
 def suggest_thresholds(dsn: str, suggestions: Mapping[tuple[str, str], Decimal]) -> list[tuple[str, str]]:

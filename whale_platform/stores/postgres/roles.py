@@ -1,5 +1,6 @@
 """Who may do what in Postgres: the sink writes its tables, the API reads, the stream reads thresholds, Dagster keeps.
 
+The API sets thresholds as `editor`, which has that one table, so that no connection by which it reads can write.
 None of them owns a table, so none can drop or alter one; days of `trade_windows` are made and dropped by two functions
 of the owner. In the embedded server the roles are made at every `migrate`, with generated passwords, so that a home
 from before them gets them; in somebody else's server rights are granted to those roles that stand there. Everything
@@ -32,6 +33,7 @@ RIGHTS: dict[Role, dict[str, str]] = {
     "sink": {**dict.fromkeys((*_EMITTED, "sink_offsets"), WRITE), "whales_taken_back": READ},
     "stream": dict.fromkeys(("whale_thresholds", "whale_threshold_history"), READ),
     "api": dict.fromkeys((*TABLES, *VIEWS), READ),
+    "editor": {"whale_thresholds": KEEP},
     "dagster": {
         **dict.fromkeys((*_EMITTED, *_MADE, "whale_thresholds", "whales_taken_back"), KEEP),
         **dict.fromkeys(("sink_offsets", "whale_schema_version", "whale_threshold_history", *VIEWS), READ),

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from whale_platform.api.errors import SubscriptionRejectedError
+from whale_platform.api.http.origins import is_origin_allowed
 from whale_platform.api.push.clients.client_messages import (
     PingMessage,
     SubscribeMessage,
     UnsubscribeMessage,
     parse_message,
 )
-from whale_platform.api.push.clients.websocket import is_origin_allowed
 from whale_platform.api.push.fanout import message_text
 from whale_platform.api.push.fanout.client_limits import ClientLimits, ConnectionLimiter, FrameBucket, StreamFilter
 from whale_platform.api.push.fanout.client_queue import MAX_NOTICES, MAX_TICKS, TOO_SLOW, ClientQueue

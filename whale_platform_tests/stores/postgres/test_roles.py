@@ -33,6 +33,13 @@ FORBIDDEN: dict[Role, tuple[str, ...]] = {
         "DELETE FROM whale_alerts",
         "SELECT make_trade_windows_day('2030-01-01')",
     ),
+    "editor": (
+        "SELECT FROM whale_alerts",
+        "UPDATE whale_alerts SET tier = 'whale'",
+        "SELECT FROM whale_threshold_history",
+        "DELETE FROM whale_threshold_history",
+        "TRUNCATE whale_thresholds",
+    ),
     "dagster": ("UPDATE sink_offsets SET next_offset = 0", "DELETE FROM sink_offsets"),
 }
 BY_NOBODY = (
@@ -79,7 +86,7 @@ def test_an_old_home_gets_its_roles_by_itself_and_each_can_do_its_work_alone(old
         for statement in (*FORBIDDEN[role], *BY_NOBODY):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 query(old_home.dsn(role), statement)
-    for role in ("sink", "stream", "api"):
+    for role in ("sink", "stream", "api", "editor"):
         with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
             query(f"{old_home.dsn(role).rpartition('/')[0]}/dagster", "SELECT 1")
 
@@ -97,7 +104,10 @@ def _work(settings: Settings) -> None:
     rollups.materialise_rollups(dagster, hours, MAKER)
     whale_reports.materialise_reports(dagster, hours, MAKER)
     thresholds.suggest_thresholds(dagster, {("binance", "BTCUSDT"): Decimal(7)})
-    assert thresholds.read_held_thresholds(settings.dsn("stream")).usd
+    thresholds.set_threshold(settings.dsn("editor"), "binance", "ETHUSDT", Decimal(8), large=Decimal(9))
+    assert thresholds.remove_threshold(settings.dsn("editor"), "binance", "BTCUSDT")
+    assert set(thresholds.read_held_thresholds(settings.dsn("stream")).usd.values()) == {50_000, 8}
+    assert len(thresholds.read_threshold_history(settings.dsn("stream"))) == 4, "what held before is kept"
     with closing(ConnectionPool(lambda: settings.dsn("api"), "test")) as pool:
         for table in ("trade_windows", "hourly_rollups"):
             assert pool.fetch_rows(f"SELECT count(*) FROM {table}") == [(1,)]

@@ -9,6 +9,7 @@ from whale_platform.stores.asset_tables.thresholds import (
     read_held_thresholds,
     read_suggested,
     read_threshold_history,
+    remove_threshold,
     set_threshold,
     suggest_thresholds,
 )
@@ -137,6 +138,14 @@ def test_a_threshold_that_is_deleted_before_it_holds_never_does(database: str) -
     set_threshold(database, *ETH, Decimal(7), now + day)
     query(database, "DELETE FROM whale_thresholds WHERE symbol = 'ETHUSDT'")
     assert held_at(database, now + 2 * day) == 50_000
+
+
+def test_what_is_removed_held_until_then(database: str) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    set_threshold(database, *ETH, Decimal(7), now - 3 * day)
+    assert remove_threshold(database, *ETH, now - day)
+    assert [held_at(database, now + number * day) for number in (-4, -2, -0.5, 1)] == [50_000, 7, 50_000, 50_000]
+    assert not remove_threshold(database, *ETH)
 
 
 def test_an_equal_suggestion_changes_nothing(database: str) -> None:

@@ -11,10 +11,8 @@ import asyncio
 import time
 from contextlib import suppress
 
-from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from whale_platform import host_headers
 from whale_platform.api.errors import SubscriptionRejectedError
 from whale_platform.api.push.clients.client_messages import (
     PingMessage,
@@ -33,22 +31,6 @@ SUBPROTOCOL = "whale"  # a browser, which can't send a key in a header, offers i
 NOT_SUBSCRIBED = 4000
 GOODBYE_S = 1.0
 STRIKES = 5
-
-
-def is_origin_allowed(headers: Headers, allowed: frozenset[str], scheme: str = "ws") -> bool:
-    """Whether a browser's page may connect: of this origin or an allowed one. Programs send no Origin.
-
-    Behind a TLS proxy that is trusted (scheme wss) a page that came unencrypted is another origin.
-    """
-    origin = headers.get("origin")
-    if origin is None or origin in allowed or "*" in allowed:
-        return True
-    host = headers.get("host", "")
-    return (
-        bool(host)
-        and host_headers.is_same_origin(origin, host)
-        and (scheme != "wss" or origin.lower().startswith("https:"))
-    )
 
 
 class WebSocketSession:

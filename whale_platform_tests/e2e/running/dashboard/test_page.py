@@ -48,6 +48,12 @@ def test_nothing_bars_anybody_from_it(browser: Browser, url: str, theme: Any, wi
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "it does not scroll sideways"
         if width == PHONE:
             page.locator('.tabs [data-tab="tape"]').click()
+        page.locator("#thresholds-open").click()
+        expect(page.locator("#threshold-held")).to_contain_text("whale from $")
+        keep(page, f"dashboard_{theme}_{width}_thresholds")
+        assert not serious(page)
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "it does not scroll sideways"
+        page.keyboard.press("Escape")
         page.locator("#tape-body tr").first.click()
         expect(page.locator("#context .lineage")).to_be_visible()
         keep(page, f"dashboard_{theme}_{width}_whale")

@@ -1,0 +1,62 @@
+"""Who may change something through the API: the check before every endpoint that writes.
+
+Reading is for whoever passes the middleware. Writing is also refused for pages of any other origin, those of
+`WHALE_API_CORS` included, which may read alone; for requests that a browser marks as another site's; for what a form of
+another page could send; and as a whole where the API serves other machines, unless `WHALE_API_WRITE` says otherwise.
+"""
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Scope
+
+from whale_platform import host_headers
+from whale_platform.api.errors import ApiProblemError
+from whale_platform.api.http.origins import is_origin_allowed
+from whale_platform.settings import Settings
+
+MAX_BODY_BYTES = 4_096
+_INSTEAD = "`whale threshold set` does the same on the platform's machine"
+_CHECKED = ("host", "origin", "sec-fetch-site", "content-type")
+
+
+def explain_read_only(settings: Settings, local_only: bool, headers: Headers) -> str | None:
+    """Why who sends such headers can't change anything here, as a sentence; None where it may.
+
+    local_only: whether the API listens for this machine alone.
+    """
+    if settings.api_write is False:
+        return f"nothing is set through this API (WHALE_API_WRITE=false): {_INSTEAD}"
+    if settings.api_write is None:
+        named = host_headers.is_loopback(host_headers.strip_port(headers.get("host", "")))
+        if not (local_only and named) or settings.api_proxies:
+            return f"an API that serves other machines sets nothing without WHALE_API_WRITE=true: {_INSTEAD}"
+    if settings.api_postgres_dsn is not None and settings.editor_postgres_dsn is None:
+        return f"this API has a log-in to read alone (WHALE_EDITOR_POSTGRES_DSN is not set): {_INSTEAD}"
+    return None
+
+
+def check_write(scope: Scope, settings: Settings, local_only: bool) -> None:
+    """Raises ApiProblemError (403) where this request may change nothing."""
+    headers = Headers(scope=scope)
+    reason = explain_read_only(settings, local_only, headers)
+    if reason is not None:
+        raise ApiProblemError(403, reason)
+    if any(len(headers.getlist(name)) > 1 for name in _CHECKED):
+        raise ApiProblemError(403, f"send {', '.join(_CHECKED)} once each")
+    if not is_origin_allowed(headers, frozenset(), scope["scheme"]):
+        raise ApiProblemError(403, "pages of another origin change nothing here: use the page of this address")
+    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise ApiProblemError(403, "what another site's page sends changes nothing here: use the page of this address")
+
+
+async def read_json(request: Request) -> bytes:
+    """The body of a request that passed `check_write`. Raises ApiProblemError (413, 415) and ClientDisconnect."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise ApiProblemError(415, "send JSON, with the header `Content-Type: application/json`")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise ApiProblemError(413, f"send {MAX_BODY_BYTES:,} bytes at most")
+    return body

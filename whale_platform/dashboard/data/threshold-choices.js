@@ -1,0 +1,100 @@
+// What is known of thresholds, without a page: which one applies to a market, what amounts would have given, and what
+// the server says of a field. A place is `exchange:symbol`, with `*` for any.
+
+import { whole } from "../lib/format.js";
+import { marketOf } from "./url-state.js";
+
+/** @import { Named, SuggestedChoice, Suggestion, Threshold } from "./messages.d.ts" */
+
+export const ANY = "*";
+const FIELD = /^(threshold_usd|large_usd|giant_usd|exchange|symbol): (.*)$/s;
+
+/** @param {string} place @returns {Named} */
+export function parsePlace(place) {
+  const colon = place.indexOf(":");
+  return { exchange: place.slice(0, colon), symbol: place.slice(colon + 1) };
+}
+
+/** A place in words. @param {Named} place */
+export function nameOf({ exchange, symbol }) {
+  if (symbol === ANY) return exchange === ANY ? "every market" : `every market of ${exchange}`;
+  return exchange === ANY ? `${symbol} on every exchange` : `${symbol} on ${exchange}`;
+}
+
+/**
+ * The places to choose from: everything, each exchange, each market, and what has a threshold.
+ *
+ * @param {Named[]} markets
+ * @param {string[]} exchanges
+ * @param {Named[]} rows
+ */
+export function listPlaces(markets, exchanges, rows) {
+  const names = [...new Set([...exchanges, ...markets.map(({ exchange }) => exchange)])].sort();
+  const known = [...markets, ...rows].map(marketOf).sort();
+  return [...new Set([`${ANY}:${ANY}`, ...names.map((name) => `${name}:${ANY}`), ...known])];
+}
+
+/**
+ * The threshold that applies at a place: the most specific one.
+ *
+ * @param {Threshold[]} rows
+ * @param {Named} place
+ */
+export function findApplying(rows, { exchange, symbol }) {
+  const places = [`${exchange}:${symbol}`, `${ANY}:${symbol}`, `${exchange}:${ANY}`, `${ANY}:${ANY}`];
+  return places.map((place) => rows.find((row) => marketOf(row) === place)).find(Boolean);
+}
+
+/** @param {Threshold} row */
+export const describeAmounts = ({ threshold_usd: least, large_usd: large, giant_usd: giant }) =>
+  `whale from ${whole(least)}, large from ${whole(large)}, giant from ${whole(giant)}`;
+
+/** @param {number[]} alerts Of each day. */
+const meanOf = (alerts) => alerts.reduce((sum, count) => sum + count, 0) / alerts.length;
+
+/** @param {number} mean */
+const figure = (mean) => String(Number(mean.toFixed(1)));
+
+/** What an amount gave a day. @param {SuggestedChoice} choice */
+export function describeAlerts({ alerts }) {
+  if (!alerts?.length) return "gave more than were counted";
+  return `gave ${figure(meanOf(alerts))} a day (${Math.min(...alerts)} to ${Math.max(...alerts)})`;
+}
+
+/**
+ * What an amount that was typed would have given a day, as far as the choices tell; empty where they do not.
+ *
+ * @param {Suggestion | undefined} suggestion
+ * @param {number} usd
+ */
+export function estimateAlerts(suggestion, usd) {
+  const counted = (suggestion?.choices ?? []).filter(({ alerts }) => alerts?.length);
+  if (!counted.length || !(usd > 0)) return "";
+  const sorted = counted.sort((a, b) => Number(a.usd) - Number(b.usd));
+  const below = sorted.findLast((choice) => Number(choice.usd) <= usd);
+  const above = sorted.find((choice) => Number(choice.usd) >= usd);
+  const [most, least] = [below, above].map((choice) => (choice ? figure(meanOf(choice.alerts ?? [])) : null));
+  if (most === null) return `It would have given ${least} a day or more.`;
+  if (least === null) return `It would have given ${most} a day or fewer.`;
+  return `It would have given ${most === least ? most : `${least} to ${most}`} a day.`;
+}
+
+/** An amount as the server takes it: without signs that people write. @param {string} text */
+export const parseAmount = (text) => text.replace(/[\s,$]/g, "");
+
+/**
+ * A refusal by the field that it concerns; "" for what concerns none.
+ *
+ * @param {string} detail
+ * @returns {Record<string, string>}
+ */
+export function splitRefusal(detail) {
+  /** @type {Record<string, string>} */
+  const found = {};
+  for (const part of detail.split("; ")) {
+    const [, name = "", text = part] = FIELD.exec(part) ?? [];
+    const field = name === "exchange" || name === "symbol" ? "market" : name;
+    found[field] = found[field] ? `${found[field]}; ${text}` : text;
+  }
+  return found;
+}

@@ -1,0 +1,222 @@
+// Sets from how many dollars on an order is a whale: a button at the tape that opens the form. A suggestion can be
+// picked or amounts typed, and what each would have given stands beside it. What is shown as set is what the server
+// has answered; what it refuses stands beside the field.
+
+import { get, send } from "../data/api.js";
+import {
+  ANY,
+  describeAlerts,
+  describeAmounts,
+  estimateAlerts,
+  findApplying,
+  listPlaces,
+  nameOf,
+  parseAmount,
+  parsePlace,
+  splitRefusal,
+} from "../data/threshold-choices.js";
+import { marketOf, view } from "../data/url-state.js";
+import { element, makeClosable, setText } from "../lib/dom.js";
+import { clock, whole, zoneName } from "../lib/format.js";
+import { partsOf } from "../lib/panel.js";
+
+/** @import { MarketCatalogue } from "../data/market-catalogue.js" */
+/** @import { StatusMessage, Suggestion, Threshold, Thresholds } from "../data/messages.d.ts" */
+/** @import { Panel } from "../lib/panel.js" */
+
+const FIELDS = ["threshold_usd", "large_usd", "giant_usd"];
+const ERRORS = ["market", ...FIELDS];
+
+/** @implements {Panel} */
+export class ThresholdsPanel {
+  #parts;
+  #markets;
+  /** @type {string[]} */
+  #ingested = [];
+  /** @type {Threshold[]} */
+  #rows = [];
+  /** @type {Suggestion[]} */
+  #suggestions = [];
+  /** @type {string | null} */
+  #readOnly = null;
+  #busy = false; // a change is under way
+
+  /** @param {HTMLElement} root @param {MarketCatalogue} markets Loaded again after a change. */
+  constructor(root, markets) {
+    this.#parts = partsOf(root);
+    this.#markets = markets;
+  }
+
+  start() {
+    const { open, dialog, form, market, choices, threshold_usd: whale, remove } = this.#parts;
+    makeClosable(dialog);
+    open.addEventListener("click", () => this.#open());
+    market.addEventListener("change", () => this.#showPlace());
+    choices.addEventListener("change", (/** @type {Event} */ event) => {
+      whale.value = /** @type {HTMLInputElement} */ (event.target).value;
+      this.#showEstimate();
+    });
+    whale.addEventListener("input", () => this.#showEstimate());
+    form.addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.#change(() => this.#save());
+    });
+    remove.addEventListener("click", () => this.#change(() => this.#remove()));
+  }
+
+  /** @param {StatusMessage} status */
+  onStatus({ exchanges }) {
+    this.#ingested = exchanges?.map(({ exchange }) => exchange) ?? this.#ingested;
+  }
+
+  async #open() {
+    const { dialog, held } = this.#parts;
+    this.#clearNotes();
+    setText(held, "Loading…");
+    dialog.showModal();
+    await this.#load(view.symbol ? marketOf(view) : `${ANY}:${ANY}`);
+  }
+
+  /** @param {string} place What is chosen then. */
+  async #load(place) {
+    const { error, held, market } = this.#parts;
+    try {
+      /** @type {[Thresholds, { items: Suggestion[] }]} */
+      const [thresholds, suggestions] = await Promise.all([get("/thresholds"), get("/thresholds/suggestions")]);
+      this.#rows = thresholds.items;
+      this.#readOnly = thresholds.read_only;
+      this.#suggestions = suggestions.items;
+    } catch (failure) {
+      setText(held, "");
+      setText(error, `Thresholds can't be loaded: ${/** @type {Error} */ (failure).message}.`);
+      return;
+    }
+    const places = listPlaces(this.#markets.list(), this.#ingested, this.#rows);
+    const options = places.map((value) => element("option", { value, text: nameOf(parsePlace(value)) }));
+    market.replaceChildren(...options);
+    market.value = places.includes(place) ? place : `${ANY}:${ANY}`;
+    this.#showPlace();
+  }
+
+  get #place() {
+    return parsePlace(this.#parts.market.value);
+  }
+
+  get #suggestion() {
+    return this.#suggestions.find((one) => marketOf(one) === this.#parts.market.value);
+  }
+
+  /** Show what applies at the chosen place, and what is suggested for it. */
+  #showPlace() {
+    const { held, market, remove, save, locked } = this.#parts;
+    this.#clearNotes();
+    const row = findApplying(this.#rows, this.#place);
+    const own = Boolean(row && marketOf(row) === market.value);
+    setText(held, row ? this.#describe(row) : "");
+    for (const field of FIELDS) {
+      const set = field === "threshold_usd" || row?.set_tiers.some((tier) => field.startsWith(tier));
+      this.#parts[field].value = row && own && set ? /** @type {any} */ (row)[field] : "";
+      this.#parts[field].disabled = this.#readOnly !== null;
+    }
+    remove.hidden = !own || market.value === `${ANY}:${ANY}` || this.#readOnly !== null;
+    save.hidden = this.#readOnly !== null;
+    setText(locked, this.#readOnly ?? "");
+    this.#showChoices();
+    this.#showEstimate();
+  }
+
+  /** @param {Threshold} row */
+  #describe(row) {
+    const whose = row.origin === "suggested" ? "suggested by the platform" : "set";
+    const later = Date.parse(row.valid_from) > Date.now();
+    const when = later ? ` from ${clock(row.valid_from, "bar")} ${zoneName()} on` : "";
+    return `Now: ${describeAmounts(row)}; ${whose} for ${nameOf(row)}${when}.`;
+  }
+
+  #showChoices() {
+    const { choices, none } = this.#parts;
+    const suggestion = this.#suggestion;
+    const rows = (suggestion?.choices ?? []).map((choice) => {
+      const [name, given] = [whole(choice.usd), describeAlerts(choice)];
+      if (choice.per_day === null) return element("p", { class: "note", text: `${name} held then and ${given}` });
+      const radio = element("input", { type: "radio", name: "suggested", value: choice.usd });
+      radio.disabled = this.#readOnly !== null;
+      return element("label", {}, radio, element("b", { text: name }), ` ${given}`);
+    });
+    choices.replaceChildren(...rows);
+    const until = suggestion && `${clock(suggestion.until, "bar")} ${zoneName()}`;
+    const missing = "None for this choice: `whale threshold suggest` computes them for each market.";
+    setText(none, suggestion ? `Of the ${suggestion.days} days before ${until}.` : missing);
+  }
+
+  /** What the typed amount would have given; the choice that it is, if any, is marked. */
+  #showEstimate() {
+    const { choices, estimate, threshold_usd: whale } = this.#parts;
+    const amount = parseAmount(whale.value);
+    setText(estimate, estimateAlerts(this.#suggestion, Number(amount)));
+    for (const radio of choices.querySelectorAll("input")) {
+      radio.checked = amount !== "" && Number(radio.value) === Number(amount);
+    }
+  }
+
+  #clearNotes() {
+    const { error, said } = this.#parts;
+    setText(error, "");
+    setText(said, "");
+    this.#showErrors({});
+  }
+
+  /** Beside its field each; the first one gets the focus. @param {Record<string, string>} errors */
+  #showErrors(errors) {
+    for (const name of ERRORS) {
+      setText(this.#parts[`${name}-error`], errors[name] ?? "");
+      if (errors[name]) this.#parts[name].setAttribute("aria-invalid", "true");
+      else this.#parts[name].removeAttribute("aria-invalid");
+    }
+    const first = ERRORS.find((name) => errors[name]);
+    if (first) this.#parts[first].focus();
+  }
+
+  /** One change after the other. @param {() => Promise<string>} work Returns what was done, in words. */
+  async #change(work) {
+    if (this.#busy || this.#readOnly !== null) return;
+    this.#busy = true;
+    this.#clearNotes();
+    const { error, market, save, said } = this.#parts;
+    const place = market.value;
+    save.setAttribute("aria-disabled", "true");
+    try {
+      const done = await work();
+      await Promise.all([this.#load(place), this.#markets.load()]);
+      setText(said, done);
+    } catch (failure) {
+      const errors = splitRefusal(/** @type {Error} */ (failure).message);
+      this.#showErrors(errors);
+      setText(error, errors[""] ?? "");
+    }
+    save.removeAttribute("aria-disabled");
+    this.#busy = false;
+  }
+
+  get #path() {
+    const { exchange, symbol } = this.#place;
+    return `/thresholds/${encodeURIComponent(exchange)}/${encodeURIComponent(symbol)}`;
+  }
+
+  async #save() {
+    const amounts = FIELDS.map((field) => [field, parseAmount(this.#parts[field].value)]);
+    const content = amounts.map(([field, text]) => [field, text || (field === "threshold_usd" ? "" : null)]);
+    /** @type {Threshold} */
+    const row = await send("PUT", this.#path, Object.fromEntries(content));
+    const since = `from ${clock(row.valid_from, "bar")} ${zoneName()} on`;
+    const taken = "The stream takes it up at its next checkpoint.";
+    return `Saved for ${nameOf(row)}: ${describeAmounts(row)}, ${since}. ${taken}`;
+  }
+
+  async #remove() {
+    const name = nameOf(this.#place);
+    await send("DELETE", this.#path);
+    this.#parts.market.focus();
+    return `Removed for ${name}.`;
+  }
+}

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeRoot, settled, textOf } from "./fake-page.mjs";
+import { serve } from "./fake-api.mjs";
+import { view } from "../../whale_platform/dashboard/data/url-state.js";
+import { ThresholdsPanel } from "../../whale_platform/dashboard/thresholds/thresholds-panel.js";
+
+const FIELDS = ["threshold_usd", "large_usd", "giant_usd"];
+const PARTS = [
+  ...["open", "dialog", "form", "held", "choices", "none", "estimate", "save", "remove", "locked", "error", "said"],
+  ...["market", ...FIELDS].flatMap((name) => [name, `${name}-error`]),
+];
+const amounts = { threshold_usd: "50000", large_usd: "250000", giant_usd: "1000000", set_tiers: [], origin: "set" };
+const EVERYTHING = { exchange: "*", symbol: "*", ...amounts, valid_from: "1970-01-01T00:00:00Z" };
+const OWN = { ...EVERYTHING, exchange: "okx", symbol: "A/B", threshold_usd: "70000", set_tiers: ["giant"] };
+const choices = [
+  { per_day: 10, usd: "98500", alerts: [9, 10] },
+  { per_day: 5, usd: "150000", alerts: [5, 5] },
+  { per_day: null, usd: "50000", alerts: null },
+];
+const SUGGESTION = { exchange: "okx", symbol: "A/B", days: 2, until: "2026-03-02T00:00:00Z", choices };
+
+/** The panel with its form open; `change` answers what is no GET. */
+async function opened({ rows = [EVERYTHING], readOnly = null, change = () => null } = {}) {
+  const asked = serve((url) => {
+    if (url.method !== "GET") return change(url);
+    return { items: url.pathname === "/thresholds" ? rows : [SUGGESTION], read_only: readOnly };
+  });
+  const root = makeRoot("thresholds", PARTS);
+  const part = (name) => root.querySelector(`[data-part="${name}"]`);
+  part("dialog").showModal = () => {};
+  let loads = 0;
+  const markets = { list: () => [{ exchange: "okx", symbol: "A/B" }], load: async () => (loads += 1) };
+  Object.assign(view, { exchange: "okx", symbol: "A/B" });
+  const panel = new ThresholdsPanel(root, markets);
+  panel.start();
+  panel.onStatus({ type: "status", exchanges: [{ exchange: "binance_block" }] });
+  part("open").dispatch("click");
+  await settled();
+  const submit = async () => {
+    part("form").dispatch("submit");
+    await settled();
+    await settled();
+  };
+  return { asked, part, root, submit, loads: () => loads, text: (name) => textOf(root, name) };
+}
+
+test("the form opens for the market in sight, with what holds and what is suggested", async () => {
+  const { part, root, text } = await opened();
+  const values = part("market").children.map((option) => option.value);
+  assert.deepEqual(values, ["*:*", "binance_block:*", "okx:*", "okx:A/B"]);
+  assert.equal(part("market").value, "okx:A/B");
+  assert.equal(
+    text("held"),
+    "Now: whale from $50,000, large from $250,000, giant from $1,000,000; set for every market."
+  );
+  assert.deepEqual(root.querySelectorAll("label").map((label) => label.textContent), [
+    " gave 9.5 a day (9 to 10)$98,500",
+    " gave 5 a day (5 to 5)$150,000",
+  ]);
+  assert.match(text("choices"), /\$50,000 held then and gave more than were counted/);
+  assert.deepEqual(FIELDS.map((field) => part(field).value), ["", "", ""]);
+  assert.equal(part("remove").hidden, true);
+});
+
+test("a picked suggestion is what is saved, and what the server answers is what is shown", async () => {
+  const answer = { ...OWN, threshold_usd: "98500.5", valid_from: "2026-03-02T10:00:00Z" };
+  const rows = [EVERYTHING];
+  const { asked, loads, part, root, submit, text } = await opened({
+    rows,
+    change: () => {
+      rows.push(answer);
+      return answer;
+    },
+  });
+  const [radio] = root.querySelectorAll("input");
+  part("choices").dispatch("change", { target: radio });
+  assert.equal(part("threshold_usd").value, "98500");
+  assert.equal(text("estimate"), "It would have given 9.5 a day.");
+  part("giant_usd").value = "$1,000,000";
+  assert.equal(text("said"), "");
+  await submit();
+  const put = asked.find(({ method }) => method === "PUT");
+  assert.equal(put.pathname, "/thresholds/okx/A%2FB");
+  assert.deepEqual(put.body, { threshold_usd: "98500", large_usd: null, giant_usd: "1000000" });
+  assert.equal(put.headers["Content-Type"], "application/json");
+  assert.match(text("said"), /^Saved for A\/B on okx: whale from \$98,500\.5, .* from 02 Mar, 10:00 UTC on/);
+  assert.match(text("held"), /^Now: whale from \$98,500\.5/);
+  assert.deepEqual(FIELDS.map((field) => part(field).value), ["98500.5", "", "1000000"]);
+  assert.equal(part("remove").hidden, false);
+  assert.equal(loads(), 1);
+});
+
+test("what is refused stands beside its field, which gets the focus, and nothing is said to be set", async () => {
+  const refuse = () => {
+    throw new Error("giant_usd: 7 <= 30 <= 29 does not hold: a larger tier begins later");
+  };
+  const { part, submit, text } = await opened({ change: refuse });
+  part("threshold_usd").value = "7";
+  await submit();
+  assert.match(text("giant_usd-error"), /^7 <= 30 <= 29 does not hold/);
+  assert.deepEqual(FIELDS.map((field) => part(field).getAttribute("aria-invalid")), [null, null, "true"]);
+  assert.equal(document.activeElement, part("giant_usd"));
+  assert.deepEqual([text("error"), text("said")], ["", ""]);
+  assert.equal(part("threshold_usd").value, "7", "what was typed stays");
+  assert.match(text("held"), /\$50,000/);
+});
+
+test("a server that can't be reached is said, and the next try works", async () => {
+  let fails = true;
+  const { part, submit, text } = await opened({
+    change: () => {
+      if (fails) throw new Error("the database is unavailable: retry in some seconds, see /health");
+      return OWN;
+    },
+  });
+  part("threshold_usd").value = "7";
+  await submit();
+  assert.match(text("error"), /^the database is unavailable/);
+  fails = false;
+  await submit();
+  assert.equal(text("error"), "");
+  assert.match(text("said"), /^Saved/);
+});
+
+test("a change that is under way is not sent twice", async () => {
+  let answer;
+  const { asked, part } = await opened({ change: () => new Promise((resolve) => (answer = resolve)) });
+  part("form").dispatch("submit");
+  part("form").dispatch("submit");
+  assert.equal(part("save").getAttribute("aria-disabled"), "true");
+  answer(OWN);
+  await settled();
+  await settled();
+  assert.equal(asked.filter(({ method }) => method === "PUT").length, 1);
+  assert.equal(part("save").getAttribute("aria-disabled"), null);
+});
+
+test("a threshold of its own can be removed", async () => {
+  const rows = [EVERYTHING, OWN];
+  const { asked, part, text } = await opened({
+    rows,
+    change: () => {
+      rows.pop();
+      return null;
+    },
+  });
+  assert.deepEqual(FIELDS.map((field) => part(field).value), ["70000", "", "1000000"]);
+  part("remove").dispatch("click");
+  await settled();
+  await settled();
+  const removed = asked.filter(({ method }) => method === "DELETE");
+  assert.deepEqual(removed.map(({ pathname }) => pathname), ["/thresholds/okx/A%2FB"]);
+  assert.equal(text("said"), "Removed for A/B on okx.");
+  assert.match(text("held"), /set for every market/);
+  assert.equal(part("remove").hidden, true);
+});
+
+test("where nothing may be set the reason stands there, and nothing is sent", async () => {
+  const { asked, part, submit, text } = await opened({ rows: [EVERYTHING, OWN], readOnly: "this API only reads" });
+  assert.equal(text("locked"), "this API only reads");
+  assert.deepEqual(FIELDS.map((field) => part(field).disabled), [true, true, true]);
+  assert.deepEqual([part("save").hidden, part("remove").hidden], [true, true]);
+  await submit();
+  assert.deepEqual(asked.filter(({ method }) => method !== "GET"), []);
+});
