@@ -1,9 +1,8 @@
 """Puts the API together from the settings and serves it until it is stopped.
 
 uvicorn runs in a thread with an event loop of its own, in which the live push lives too, the feeder in another; this
-one waits for `stop`. Postgres being
-away blocks nothing: `/latest` goes on with what it had and says so. It refuses to listen beyond this machine without
-keys, unless `WHALE_API_OPEN` says that this is meant.
+one waits for `stop`. While Postgres is unavailable, `/latest` answers from what it had and says so. The API refuses to
+listen beyond this machine without keys, unless `WHALE_API_OPEN` says that this is meant.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""The ingester's numbers and state for its heartbeat. Takes no lock: it must beat even while the broker is away."""
+"""The ingester's numbers and state for its heartbeat. Takes no lock: it beats while the broker is unavailable, too."""
 
 import time
 from collections import deque
@@ -96,7 +96,7 @@ class HeartbeatReport:
         return found
 
     def read_state(self) -> tuple[ServiceState, str]:
-        """What to tell: ready once every exchange was tried, degraded with the reasons while one is away."""
+        """What to tell: ready once every exchange was tried, degraded with the reasons while one is unavailable."""
         now = time.monotonic()
         if not all(feed.attempted or not feed.list_wanted() for feed in self._feeds):
             return "starting", "connecting to the exchanges"
@@ -167,7 +167,7 @@ class HeartbeatReport:
         if feed.is_up():
             return "connected"
         tried = feed.attempted or not feed.list_wanted()
-        return "away" if tried and self._is_unavailable(feed.exchange.name, time.monotonic()) else "connecting"
+        return "unavailable" if tried and self._is_unavailable(feed.exchange.name, time.monotonic()) else "connecting"
 
     def _is_unavailable(self, name: str, now: float) -> bool:
         return now - self._up_at.get(name, -GRACE_S) > GRACE_S

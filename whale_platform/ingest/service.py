@@ -2,9 +2,9 @@
 
 Start: wait for broker and topics, learn how far the topic goes, claim the share, then connect. It ends with RETRY, to
 learn the tail again, when a producer is broken for good, which it is too when another process of an overlapping share
-has begun; an exchange that is away is waited for while the others run on. The ledger of gaps has a producer of its own:
-its topic is compacted, and nothing of it may hang on a transaction; so a process that another has replaced can still
-write a row there, until its first trade is refused. SIGTERM closes the sockets, flushes for up to
+has begun; an exchange that is unavailable is waited for while the others run on. The ledger of gaps has a producer of
+its own: its topic is compacted, and nothing of it may hang on a transaction; so a process that another has replaced can
+still write a row there, until its first trade is refused. SIGTERM closes the sockets, flushes for up to
 five seconds and saves the positions.
 """
 
@@ -75,7 +75,7 @@ def main(context: ServiceContext) -> int:
 
 
 def _read_symbol_lists(context: ServiceContext, exchanges: Sequence[Exchange]) -> None:
-    """What the exchanges list, where the copies in the home don't do. An exchange that is away is not waited for."""
+    """What the exchanges list, where the copies in the home don't do. An unavailable exchange is not waited for."""
     settings = context.settings
     symbols = assign_symbols(exchanges, settings.symbols)
     for exchange in exchanges:

@@ -12,7 +12,7 @@ class SinkCounters:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.messages = self.batches = self.rejects = self.lag = 0
         self.rows: dict[str, int] = {}
-        self.postgres = "away"
+        self.postgres = "unavailable"
         self.writing_since: float | None = None
         self._clock = clock
         self._last = (clock(), 0)

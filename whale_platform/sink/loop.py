@@ -84,7 +84,7 @@ class SinkLoop:
             try:
                 self._run_connected()
             except StoreUnavailableError as error:
-                self._counters.postgres = "away"
+                self._counters.postgres = "unavailable"
                 self._wait_before_retry(f"waiting for Postgres: {error}")
             except BrokerError as error:
                 self._wait_before_retry(f"waiting for Kafka: {describe_broker_error(error)}")
@@ -173,7 +173,7 @@ class SinkLoop:
         beat, counters = self._context.heartbeat, self._counters
         stuck = counters.stuck_s()
         if stuck > STUCK_S:
-            counters.postgres = "away"
+            counters.postgres = "unavailable"
             beat.state, beat.detail = "degraded", f"Postgres has not answered for {stuck:.0f} s"
         elif counters.writing_since is None and beat.state == "ready":
             counters.postgres = "up"

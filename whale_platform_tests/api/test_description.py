@@ -119,7 +119,7 @@ def test_metrics_tell_of_each_exchange_while_the_ingester_beats(sink: Sink, make
         "reconnects": 4,
         "symbols": 3,
     }
-    away = {"exchange": "coinbase", "state": "away", "delay_ms": None, "clock_offset_ms": None}
+    away = {"exchange": "coinbase", "state": "unavailable", "delay_ms": None, "clock_offset_ms": None}
     last = heartbeat.Heartbeat("ingester", state="ready", numbers={"trades": 9, "exchanges": [binance, binance | away]})
     heartbeat.write_heartbeat(tmp_path, last)
     lines = client.get("/metrics").text.splitlines()

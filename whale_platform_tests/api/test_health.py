@@ -35,4 +35,4 @@ def test_kafka_is_asked_by_one_client_that_is_kept(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("whale_platform.api.monitoring.health.KAFKA_S", 0.05)
     nothing = cast("Any", None)
     health = HealthMonitor(Settings(kafka_bootstrap="127.0.0.1:1"), nothing, nothing)
-    assert [health._check_kafka()["state"] for _ in range(3)] == ["away"] * 3 and len(made) == 1
+    assert [health._check_kafka()["state"] for _ in range(3)] == ["unavailable"] * 3 and len(made) == 1

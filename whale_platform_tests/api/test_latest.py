@@ -158,8 +158,8 @@ def test_a_market_without_trades_is_quiet_while_its_exchange_is_connected(sink: 
     quiet = judge(0, state="connected")
     assert quiet["quiet"] and quiet["whole"] is None, "nobody trades, and the feed works"
     assert HealthMonitor(parts.settings, parts.pool, latest).check()["latest"]["state"] == "ready"
-    away = judge(1, state="away", detail="connection refused")
-    assert away["reason"].endswith("3 h: binance is away: connection refused") and away["whole"]
+    away = judge(1, state="unavailable", detail="connection refused")
+    assert away["reason"].endswith("3 h: binance is unavailable: connection refused") and away["whole"]
     assert away["etag"] != quiet["etag"]
     refused = judge(3, state="connected", refused={"BTCUSDT": "it is delisted"})
     assert refused["reason"].endswith("binance refuses it: it is delisted") and refused["whole"] is None

@@ -84,7 +84,7 @@ def test_it_serves_what_is_committed_and_ends_when_told(sink: Sink, database: st
         assert (health["status"], health["postgres"]["state"], health["kafka"]["state"]) == (
             "degraded",
             "ready",
-            "away",
+            "unavailable",
         )
         assert health["services"]["sink"]["state"] == "silent"
         large_heads_are_refused(port)

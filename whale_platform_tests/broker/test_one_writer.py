@@ -1,4 +1,4 @@
-"""The one writer of a name: claimed, thrown out, committing while the broker is away; and the markers it leaves."""
+"""The one writer of a name: claimed, thrown out, committing while no broker answers; and the markers it leaves."""
 
 import signal
 import subprocess

@@ -128,14 +128,14 @@ def test_an_exchange_is_away_when_the_grace_of_a_reconnect_is_over(monkeypatch: 
     feed.why, feed.attempted = "connecting", False
     assert state(bench) == "connecting"
     feed.why, feed.attempted = "the line is cut", True
-    assert state(bench) == "away"
+    assert state(bench) == "unavailable"
     feed.why = ""
     assert state(bench) == "connected"
     feed.why = "the line is cut"
     now += GRACE_S
     assert state(bench) == "connecting" and bench.report.read_state() == ("ready", "")
     now += 0.1
-    assert state(bench) == "away" and bench.report.read_state() == ("degraded", "coinbase: the line is cut")
+    assert state(bench) == "unavailable" and bench.report.read_state() == ("degraded", "coinbase: the line is cut")
 
 
 def state(bench: Bench) -> str:

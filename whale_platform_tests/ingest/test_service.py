@@ -174,7 +174,7 @@ def test_an_exchange_that_is_not_served_here_is_told_in_plain_words(fake: FakeBi
     assert "not served in this country" in ingester.beat().detail
     until(lambda: "exchanges" in ingester.beat().numbers, "the numbers")
     (told,) = ingester.beat().numbers["exchanges"]
-    assert told["state"] == "away" and "WHALE_BINANCE_WS_URL" in told["detail"]
+    assert told["state"] == "unavailable" and "WHALE_BINANCE_WS_URL" in told["detail"]
     assert ingester.end(signal.SIGTERM) == exit_codes.CLEAN
 
 

@@ -249,5 +249,5 @@ def test_a_transaction_without_an_answer_shows_in_the_beat(
     log.when_empty = context.stop.set
     slow = Slow()
     SinkLoop(context, lambda: slow, log.reader, lambda: IDENTITY).run()
-    assert set(said) == {("degraded", "away")}
+    assert set(said) == {("degraded", "unavailable")}
     assert store.opened == 0

@@ -55,7 +55,7 @@ def test_kill_9_of_postgres_in_mid_stream(frail_stage: Stage, own_postgres: Post
         until(lambda before=before: stage.stored() > before, "some of it stored")  # type: ignore[misc]
         own_postgres.kill()
         stage.produce(part[1_500:])
-        until(lambda: stage.beat().numbers.get("postgres") == "away", "the beat says away")
+        until(lambda: stage.beat().numbers.get("postgres") == "unavailable", "the beat says unavailable")
         assert stage.beat().state == "degraded"
         own_postgres.start()
     stage.drained()

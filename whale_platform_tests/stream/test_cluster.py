@@ -185,13 +185,14 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
         stream.kill()
         stream.start()
         wait_until(stream, "the driver", flows)
-        wait_for("the lake", lambda: lake_rows(lake), 600)
+        wait_for("the lake", lambda: lake_rows(lake), 600, every=5)
 
     whales = sorted((one.symbol, one.trade_id) for one in made if one.price == 60000)
-    wait_for("all windows", lambda: totals(kafka.bootstrap) == expected(made), 600, every=2)
+    due, rows = expected(made), rows_of(made)
+    wait_for("all windows", lambda: totals(kafka.bootstrap) == due, 600, every=2)
     found = {(row["symbol"], row["trade_id"]) for row in messages(kafka.bootstrap, WHALE_ALERTS)}
     assert sorted(found) == whales
-    wait_for("all of the lake", lambda: lake_rows(lake) == rows_of(made), 600, every=2)
+    wait_for("all of the lake", lambda: lake_rows(lake) == rows, 600, every=5)
 
     def all_said() -> bool:
         said = heartbeat.read_heartbeat(stream.home, "stream")
@@ -203,7 +204,7 @@ def test_a_cluster_loses_workers_and_its_driver_and_no_trade(
     assert folders.list_names(home / "checkpoints" / "archive") == [], "no checkpoint was taken for damaged"
     assert not (stream.home / "checkpoints").exists() and not (stream.home / "lake" / "trades").exists()
     assert SECRET not in (stream.home / "stream.log").read_text()
-    assert computed_again(stream.home) == {key: count for key, (count, _) in expected(made).items()}
+    assert computed_again(stream.home) == {key: count for key, (count, _) in due.items()}
 
 
 def computed_again(home: Path) -> dict[tuple[str, int], int]:

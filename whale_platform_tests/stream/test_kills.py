@@ -103,8 +103,8 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
     patiently("all of it in real time", story.windows_out)
     patiently("all in the lake", lambda: story.lake_holds(len(story.made)))
     assert lake_rows(lake) == rows_of(story.made)
-    jvm = story.running.processes()[1:]
-    assert len(find_listening_ports(jvm)) >= 5, "driver, blocks, gateway, a server of the shuffle for each partition"
+    ports = partial(find_listening_ports, story.running.processes()[1:])
+    patiently("driver, blocks, gateway, a server of the shuffle for each partition", lambda: len(ports()) >= 5)
     assert find_open_ports(story.running.processes()) == []
     story.kill()
     shutil.rmtree(lake)

@@ -140,7 +140,7 @@ async def health(request: Request, dependencies: AppDeps, _: Annotated[NoParams,
 
     def work() -> Response:
         found = dependencies.health.check()
-        status = 503 if found["status"] == "away" else 200
+        status = 503 if found["status"] == "unavailable" else 200
         headers = {"Retry-After": "5"} if status == 503 else {}
         return responses.build_response(
             responses.encode_json(found),

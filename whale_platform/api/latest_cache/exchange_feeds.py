@@ -17,8 +17,8 @@ UNREACHED_S = 30.0  # how long trades may arrive and not reach Postgres, as at a
 class ExchangeFeed:
     """An exchange's feed as the ingester reports it.
 
-    state: `connected`, `connecting` or `away`; detail: why it is away; trades_per_s: of all its markets; refused: the
-    symbols that the exchange does not serve, with the reason.
+    state: `connected`, `connecting` or `unavailable`; detail: why it is unavailable; trades_per_s: of all its markets;
+    refused: the symbols that the exchange does not serve, with the reason.
     """
 
     state: str

@@ -8,7 +8,10 @@ from whale_platform.api.models.units import Time
 
 
 class Part(BaseModel):
-    """One part of the platform. `state`: ready, degraded, starting, stopping, blocked, silent, stopped, away, none."""
+    """One part of the platform.
+
+    `state`: ready, degraded, starting, stopping, blocked, silent, stopped, unavailable, none.
+    """
 
     state: str
     detail: str
@@ -17,9 +20,9 @@ class Part(BaseModel):
 
 
 class Health(BaseModel):
-    """`status`: ok, degraded (see `stale`), or away: no database, answered 503."""
+    """`status`: ok, degraded (see `stale`), or unavailable: no database, answered 503."""
 
-    status: Literal["ok", "degraded", "away"]
+    status: Literal["ok", "degraded", "unavailable"]
     checked_at: Time
     stale: list[str] = Field(description="A sentence for each part that is not as it should be.")
     postgres: Part

@@ -89,9 +89,9 @@ class HealthMonitor:
             for name, part in {**parts, **each}.items()
             if part["state"] not in (*_WORKS, "none")
         ]
-        away = parts["postgres"]["state"] == "away"
+        failed = parts["postgres"]["state"] == "unavailable"
         return {
-            "status": "away" if away else "degraded" if stale else "ok",
+            "status": "unavailable" if failed else "degraded" if stale else "ok",
             "checked_at": format_time(datetime.fromtimestamp(now, UTC)),
             "stale": stale,
             **parts,
@@ -102,7 +102,7 @@ class HealthMonitor:
         try:
             self._pool.fetch_rows("SELECT 1 FROM trade_windows LIMIT 1")
         except PostgresUnusableError as error:
-            return _build_part("away", str(error))
+            return _build_part("unavailable", str(error))
         return _build_part("ready", self._settings.public_dsn("api"))
 
     def _check_kafka(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class HealthMonitor:
             self._kafka_client = topics.create_admin(self._settings.bootstrap)
         if topics.is_reachable(self._settings.bootstrap, KAFKA_S, self._kafka_client):
             return _build_part("ready", str(self._settings.bootstrap))
-        return _build_part("away", connection_errors.explain_unavailable(self._settings.bootstrap))
+        return _build_part("unavailable", connection_errors.explain_unavailable(self._settings.bootstrap))
 
     def _check_disk(self) -> dict[str, Any]:
         trouble = disk_usage.describe_low_disks(self._settings.home)
@@ -122,7 +122,7 @@ class HealthMonitor:
                 return _build_part("none", "there is none yet: it begins with the first trade")
             return _build_part("ready", f"version {lake.read_index(self._settings.trades_lake).version}")
         except LakeError as error:
-            return _build_part("away", str(error))
+            return _build_part("unavailable", str(error))
 
     def _check_latest(self, now: float) -> dict[str, Any]:
         age = self._cache.age_s(now)

@@ -228,7 +228,7 @@ export interface WhaleContext {
 
 export interface ExchangeStatus {
   exchange: string;
-  state: "connected" | "connecting" | "away" | "silent";
+  state: "connected" | "connecting" | "unavailable" | "silent";
   detail: string;
   trades_per_s: number;
   delay_ms: number | null;

@@ -17,7 +17,7 @@ import { StatusDetails, number } from "./status-details.js";
  * @property {() => boolean} isAsking Whether the reader is being asked.
  */
 
-const SIGN = { connected: "●", connecting: "◐", silent: "◌", away: "○" };
+const SIGN = { connected: "●", connecting: "◐", silent: "◌", unavailable: "○" };
 const LINK = { live: "● Live", stale: "◌ Old data", wait: "◐ Waiting", down: "○ Disconnected", locked: "○ Key needed" };
 const BUTTON = { key: "Enter a key", reconnect: "Try now" };
 const SOURCE = { simulator: "Simulated", replay: "Replay", live: "" };

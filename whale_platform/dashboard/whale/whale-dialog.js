@@ -1,6 +1,6 @@
 // The dialog about one whale, or about the whales behind one marker. Which whale is open stands in the address, so that
 // it can be shared and the browser's back closes it. A sweep that grows while it is open is fetched again. A whale that
-// is not known, or a server that is away, is said in it.
+// is not known, or a server that is unavailable, is said in it.
 
 import { element, makeClosable, setText, throttle } from "../lib/dom.js";
 import { SIDE, kindName, quantity, usd } from "../lib/format.js";

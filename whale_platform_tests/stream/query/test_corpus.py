@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +29,8 @@ STATE = (
     "isEmpty:boolean,sum:decimal(38,18),isEmpty:boolean,sum:decimal(38,18),isEmpty:boolean,count:bigint,min:bigint,"
     "max:bigint,max:bigint,max:bigint,max:string,max:int,max:bigint"
 )
+# A fifth of the 200,000, which are changed at each byte: the rules for a byte are the same all along a field.
+CHANGED = random.Random(1).sample(sorted({one for written in WRITTEN for one in change_bytes(written)}), 40_000)
 OFFSETS = [offset for offset, case in enumerate(RAW_TRADES) if case.trade is not None]
 
 
@@ -71,7 +74,7 @@ def test_the_stream_takes_those_trades_and_makes_letters_of_the_others(spark: Sp
 
 def test_a_message_has_the_same_fields_whether_it_is_cut_or_parsed(spark: SparkSession) -> None:
     """A blank before the object changes nothing but that the message is parsed."""
-    values = sorted({*(value for written in WRITTEN for value in (written, *change_bytes(written)))})
+    values = [*WRITTEN, *CHANGED]
     cut, parsed = (
         [
             tuple(row)
@@ -88,15 +91,15 @@ def test_a_message_has_the_same_fields_whether_it_is_cut_or_parsed(spark: SparkS
 
 def test_what_is_cut_is_what_the_pattern_matches(spark: SparkSession) -> None:
     """Without this the messages of all other tests could be parsed, and never be cut."""
-    values = sorted({*(value for written in WRITTEN for value in (written, *change_bytes(written)))})
+    values = [*WRITTEN, *CHANGED]
     matches = re.compile(WRITTEN_PATTERN.encode()).fullmatch
     cut = spark._jvm.whale.WrittenTrade.cut
     assert [value for value in values if (cut(bytearray(value)) is None) != (matches(value) is None)] == []
-    assert 2_000 < sum(matches(value) is not None for value in values) < len(values)
+    assert 400 < sum(matches(value) is not None for value in values) < len(values)
 
 
 def test_the_fields_are_those_that_python_decodes(spark: SparkSession) -> None:
-    values = [*(value for written in WRITTEN for value in change_bytes(written)), *(case.value for case in RAW_TRADES)]
+    values = [*CHANGED, *(case.value for case in RAW_TRADES)]
     frame = spark.createDataFrame([(bytearray(value),) for value in values], "value binary")
     rows = transforms.parse_trades(frame).collect()
 

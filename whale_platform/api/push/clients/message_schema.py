@@ -89,7 +89,7 @@ _WHALE = _build_object(
 _OR_NULL = {"type": ["number", "null"]}
 _EXCHANGE = _build_object(
     exchange=_TEXT,
-    state={"enum": ["connected", "connecting", "away", "silent"]},
+    state={"enum": ["connected", "connecting", "unavailable", "silent"]},
     detail=_TEXT,
     trades_per_s={"type": "number"},
     **dict.fromkeys(("delay_ms", "clock_offset_ms"), _OR_NULL),
