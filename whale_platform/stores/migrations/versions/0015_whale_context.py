@@ -93,6 +93,9 @@ COMMENTS = {
     "COLUMN whale_prices.after_1s": "of the last trade up to a second after it; null until the lake has a later one",
     "COLUMN whale_prices.after_10s": "the same after ten seconds",
     "COLUMN whale_prices.settled": "whether it is looked for again only with its hour: what comes late is in it",
+    "COLUMN whale_reports.largest": "up to ten largest alerts: trade_id, kind, side, event_time, notional_usd, price, "
+    "of sweeps fills, levels, first_price and slippage_bps, the prices of whale_prices, and shares, streak, moved_bps, "
+    "expected_bps and outcome of whale_context; null where nobody knew yet",
     "TABLE impact_fits": "the square-root law fitted to the sweeps of a week, one row a market and night: impact = "
     "factor x volatility x sqrt(notional / volume)",
     "COLUMN impact_fits.until": "the end of its last day; used for whales from then on",
