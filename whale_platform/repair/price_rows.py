@@ -26,6 +26,8 @@ def find_whale_prices(root: Folder, whales: Iterable[WhaleRef]) -> list[WhalePri
         found = trade_prices.find_prices(root, {(*key[:2], *key[3:]) for key in some})
         for exchange, symbol, kind, trade_id, _ in some:
             prices = found[exchange, symbol, trade_id]
-            after = (prices.after[minutes] for minutes in trade_prices.MINUTES_AFTER)
-            rows.append(WhalePriceRow(exchange, symbol, kind, trade_id, prices.before, *after))
+            one_s, ten_s, one, five, fifteen = (prices.after[seconds] for seconds in trade_prices.SECONDS_AFTER)
+            rows.append(
+                WhalePriceRow(exchange, symbol, kind, trade_id, prices.before, one_s, ten_s, one, five, fifteen)
+            )
     return rows

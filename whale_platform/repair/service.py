@@ -4,7 +4,8 @@ It follows the log of the lake. A closed hour that gets new files has late trade
 a gap was filled in the background, and is compared with Postgres; every hour all closed hours of the last days are. The
 comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that its
 libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
-after twice as long; an hour that fails by itself, when it gets another file or when all are compared.
+after twice as long; an hour that fails by itself, when it gets another file or when all are compared. Between two such
+looks it has the prices around new whales stored (`price_rounds.py`).
 
 The trades go first: while stream or sink are starting, silent or behind nothing is begun, and a process at work that
 sees them so for `END_AFTER_S` is ended; what it has stored is whole hours, and what is left stays waiting. Two hours
@@ -12,18 +13,16 @@ after something was due first, it is done all the same and not ended, since a ma
 its late trades counted too.
 """
 
-import json
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.repair.changed_hours import ChangedHours, list_closed_hours
-from whale_platform.supervision.control import overload
+from whale_platform.repair.price_rounds import PriceRounds
+from whale_platform.repair.work_process import WorkHold, run_command
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.heartbeat import ServiceState
 from whale_platform.supervision.runtime.runner import ServiceContext
@@ -32,43 +31,25 @@ LOOK_S = 20.0
 FIRST_S = 120.0  # after a start the others come first
 ALL_S = 3600.0
 AGAIN_S = 120.0
-WORK_MOST_S = 2 * 3600.0  # a week of everything takes minutes; what hangs for so long is restarted
-END_S = 5.0
-END_AFTER_S = 30.0  # a JVM's start alone may put the stream behind for a moment
-ASK_S, POLL_S = 5.0, 0.5
-
-
-class WorkHold:
-    """What keeps due work waiting: for `overload.LONGEST_WAIT_S` at most from the first time that it did."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._since: float | None = None
-
-    def reason_to_wait(self) -> str | None:
-        """Why work is to wait now; None where it need not, or has waited long enough."""
-        why, now = overload.explain_pressure(self._home), time.monotonic()
-        if why is not None and self._since is None:
-            self._since = now
-        return None if self._since is not None and now - self._since > overload.LONGEST_WAIT_S else why
-
-    def reset(self) -> None:
-        """The work has been done: the next may be held again."""
-        self._since = None
-
 
 Work = Callable[[ServiceContext, Iterable[datetime] | None, WorkHold], dict[str, Any] | str | None]
 
 
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
-    return run_loop(context, _run_repair)
+    return run_loop(context, _run_repair, look_too=PriceRounds(context).run_if_due)
 
 
-def run_loop(context: ServiceContext, work: Work, interval_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
-    """`work(context, hours, hold)` compares and repairs these hours, all where None.
+def run_loop(
+    context: ServiceContext,
+    work: Work,
+    interval_s: float = LOOK_S,
+    first_s: float = FIRST_S,
+    look_too: Callable[[], None] = lambda: None,
+) -> int:
+    """`work(context, hours, hold)` compares and repairs these hours, all where None; `look_too` is called at each look.
 
-    It returns {what: how many}; why it has to wait, in words; or None where it failed.
+    `work` returns {what: how many}; why it has to wait, in words; or None where it failed.
     """
     root = context.settings.trades_lake
     log, hold = ChangedHours(root), WorkHold(context.settings.home)
@@ -80,6 +61,7 @@ def run_loop(context: ServiceContext, work: Work, interval_s: float = LOOK_S, fi
     context.report_state("ready")
     while not context.stop.wait(interval_s):
         context.record_progress()
+        look_too()
         # 1. which hours have new files, or may have
         news = log.poll() if table_exists(root) else set()
         if news is None:
@@ -125,32 +107,6 @@ def run_loop(context: ServiceContext, work: Work, interval_s: float = LOOK_S, fi
     return exit_codes.CLEAN
 
 
-def run_command(context: ServiceContext, command: Sequence[str], hold: WorkHold) -> dict[str, Any] | str | None:
-    """Run `command` to its end, or end it where the trades need its processors; returns as `Work` does."""
-    began = time.monotonic()
-    asked_at = pressed_since = began
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
-        while child.poll() is None:
-            context.record_progress()
-            if context.stop.wait(POLL_S) or time.monotonic() - began > WORK_MOST_S:
-                _terminate_child(child)
-            elif time.monotonic() - asked_at >= ASK_S:
-                asked_at, why = time.monotonic(), hold.reason_to_wait()
-                if why is None:
-                    pressed_since = asked_at
-                elif asked_at - pressed_since >= END_AFTER_S:
-                    _terminate_child(child)
-                    context.log.warning("repair ended, its hours stay waiting", reason=why)
-                    return why
-        assert child.stdout is not None
-        said = child.stdout.read()
-    if child.returncode != 0:
-        return None
-    found: dict[str, Any] = json.loads(said.splitlines()[-1])
-    waits: str | None = found.get("waits")
-    return waits or found
-
-
 def _run_repair(
     context: ServiceContext, hours: Iterable[datetime] | None, hold: WorkHold
 ) -> dict[str, Any] | str | None:
@@ -166,12 +122,3 @@ def _report_trouble(context: ServiceContext, problem: str, reason: str = "") -> 
         context.heartbeat.detail = detail
     else:
         context.report_state(state, detail)
-
-
-def _terminate_child(child: "subprocess.Popen[str]") -> None:
-    child.terminate()
-    try:
-        child.wait(END_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

@@ -17,6 +17,7 @@ from whale_platform.reports.tables import format_money, format_percent, format_p
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
 MAX_ALERTS = 20
+PRICES = ("before", "after_1s", "after_10s", "after_1", "after_5", "after_15")  # reports from before lack the seconds
 
 
 def render_whales(rows: Sequence[WhaleReport]) -> str:
@@ -64,7 +65,20 @@ def _build_row(name: str, rows: Sequence[WhaleReport], share: bool = True) -> tu
 def _render_largest(rows: Sequence[WhaleReport]) -> str:
     alerts: list[tuple[WhaleReport, dict[str, Any]]] = [(row, alert) for row in rows for alert in row.largest]
     alerts.sort(key=lambda pair: -Decimal(pair[1]["notional_usd"]))
-    head = ("whale", "kind", "side", "notional", "price", "slippage", "before", "+1 min", "+5 min", "+15 min")
+    marks = ("before", "+1 s", "+10 s", "+1 min", "+5 min", "+15 min")
+    head = (
+        "whale",
+        "kind",
+        "side",
+        "notional",
+        "of its hour",
+        "price",
+        "slippage",
+        *marks,
+        "moved",
+        "expected",
+        "outcome",
+    )
     return render_table(
         head,
         [
@@ -73,13 +87,21 @@ def _render_largest(rows: Sequence[WhaleReport]) -> str:
                 _describe_kind(alert),
                 alert["side"],
                 format_money(Decimal(alert["notional_usd"])),
+                "" if alert.get("hour_share") is None else format_percent(Decimal(alert["hour_share"])),
                 format_price(alert["price"]),
-                "" if alert.get("slippage_bps") is None else f"{Decimal(alert['slippage_bps']):.1f} bp",
-                *(format_price(alert[name]) for name in ("before", "after_1", "after_5", "after_15")),
+                _format_bps(alert.get("slippage_bps")),
+                *(format_price(alert.get(name)) for name in PRICES),
+                _format_bps(alert.get("moved_bps")),
+                _format_bps(alert.get("expected_bps")),
+                (alert.get("outcome") or "").replace("_", " "),
             )
             for row, alert in alerts[:10]
         ],
     )
+
+
+def _format_bps(value: str | None) -> str:
+    return "" if value is None else f"{Decimal(value):.1f} bp"
 
 
 def _describe_kind(alert: dict[str, Any]) -> str:

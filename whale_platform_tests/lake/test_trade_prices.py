@@ -32,10 +32,10 @@ def plainly(trades: list[Trade], whale: Trade) -> trade_prices.SurroundingPrices
     earlier = [one for one in ours if one[:2] < (whale.event_time, whale.trade_id)]
     if earlier and earlier[-1][0] >= whale.event_time - 900_000_000:
         found.before = earlier[-1][2]
-    for minutes in trade_prices.MINUTES_AFTER:
-        until = whale.event_time + minutes * 60_000_000
+    for seconds in trade_prices.SECONDS_AFTER:
+        until = whale.event_time + seconds * 1_000_000
         if ours[-1][0] > until:
-            found.after[minutes] = [one for one in ours if one[0] <= until][-1][2]
+            found.after[seconds] = [one for one in ours if one[0] <= until][-1][2]
     return found
 
 
@@ -45,7 +45,9 @@ def test_prices_are_those_of_a_plain_walk(root: Path, seed: int) -> None:
     time, trades = {"BTCUSDT": 0, "ETHUSDT": 0}, []
     for number in range(400):
         symbol = chance.choice(list(time))
-        time[symbol] += chance.choice([0, 0, 1, 1_000, 1_000_000, 59_999_999, 60_000_000, 300_000_000])
+        time[symbol] += chance.choice(
+            [0, 0, 1, 1_000, 999_999, 1_000_000, 9_000_000, 59_999_999, 60_000_000, 300_000_000]
+        )
         event = int(START.timestamp()) * 1_000_000 + time[symbol]
         one = trade(number, symbol, price=str(chance.randint(1, 10**6)))
         trades.append(one._replace(event_time=event, received_time=event))
@@ -65,7 +67,7 @@ def test_a_silent_symbol_has_come_so_far_once_it_trades_again(root: Path) -> Non
     )
     lay(root, [later._replace(event_time=whale.event_time + 5 * 3_600_000_000)], first_offset=99)
     assert trade_prices.find_prices(root, [at(whale)])[at(whale)[:3]].after == dict.fromkeys(
-        trade_prices.MINUTES_AFTER, Decimal(100)
+        trade_prices.SECONDS_AFTER, Decimal(100)
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import structlog
 
-from whale_platform.repair import service
+from whale_platform.repair import service, work_process
 from whale_platform.repair.changed_hours import ChangedHours
+from whale_platform.repair.work_process import WorkHold
 from whale_platform.settings import Settings
 from whale_platform.supervision.control import overload
 from whale_platform.supervision.runtime import heartbeat
@@ -53,7 +54,7 @@ class Worked:
         self.asked: list[set[datetime] | None] = []
         self._context, self._answers = context, list(answers)
 
-    def __call__(self, context: ServiceContext, hours: Hours, hold: service.WorkHold) -> dict[str, Any] | str | None:
+    def __call__(self, context: ServiceContext, hours: Hours, hold: WorkHold) -> dict[str, Any] | str | None:
         self.asked.append(None if hours is None else set(hours))
         answer = self._answers.pop(0)
         if not self._answers:
@@ -72,9 +73,7 @@ def test_closed_hours_with_new_files_are_asked_for_and_what_fails_again(tmp_path
     work = Worked(context, {"hours_repaired": 1}, None, {"hours_repaired": 2})
 
     class Late(Worked):
-        def __call__(
-            self, context: ServiceContext, hours: Hours, hold: service.WorkHold
-        ) -> dict[str, Any] | str | None:
+        def __call__(self, context: ServiceContext, hours: Hours, hold: WorkHold) -> dict[str, Any] | str | None:
             if not work.asked:
                 lay(root, [trade(2), trade(late), trade(ahead)], first_offset=1)
             return work(context, hours, hold)
@@ -93,7 +92,7 @@ def test_an_hour_that_fails_by_itself_is_told_and_keeps_no_other_waiting(tmp_pat
     work = Worked(context, {"failed": [hour.isoformat()]}, {"hours_repaired": 1}, {"hours_repaired": 1})
     states: list[str] = []
 
-    def look(context: ServiceContext, hours: Hours, hold: service.WorkHold) -> dict[str, Any] | str | None:
+    def look(context: ServiceContext, hours: Hours, hold: WorkHold) -> dict[str, Any] | str | None:
         states.append(context.heartbeat.state)
         lay(settings.trades_lake, [late[len(states) - 1]], first_offset=len(states))
         return work(context, hours, hold)
@@ -111,7 +110,7 @@ def test_what_fails_as_a_whole_is_tried_again_after_twice_as_long(tmp_path: Path
     monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     work = Worked(context, *[None] * 8)
 
-    def failing(context: ServiceContext, hours: Hours, hold: service.WorkHold) -> dict[str, Any] | str | None:
+    def failing(context: ServiceContext, hours: Hours, hold: WorkHold) -> dict[str, Any] | str | None:
         at.append(float(next(clock)))
         return work(context, hours, hold)
 
@@ -141,7 +140,7 @@ def test_while_the_trades_need_the_machine_nothing_is_begun_and_then_all_of_it(t
 def test_a_process_at_work_is_ended_when_the_stream_falls_behind(tmp_path: Path, monkeypatch: Any) -> None:
     context = made(tmp_path)
     for name, value in (("ASK_S", 0.0), ("POLL_S", 0.05), ("END_AFTER_S", 0.1)):
-        monkeypatch.setattr(service, name, value)
+        monkeypatch.setattr(work_process, name, value)
     pid = tmp_path / "pid"
     script = f"import os, pathlib, time; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); time.sleep(3600)"
 
@@ -155,7 +154,7 @@ def test_a_process_at_work_is_ended_when_the_stream_falls_behind(tmp_path: Path,
     heartbeat.write_heartbeat(tmp_path, Heartbeat("stream", state="ready"))
     thread = threading.Thread(target=falls_behind)
     thread.start()
-    why = service.run_command(context, [sys.executable, "-c", script], service.WorkHold(tmp_path))
+    why = work_process.run_command(context, [sys.executable, "-c", script], WorkHold(tmp_path))
     thread.join()
     assert isinstance(why, str) and why.startswith("stream has been behind for 6")
     assert not Path(f"/proc/{pid.read_text()}").exists(), "it was waited for"
@@ -163,8 +162,8 @@ def test_a_process_at_work_is_ended_when_the_stream_falls_behind(tmp_path: Path,
 
 def test_work_is_held_back_for_two_hours_and_then_neither_held_nor_ended(tmp_path: Path, monkeypatch: Any) -> None:
     now = [0.0]
-    monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    hold = service.WorkHold(tmp_path)
+    monkeypatch.setattr(work_process, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    hold = WorkHold(tmp_path)
     told = Heartbeat("stream", state="degraded", numbers={"behind_since": time.time()})
     for now[0], held in ((0.0, True), (overload.LONGEST_WAIT_S - 1, True), (overload.LONGEST_WAIT_S + 1, False)):
         heartbeat.write_heartbeat(tmp_path, told)

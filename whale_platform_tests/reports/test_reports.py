@@ -102,13 +102,18 @@ def test_some_hours_of_a_symbol_become_one_line() -> None:
 
 def test_whales_by_symbol_over_all_exchanges_and_the_largest() -> None:
     rows = [report("BTCUSDT", 60_000, 90_000), report("ETHUSDT", 0, 0), report("SOLUSDT", 50_000, 0, NOON + HOUR)]
-    rows[0].largest[0].update(kind="sweep", fills=12, slippage_bps="3.14159")
+    rows[0].largest[0].update(kind="sweep", fills=12, slippage_bps="3.14159", hour_share="0.06")
+    rows[0].largest[0].update(after_1s="61850", moved_bps="8.09", expected_bps="2.5", outcome="broke_through")
     rows[0] = replace(rows[0], single_trades=1, sweeps=1, whale_notional=Decimal(120_000))
     lines = whales.render_whales(rows).splitlines()
     assert cells(lines[2])[:8] == ["**all exchanges**", "4", "1", "0", "$200,000", "$110,000", "$90,000", "$20,000"]
     assert cells(lines[3]) == ["binance BTCUSDT", "2", "1", "0", "$150,000", "$60,000", "$90,000", "-$30,000", "12.0 %"]
     assert cells(lines[-2])[:3] == ["binance BTCUSDT 7, 2024-08-08 12:00:59", "sweep of 12 fills", "buy"]
-    assert cells(lines[-2])[4:] == ["61,837.63", "3.1 bp", "61,800", "61,840.5", "–", "–"]
+    assert cells(lines[-2])[4:7] == ["6.0 %", "61,837.63", "3.1 bp"]
+    assert cells(lines[-2])[7:] == [
+        *("61,800", "61,850", "–", "61,840.5", "–", "–"),
+        *("8.1 bp", "2.5 bp", "broke through"),
+    ]
     assert cells(lines[-1])[1:2] == ["trade"], "reports from before there were kinds name none"
     assert whales.build_flow_series(rows) == {
         "bought": [(NOON, 0.06), (NOON + HOUR, 0.05)],

@@ -27,6 +27,7 @@ from whale_platform.domain.names import SWEEP
 from whale_platform.stores.queries import dashboard
 from whale_platform.stores.queries.dashboard import SIZES_USD, WhaleBreakdown
 from whale_platform.stores.queries.listings import WHALES, WINDOWS, ColumnCondition
+from whale_platform.stores.queries.whale_context import read_context
 from whale_platform.version import parse_run_id
 
 router = APIRouter()
@@ -178,11 +179,29 @@ def _read_context(
         "window": next((one for one in minutes if one["window_start"] == minute), None),
         "windows": minutes,
         "prices": dashboard.read_prices(pool, whale),
+        "measures": _read_measures(dependencies, whale),
         "sweep": dashboard.read_sweep_of(pool, whale),
         "parts": dashboard.read_parts(pool, whale),
         "report": dashboard.read_report(pool, exchange, symbol, minute.replace(minute=0)),
         "run": asdict(parse_run_id(whale["run_id"])),
     }
+
+
+def _read_measures(dependencies: AppDependencies, whale: dict[str, Any]) -> dict[str, Any] | None:
+    found = read_context(dependencies.pool, whale)
+    if found is None:
+        return None
+    time, newest = whale["event_time"], dependencies.latest.newest_minute(whale["exchange"])
+    begins = {"minute": time.replace(second=0, microsecond=0), "hour": time.replace(minute=0, second=0, microsecond=0)}
+    shares = {
+        name: {
+            "notional": found.pop(f"{name}_notional"),
+            "share": found.pop(f"{name}_share"),
+            "over": newest is not None and newest >= begins[name] + length,
+        }
+        for name, length in (("minute", timedelta(minutes=1)), ("hour", timedelta(hours=1)))
+    }
+    return shares | found
 
 
 def _to_json_values(value: Any) -> Any:

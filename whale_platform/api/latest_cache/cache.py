@@ -147,10 +147,11 @@ class LatestCache:
             window = self._windows.get(symbol)
         return None if window is None else window.window_start
 
-    def newest_minute(self) -> datetime | None:
-        """The newest minute of all; None where there is none."""
+    def newest_minute(self, exchange: str | None = None) -> datetime | None:
+        """The newest minute of all markets, or of those of one exchange; None where there is none."""
         with self._lock:
-            return max((window.window_start for window in self._windows.values()), default=None)
+            windows = self._windows.values()
+            return max((one.window_start for one in windows if exchange in (None, one.exchange)), default=None)
 
     @property
     def changed(self) -> bool:

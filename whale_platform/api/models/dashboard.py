@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from whale_platform.api.models.rows import Report, Whale, Window
 from whale_platform.api.models.units import Base, Kind, MarketKind, Named, Price, Quote, Side, Time, TradeId, Usd
+from whale_platform.api.models.whale_context import Measures, PricesAround
 
 
 class Sparkline(Named):
@@ -104,22 +105,14 @@ class RunOf(BaseModel):
     code: str = Field(description="The git commit, or the package's version.")
 
 
-class PricesAround(BaseModel):
-    """What the whale's symbol traded at around it, to the microsecond, as the lake has it."""
-
-    before: Price | None = Field(description="Of the trade before it; null where that is over 15 minutes older.")
-    after_1: Price | None = Field(description="Of the last trade at or before a minute after; null until a later one.")
-    after_5: Price | None
-    after_15: Price | None
-
-
 class WhaleContext(BaseModel):
     """One whale: its minute, those around it, its hour's report, its offset in Kafka with its neighbours, its run."""
 
     whale: Whale
     window: Window | None
     windows: list[Window] = Field(description="From a quarter of an hour before to one after, oldest first.")
-    prices: PricesAround | None = Field(description="Null until the hour has been reported.")
+    prices: PricesAround | None = Field(description="Null until the lake has a trade a second after it.")
+    measures: Measures | None = Field(description="Null for a fill of a sweep, which has them.")
     report: Report | None = Field(description="Null until the hour has been reported.")
     sweep: Whale | None = Field(description="The sweep that this single trade is a fill of.")
     parts: list[Whale] = Field(description="Of a sweep: the single trades that are fills of it, up to 100.")

@@ -212,13 +212,42 @@ export interface TradeBeside {
   in_whale: boolean;
 }
 
+export type PriceAfter = "after_1s" | "after_10s" | "after_1" | "after_5" | "after_15";
+
+export interface VolumeShare {
+  notional: string | null;
+  share: string | null;
+  /** Whether the minute or hour is over: until then it is what it is so far. */
+  over: boolean;
+}
+
+export interface ImpactFit {
+  factor: number | null;
+  factor_error: number | null;
+  volatility: number;
+  sweeps: number;
+  note: string | null;
+}
+
+export interface Measures {
+  minute: VolumeShare;
+  hour: VolumeShare;
+  streak: number | null;
+  net_flow_usd: string | null;
+  moved_bps: string | null;
+  expected_bps: string | null;
+  outcome: "absorbed" | "as_expected" | "broke_through" | null;
+  fit: ImpactFit | null;
+}
+
 export interface WhaleContext {
   whale: Whale;
   sweep: Whale | null;
   parts: Whale[];
   window: StoredWindow | null;
   windows: StoredWindow[];
-  prices: Record<"before" | "after_1" | "after_5" | "after_15", string | null> | null;
+  prices: Record<"before" | PriceAfter, string | null> | null;
+  measures: Measures | null;
   report: Report | null;
   trade: { topic: string; partition: number; offset: number; timestamp: string | null } | null;
   trade_missing: string | null;

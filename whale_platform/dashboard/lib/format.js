@@ -168,9 +168,12 @@ export const keyOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.kind}
 /** What a whale is, in words: "trade", "sweep", "block". @param {Pick<Whale, "kind">} whale */
 export const kindName = ({ kind }) => (kind === "single_trade" ? "trade" : kind);
 
-/** "+3.2 bp": how much worse the price became for the taker. @param {Pick<Whale, "slippage_bps">} whale */
-export function slippage({ slippage_bps: value }) {
+/** "+3.2 bp": hundredths of a per cent, with their sign. @param {string | null | undefined} value */
+export function bps(value) {
   if (value === null || value === undefined) return "–";
   const figures = Math.abs(Number(value)).toFixed(1);
   return `${Number(figures) === 0 ? "" : Number(value) > 0 ? "+" : "−"}${figures} bp`;
 }
+
+/** How much worse the price became for the taker. @param {Pick<Whale, "slippage_bps">} whale */
+export const slippage = ({ slippage_bps: value }) => bps(value);

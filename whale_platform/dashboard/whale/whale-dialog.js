@@ -1,6 +1,6 @@
 // The dialog about one whale, or about the whales behind one marker. Which whale is open stands in the address, so that
-// it can be shared and the browser's back closes it. A sweep that grows while it is open is fetched again. A whale that
-// is not known, or a server that is unavailable, is said in it.
+// it can be shared and the browser's back closes it. A sweep that grows while it is open is fetched again, and a whale
+// while prices after it are still to come. A whale that is not known, or an unavailable server, is said in it.
 
 import { element, makeClosable, setText, throttle } from "../lib/dom.js";
 import { SIDE, kindName, quantity, usd } from "../lib/format.js";
@@ -8,6 +8,7 @@ import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
 import { ApiError, get } from "../data/api.js";
 import { link, onView, setView, view } from "../data/url-state.js";
+import { isToCome, measuresPart } from "./measures-part.js";
 import { orderPart } from "./order-part.js";
 import { aroundPart, hourPart, lineagePart, pricePart, windowPart } from "./whale-parts.js";
 import { pathOf, whaleHead, whaleRow } from "./whale-row.js";
@@ -18,6 +19,7 @@ import { pathOf, whaleHead, whaleRow } from "./whale-row.js";
 
 const MOST = 200; // whales of one marker
 const REFRESH_MS = 1_000;
+const LOOK_AGAIN_MS = 30_000; // a price is stored a minute or two after its moment
 const UNKNOWN = "This whale is not known here: it may be older than what is kept.";
 
 /** The address of a whale and its parameters. @param {string} path Exchange, symbol, trade id and, maybe, kind. */
@@ -45,6 +47,8 @@ export class WhaleDialog {
   /** @type {string | null} Dagster's address. */
   #dagster = null;
   #refresh = throttle(() => view.whale && this.#load(view.whale), REFRESH_MS);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #again;
 
   /** @param {HTMLElement} root A dialog. @param {MarketCatalogue} markets */
   constructor(root, markets) {
@@ -57,6 +61,7 @@ export class WhaleDialog {
     makeClosable(this.#dialog);
     this.#dialog.addEventListener("close", () => {
       this.#request?.abort();
+      clearTimeout(this.#again);
       if (view.whale) setView({ whale: "" });
     });
     this.#parts.copy.addEventListener("click", () => this.#copy());
@@ -87,6 +92,7 @@ export class WhaleDialog {
       return;
     }
     this.#request?.abort();
+    clearTimeout(this.#again);
     this.#title(`${whales.length} whales of this bar, taker ${first.side}`, first.side);
     this.#parts.copy.hidden = true;
     const rows = whales.slice(0, MOST).map((whale) => whaleRow(whale, this.#markets.digitsOf(whale)));
@@ -106,9 +112,10 @@ export class WhaleDialog {
     this.#load(path);
   }
 
-  /** @param {string} path */
-  async #load(path) {
+  /** @param {string} path @param {boolean} [partly] Whether only what is still to come is shown again. */
+  async #load(path, partly = false) {
     this.#request?.abort();
+    clearTimeout(this.#again);
     const { signal } = (this.#request = new AbortController());
     const { address, parameters } = addressOf(path);
     try {
@@ -116,9 +123,26 @@ export class WhaleDialog {
       const context = await get(address, parameters, signal);
       if (signal.aborted) return;
       this.#title(titleOf(context.whale), context.whale.side);
-      this.#fill(context);
+      if (partly) this.#renew(context);
+      else this.#fill(context);
+      if (isToCome(context)) this.#lookAgain(path);
     } catch (error) {
-      if (!signal.aborted) this.#fail(path, /** @type {Error} */ (error));
+      if (signal.aborted) return;
+      if (partly) this.#lookAgain(path);
+      else this.#fail(path, /** @type {Error} */ (error));
+    }
+  }
+
+  /** @param {string} path */
+  #lookAgain(path) {
+    this.#again = setTimeout(() => this.#load(path, true), LOOK_AGAIN_MS);
+  }
+
+  /** Where the reader is in the other parts stays. @param {WhaleContext} context */
+  #renew(context) {
+    const digits = this.#markets.digitsOf(context.whale);
+    for (const fresh of [pricePart(context, digits), windowPart(context, digits), measuresPart(context)]) {
+      this.#parts.body.querySelector(`.${fresh.className.replace(" ", ".")}`)?.replaceWith(fresh);
     }
   }
 
@@ -135,6 +159,7 @@ export class WhaleDialog {
     body.replaceChildren(
       pricePart(context, digits),
       windowPart(context, digits),
+      measuresPart(context),
       orderPart(context, (whale) => whaleRow(whale, this.#markets.digitsOf(whale))),
       lineagePart(context, this.#dagster),
       hourPart(context),

@@ -21,12 +21,14 @@ import { sweepFacts } from "./order-part.js";
 import { facts, none, part, table } from "./part.js";
 import { priceCurve } from "./price-curve.js";
 
-/** @import { StoredWindow, TradeBeside, Whale, WhaleContext } from "../data/messages.d.ts" */
+/** @import { PriceAfter, StoredWindow, TradeBeside, Whale, WhaleContext } from "../data/messages.d.ts" */
 /** @import { Fact } from "./part.js" */
 
 const YOUNG_MS = 20 * 60_000; // after which no price is still to come
 /** @type {[number, string][]} Minutes from the whale. */
 const BEFORE = [[-15, "15 min before"], [-5, "5 min before"], [-1, "1 min before"]];
+/** @type {[PriceAfter, string][]} For which no close of a minute can stand in. */
+const SOON_AFTER = [["after_1s", "1 s after"], ["after_10s", "10 s after"]];
 /** @type {[1 | 5 | 15, string][]} */
 const AFTER = [[1, "1 min after"], [5, "5 min after"], [15, "15 min after"]];
 
@@ -59,12 +61,19 @@ export function pricePart({ whale, windows, prices }, digits) {
     if (about) return row(name, `≈ ${price(about, digits)}`, about, "The close of that minute");
     return row(name, young && minute + shift * 60 > newest ? "not yet" : "no trade", null);
   };
+  /** @param {PriceAfter} field @param {string} name */
+  const soon = (field, name) => {
+    const exact = prices?.[field] ?? null;
+    if (exact !== null) return row(name, price(exact, digits), exact);
+    return row(name, young ? "not yet" : "not known", null);
+  };
   const here = row(whale.kind === "sweep" ? "its last fill" : "the whale", price(whale.price, digits), null);
   here.className = "here";
   const rows = [
     ...BEFORE.map(([shift, name]) => near(shift, name)),
     prices?.before ? row("the trade before", price(prices.before, digits), prices.before) : null,
     here,
+    ...SOON_AFTER.map(([field, name]) => soon(field, name)),
     ...AFTER.map(([shift, name]) => near(shift, name, prices?.[`after_${shift}`])),
   ].filter((node) => node !== null);
   const names = table([["When", false], ["Price", true], ["From the whale's", true]], rows);
@@ -77,7 +86,7 @@ export function windowPart({ whale, window }, digits) {
   const heading = `The ${kindName(whale)} and its minute`;
   const trade = facts(tradeFacts(whale, digits));
   if (!window) return part("minute", heading, trade, none("Its minute is not in the tables."));
-  return part("minute", heading, trade, facts(minuteFacts(whale, window, digits)));
+  return part("minute", heading, trade, facts(minuteFacts(window, digits)));
 }
 
 /** @param {Whale} whale @param {number} digits @returns {Fact[]} */
@@ -100,9 +109,8 @@ function tradeFacts(whale, digits) {
 const priceFacts = (whale, digits) =>
   whale.kind === "sweep" ? sweepFacts(whale, digits) : [["Price", price(whale.price, digits)]];
 
-/** @param {Whale} whale @param {StoredWindow} window @param {number} digits @returns {Fact[]} */
-function minuteFacts(whale, window, digits) {
-  const ofMinute = Number(window.notional) ? Number(whale.notional_usd) / Number(window.notional) : 0;
+/** @param {StoredWindow} window @param {number} digits @returns {Fact[]} */
+function minuteFacts(window, digits) {
   return [
     ["Minute", clock(window.window_start, "bar")],
     ["Open, close", `${price(window.open, digits)}, ${price(window.close, digits)}`],
@@ -111,7 +119,6 @@ function minuteFacts(whale, window, digits) {
     ["Volume", quantity(window.volume), window.volume],
     ["Bought by takers", share(Number(window.buy_volume) / Number(window.volume), 0)],
     ["Trades", window.trade_count.toLocaleString("en-US")],
-    ["The whale's share", whale.kind === "block" ? "none, as a block" : share(ofMinute, 1)],
   ];
 }
 

@@ -18,6 +18,7 @@ WINDOWS_KEY, ALERTS_KEY = dg.AssetKey(["table", TRADE_WINDOWS]), dg.AssetKey(["t
 ROLLUPS_KEY, REPORTS_KEY = dg.AssetKey(["hourly_rollups"]), dg.AssetKey(["whale_reports"])
 DAILY_KEY = dg.AssetKey(["daily_market_report"])
 SCORECARD_KEY = dg.AssetKey(["reports", "whale_scorecard"])
+FITS_KEY = dg.AssetKey(["impact_fits"])
 
 
 # The health sensor reports each quarter hour what has moved; whales and gaps may well be rare.

@@ -5,7 +5,7 @@ Columns that are of the materialisation itself (`run_id`, `code_version`, `mater
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, WINDOWS_KEY
+from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, ROLLUPS_KEY, WINDOWS_KEY
 
 COUNTS = ("whales", "single_trades", "sweeps", "blocks")
 OWN_COLUMNS = {"run_id", "code_version", "materialised_at"}
@@ -53,11 +53,28 @@ REPORT_COLUMNS = trace_columns(
         "market_notional": {WINDOWS_KEY: "notional"},
         "share": {ALERTS_KEY: "notional notional_usd kind", WINDOWS_KEY: "notional"},
         "largest": {
-            ALERTS_KEY: "trade_id kind side event_time notional_usd price fills levels first_price slippage_bps",
+            ALERTS_KEY: "trade_id kind side event_time notional_usd price notional fills levels first_price "
+            "slippage_bps",
+            WINDOWS_KEY: "notional",
             LAKE_KEY: "price event_time trade_id",
         },
         "complete": {WINDOWS_KEY: "window_start updated_at", LAKE_KEY: "price event_time"},
         "stream_trades": {WINDOWS_KEY: "trade_count"},
         "stream_updated_at": {WINDOWS_KEY: "updated_at"},
+    }
+)
+
+FIT_COLUMNS = trace_columns(
+    {
+        **{name: {ROLLUPS_KEY: name} for name in ("exchange", "symbol")},
+        "until": {ROLLUPS_KEY: "hour"},
+        "hours": {ROLLUPS_KEY: "exchange hour"},
+        "volatility": {ROLLUPS_KEY: "realised_volatility hour"},
+        "volume": {ROLLUPS_KEY: "notional hour"},
+        **{name: {ALERTS_KEY: "kind event_time"} for name in ("sweeps", "time_blocks")},
+        **{
+            name: {ALERTS_KEY: "kind side event_time notional", LAKE_KEY: "price event_time trade_id"}
+            for name in ("factor", "factor_error", "note")
+        },
     }
 )

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY, SCORECARD_KEY
+from whale_platform.defs.lineage.assets import DAILY_KEY, FITS_KEY, REPORTS_KEY, ROLLUPS_KEY, SCORECARD_KEY
 from whale_platform.defs.reports.checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
 from whale_platform.defs.shared.job_factories import build_asset_job
 
@@ -27,4 +27,11 @@ scorecard_assets = build_asset_job(
     dg.AssetSelection.assets(SCORECARD_KEY),
     "Tries the standard rules for whales on the week that ends with each chosen day.",
     timedelta(hours=6),
+)
+
+impact_assets = build_asset_job(
+    "impact_assets",
+    dg.AssetSelection.assets(FITS_KEY),
+    "Fits the square-root law of impact to the sweeps of the week that ends with each chosen day.",
+    timedelta(hours=1),
 )

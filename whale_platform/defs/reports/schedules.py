@@ -15,7 +15,7 @@ import dagster as dg
 
 from whale_platform.defs.lineage.assets import REPORTS_KEY
 from whale_platform.defs.reports.checks import whales_add_up
-from whale_platform.defs.reports.jobs import daily_assets, hourly_assets, scorecard_assets
+from whale_platform.defs.reports.jobs import daily_assets, hourly_assets, impact_assets, scorecard_assets
 from whale_platform.defs.shared.own_instance import schedule_status
 from whale_platform.defs.shared.partitions import DAYS, group_consecutive, range_tags
 from whale_platform.defs.shared.store_resource import StoreResource
@@ -53,6 +53,15 @@ scorecard_daily = dg.build_schedule_from_partitioned_job(
     minute_of_hour=43,
     default_status=schedule_status(),
     description="Materialises yesterday's whale scorecard.",
+)
+
+impact_daily = dg.build_schedule_from_partitioned_job(
+    impact_assets,
+    name="impact_every_day",
+    hour_of_day=0,
+    minute_of_hour=47,
+    default_status=schedule_status(),
+    description="Materialises yesterday's fits of market impact, after its last prices and rollups are there.",
 )
 
 

@@ -2,8 +2,8 @@
 
 A market is a small number, a time is microseconds UTC. To make a double of a decimal(38,18), or a product of two, costs
 more than all else: so whales are first looked for by quantity and the market's highest price of the hour, and only what
-comes near its floor is multiplied. `place` orders a market's trades by time, then by id; `horizon` counts the times
-after a trade at which the price is wanted.
+comes near its floor is multiplied. `place` orders a market's trades by time, then by id, or by offset where ids have no
+order; `horizon` counts the times after a trade at which the price is wanted.
 """
 
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL, SLACK, select_sweeps
@@ -15,7 +15,7 @@ VOLATILITY_MINUTES = 15
 CLASSES = 3  # of volatility
 
 _PLACE = "{time}::HUGEINT * 10000000000000000 + {id}"  # ids have at most 16 digits (domain/epochs.py)
-_PLACE_SQL = _PLACE.format(time="t", id="id")
+_PLACE_SQL = _PLACE.format(time="t", id="CASE WHEN dense THEN id ELSE coalesce(topic_offset, id) END")
 _LAST = f"({_PLACE.format(time='{time}', id=10**16 - 1)})"
 
 CREATE = """

@@ -1,11 +1,11 @@
-"""The prices around trades, to the microsecond: what a symbol last traded at before each, and so many minutes after.
+"""The prices around trades, to the microsecond: what a symbol last traded at before each, and so many seconds after.
 
-One definition, for every report and page: the price after k minutes is that of the last trade at or before that moment,
-and is not known before the lake has a later trade of the same symbol; the price before is that of the trade before it,
-if that is not older than a quarter of an hour. Blocks, agreed off the book, are no prices. Trades of one microsecond
-come in the order of their ids; where those have gaps by design, in that of the topic, and the price before is that of
-an earlier time, since other fills of the trade's own order have its time. Trades are asked for hour by hour, so memory
-stays flat. Raises LakeError's subclasses.
+One definition, for every report, page and back-test: the price after k seconds is that of the last trade at or before
+that moment, and is not known before the lake has a later trade of the same symbol; the price before is that of the
+trade before it, if that is not older than a quarter of an hour. Blocks, agreed off the book, are no prices. Trades of
+one microsecond come in the order of their ids; where those have gaps by design, in that of the topic, and the price
+before is that of an earlier time, since other fills of the trade's own order have its time. Trades are asked for hour
+by hour, so memory stays flat. Raises LakeError's subclasses.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ from whale_platform.lake.delta.table import LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
 
-MINUTES_AFTER = (1, 5, 15)  # minutes
+SECONDS_AFTER = (1, 10, 60, 300, 900)
 LOOK_BACK = timedelta(minutes=15)
-LONGEST_AFTER = timedelta(minutes=max(MINUTES_AFTER))
+LONGEST_AFTER = timedelta(seconds=max(SECONDS_AFTER))
 TimedTradeKey = tuple[str, str, int, datetime]  # exchange, symbol, trade id, event time (aware)
 
 _MOST = 10**16 - 1  # ids have at most 16 digits (domain/epochs.py)
@@ -32,7 +32,7 @@ _PLACE = "epoch_us({time})::HUGEINT * 10000000000000000 + {id}"  # in the order 
 _NUMBER = "CASE WHEN coalesce(dense, true) THEN trade_id ELSE coalesce(topic_offset, trade_id) END"
 _HELD = _PLACE.format(time="event_time", id=_NUMBER)
 _BEFORE = _PLACE.format(time="event_time", id="CASE WHEN dense THEN trade_id ELSE 0 END") + " - 1"
-_AFTER = _PLACE.format(time="event_time + to_minutes(minutes)", id=_MOST)
+_AFTER = _PLACE.format(time="event_time + to_seconds(seconds)", id=_MOST)
 _AROUND = f"""
 WITH asked AS (
     SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol, unnest($ids)::BIGINT AS trade_id,
@@ -40,13 +40,14 @@ WITH asked AS (
 ), held AS (
     SELECT exchange, symbol, price, event_time, coalesce(dense, true) AS dense, {_HELD} AS place
     FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked) AND NOT coalesce(block, false)
+        AND event_time >= $since AND event_time <= $until
 ), ordered AS (
     SELECT exchange, symbol, bool_and(dense) AS dense FROM held GROUP BY exchange, symbol
 ), wanted AS (
-    SELECT asked.*, minutes, CASE WHEN minutes = 0 THEN {_BEFORE} ELSE {_AFTER} END AS place
-    FROM asked JOIN ordered USING (exchange, symbol) CROSS JOIN (SELECT unnest($minutes) AS minutes) AS marks
+    SELECT asked.*, seconds, CASE WHEN seconds = 0 THEN {_BEFORE} ELSE {_AFTER} END AS place
+    FROM asked JOIN ordered USING (exchange, symbol) CROSS JOIN (SELECT unnest($seconds) AS seconds) AS marks
 )
-SELECT wanted.exchange, wanted.symbol, wanted.trade_id, minutes, held.price, held.event_time
+SELECT wanted.exchange, wanted.symbol, wanted.trade_id, seconds, held.price, held.event_time
 FROM wanted ASOF JOIN held ON wanted.exchange = held.exchange AND wanted.symbol = held.symbol
     AND wanted.place >= held.place
 """
@@ -58,10 +59,10 @@ WHERE (exchange, symbol) IN (SELECT (unnest($exchanges), unnest($symbols))) GROU
 
 @dataclass(slots=True)
 class SurroundingPrices:
-    """Of one trade, in quote currency: `before`, and by minutes `after`; None where there is none, or not yet."""
+    """Of one trade, in quote currency: `before`, and by seconds `after`; None where there is none, or not yet."""
 
     before: Decimal | None = None
-    after: dict[int, Decimal | None] = field(default_factory=lambda: dict.fromkeys(MINUTES_AFTER))
+    after: dict[int, Decimal | None] = field(default_factory=lambda: dict.fromkeys(SECONDS_AFTER))
 
     @property
     def complete(self) -> bool:
@@ -94,16 +95,24 @@ def _add_prices_of_hour(
         return
     reached = _find_newest_times(connection, root, files, {Market(*one[:2]) for one in keys}, last)
     exchanges, symbols, ids, times = (list(column) for column in zip(*keys, strict=True))
-    values = {"exchanges": exchanges, "symbols": symbols, "ids": ids, "times": times, "minutes": [0, *MINUTES_AFTER]}
+    values = {
+        "exchanges": exchanges,
+        "symbols": symbols,
+        "ids": ids,
+        "times": times,
+        "seconds": [0, *SECONDS_AFTER],
+        "since": first,
+        "until": last,
+    }
     at = {one[:3]: one[3] for one in keys}
     with engine.translate_duckdb_errors():
         rows = connection.execute(_AROUND.format(rows=engine.select_rows(root, near)), values).fetchall()
-    for exchange, symbol, trade_id, minutes, price, traded in rows:
+    for exchange, symbol, trade_id, seconds, price, traded in rows:
         prices, time = found[exchange, symbol, trade_id], at[exchange, symbol, trade_id]
-        if not minutes:
+        if not seconds:
             prices.before = price if traded >= time - LOOK_BACK else None
-        elif traded >= time and reached.get(Market(exchange, symbol), time) > time + timedelta(minutes=minutes):
-            prices.after[minutes] = price
+        elif traded >= time and reached.get(Market(exchange, symbol), time) > time + timedelta(seconds=seconds):
+            prices.after[seconds] = price
 
 
 def _find_newest_times(

@@ -1,4 +1,5 @@
-"""Table `whale_reports`: each hour's whales, computed from `whale_orders`, `trade_windows` and `whale_prices`.
+"""Table `whale_reports`: each hour's whales, computed from `whale_orders`, `trade_windows`, `whale_prices` and, for the
+largest, `whale_context`.
 
 Whales are counted as orders: a fill of a sweep is counted in the sweep. So an hour's number of whales may fall while
 its stream goes on, when fills turn out to be a sweep; its dollars never do.
@@ -107,11 +108,19 @@ WITH {stream}, alerts AS (
         'trade_id', a.trade_id, 'kind', a.kind, 'side', a.side, 'event_time', a.event_time,
         'notional_usd', a.notional_usd::text, 'price', a.price::text, 'fills', a.fills, 'levels', a.levels,
         'first_price', trim_scale(a.first_price)::text, 'slippage_bps', a.slippage_bps::text,
-        'before', trim_scale(p.before)::text, 'after_1', trim_scale(p.after_1)::text,
-        'after_5', trim_scale(p.after_5)::text, 'after_15', trim_scale(p.after_15)::text) ORDER BY a.place)
+        'before', trim_scale(p.before)::text, 'after_1s', trim_scale(p.after_1s)::text,
+        'after_10s', trim_scale(p.after_10s)::text, 'after_1', trim_scale(p.after_1)::text,
+        'after_5', trim_scale(p.after_5)::text, 'after_15', trim_scale(p.after_15)::text,
+        'minute_share', c.minute_share::text, 'hour_share', c.hour_share::text, 'streak', c.streak,
+        'moved_bps', c.moved_bps::text, 'expected_bps', c.expected_bps::text, 'outcome', c.outcome) ORDER BY a.place)
             FILTER (WHERE a.place <= %(largest)s) AS largest,
         bool_and(p.after_15 IS NOT NULL) AS known
-    FROM ranked a LEFT JOIN whale_prices p USING (exchange, symbol, kind, trade_id) GROUP BY 1, 2, 3
+    FROM ranked a LEFT JOIN whale_prices p USING (exchange, symbol, kind, trade_id)
+    LEFT JOIN LATERAL (
+        SELECT * FROM whale_context one WHERE a.place <= %(largest)s AND one.exchange = a.exchange
+            AND one.symbol = a.symbol AND one.kind = a.kind AND one.trade_id = a.trade_id OFFSET 0
+    ) c ON true
+    GROUP BY 1, 2, 3
 ), totals AS (
     SELECT exchange, symbol, hour, count(*) AS whales, sum(notional_usd) AS usd,
         count(*) FILTER (WHERE kind = 'sweep') AS sweeps, count(*) FILTER (WHERE kind = 'block') AS blocks,

@@ -35,8 +35,10 @@ SELECT exchange, symbol, array_agg(extract(epoch FROM window_start)::bigint ORDE
     array_agg(trim_scale(close)::text ORDER BY window_start)
 FROM trade_windows {} GROUP BY exchange, symbol ORDER BY exchange, symbol
 """)
+_PRICE_NAMES = ("before", "after_1s", "after_10s", "after_1", "after_5", "after_15")
 _PRICES = """
-SELECT trim_scale(before)::text, trim_scale(after_1)::text, trim_scale(after_5)::text, trim_scale(after_15)::text
+SELECT trim_scale(before)::text, trim_scale(after_1s)::text, trim_scale(after_10s)::text, trim_scale(after_1)::text,
+    trim_scale(after_5)::text, trim_scale(after_15)::text
 FROM whale_prices WHERE (exchange, symbol, kind, trade_id) = (%s, %s, %s, %s)
 """
 _HOURS = sql.SQL("""
@@ -175,9 +177,9 @@ def read_parts(pool: ConnectionPool, whale: dict[str, Any]) -> list[dict[str, An
 
 
 def read_prices(pool: ConnectionPool, whale: dict[str, Any]) -> dict[str, Any] | None:
-    """The prices around a whale, as reports have them; None until its hour has been reported."""
+    """The prices around a whale, as reports have them; None until the lake has been read for it."""
     found = pool.fetch_rows(_PRICES, tuple(whale[name] for name in ("exchange", "symbol", "kind", "trade_id")))
-    return dict(zip(("before", "after_1", "after_5", "after_15"), found[0], strict=True)) if found else None
+    return dict(zip(_PRICE_NAMES, found[0], strict=True)) if found else None
 
 
 def read_minutes_around(pool: ConnectionPool, exchange: str, symbol: str, time: datetime) -> list[dict[str, Any]]:

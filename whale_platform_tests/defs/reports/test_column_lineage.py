@@ -7,6 +7,7 @@ from whale_platform.defs.lineage import column_schemas
 from whale_platform.defs.lineage.assets import LAKE_KEY
 from whale_platform.defs.reports.assets import hourly_rollups, whale_reports
 from whale_platform.defs.reports.column_lineage import OWN_COLUMNS
+from whale_platform.defs.reports.impact import impact_fits
 
 
 def columns(database: str, key: dg.AssetKey) -> set[str]:
@@ -17,7 +18,7 @@ def columns(database: str, key: dg.AssetKey) -> set[str]:
     return {column.name for column in schema.columns}
 
 
-@pytest.mark.parametrize("asset", [hourly_rollups, whale_reports], ids=lambda asset: asset.key.path[-1])
+@pytest.mark.parametrize("asset", [hourly_rollups, whale_reports, impact_fits], ids=lambda asset: asset.key.path[-1])
 def test_every_column_of_a_report_comes_from_columns_that_there_are(database: str, asset: dg.AssetsDefinition) -> None:
     lineage = asset.metadata_by_key[asset.key]["dagster/column_lineage"].deps_by_column
     assert lineage.keys() == columns(database, asset.key) - OWN_COLUMNS

@@ -92,7 +92,7 @@ def test_the_report_of_the_hour_before_has_the_corrected_prices_too(database: st
     store(database, [], [whale])
 
     def prices(after_15: str) -> list[WhalePriceRow]:
-        return [WhalePriceRow(*whale.key, None, None, None, Decimal(after_15))]
+        return [WhalePriceRow(*whale.key, None, None, None, None, None, Decimal(after_15))]
 
     whale_reports.materialise_reports(database, HourRange(START, START + 2 * HOUR), MAKER, prices("61840"))
     after = "SELECT hour, largest->0->>'after_15' FROM whale_reports ORDER BY hour"
