@@ -6,6 +6,8 @@ comparing, and the computing where there is something wrong, is done by a proces
 libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
 after twice as long; an hour that fails by itself, when it gets another file or when all are compared.
 
+It also keeps the size bands of the last minutes (band_passes.py).
+
 The trades go first: while stream or sink are starting, silent or behind nothing is begun, and a process at work that
 sees them so for `END_AFTER_S` is ended; what it has stored is whole hours, and what is left stays waiting. Two hours
 after something was due first, it is done all the same and not ended, since a machine that is always too small must have
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from whale_platform.lake.delta.schema import table_exists
+from whale_platform.repair.band_passes import BandPasses
 from whale_platform.repair.changed_hours import ChangedHours, list_closed_hours
 from whale_platform.supervision.control import overload
 from whale_platform.supervision.runtime import exit_codes
@@ -62,11 +65,26 @@ Work = Callable[[ServiceContext, Iterable[datetime] | None, WorkHold], dict[str,
 
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
-    return run_loop(context, _run_repair)
+    hold = WorkHold(context.settings.home)
+
+    def refresh_bands(command: Sequence[str]) -> dict[str, Any] | str | None:
+        done = run_command(context, command, hold)
+        if isinstance(done, dict):
+            hold.reset()
+        return done
+
+    bands = BandPasses(context.settings.trades_lake, refresh_bands, hold.reason_to_wait)
+    return run_loop(context, _run_repair, before=bands.update)
 
 
-def run_loop(context: ServiceContext, work: Work, interval_s: float = LOOK_S, first_s: float = FIRST_S) -> int:
-    """`work(context, hours, hold)` compares and repairs these hours, all where None.
+def run_loop(
+    context: ServiceContext,
+    work: Work,
+    interval_s: float = LOOK_S,
+    first_s: float = FIRST_S,
+    before: Callable[[], None] = lambda: None,
+) -> int:
+    """`work(context, hours, hold)` compares and repairs these hours, all where None; `before` runs at each look.
 
     It returns {what: how many}; why it has to wait, in words; or None where it failed.
     """
@@ -80,6 +98,9 @@ def run_loop(context: ServiceContext, work: Work, interval_s: float = LOOK_S, fi
     context.report_state("ready")
     while not context.stop.wait(interval_s):
         context.record_progress()
+        before()
+        if context.stop.is_set():
+            break
         # 1. which hours have new files, or may have
         news = log.poll() if table_exists(root) else set()
         if news is None:
@@ -140,7 +161,7 @@ def run_command(context: ServiceContext, command: Sequence[str], hold: WorkHold)
                     pressed_since = asked_at
                 elif asked_at - pressed_since >= END_AFTER_S:
                     _terminate_child(child)
-                    context.log.warning("repair ended, its hours stay waiting", reason=why)
+                    context.log.warning("work on hours ended, they stay waiting", reason=why)
                     return why
         assert child.stdout is not None
         said = child.stdout.read()
