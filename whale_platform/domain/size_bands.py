@@ -12,6 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from whale_platform.domain.trade import EXACT
+
 BAND_EDGES_USD = (1_000, 10_000, 100_000, 1_000_000)
 BANDS = len(BAND_EDGES_USD) + 1
 
@@ -47,7 +49,7 @@ class BandFlow(NamedTuple):
     @property
     def cvd_usd(self) -> Decimal:
         """The cumulative volume delta: bought minus sold."""
-        return self.buy_usd - self.sell_usd
+        return EXACT.subtract(self.buy_usd, self.sell_usd)
 
 
 def find_band(usd: Decimal) -> int:

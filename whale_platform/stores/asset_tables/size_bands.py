@@ -21,11 +21,14 @@ from whale_platform.stores.asset_tables.materialisation import (
 )
 
 TABLE = "size_bands"
-ARRAYS = ("buy_usd", "sell_usd", "buy_orders", "sell_orders")
-# Of each column an array of its sums, null where no row has one.
+_SUMS = dict.fromkeys(("buy_usd", "sell_usd"), "trim_scale(sum({}))") | dict.fromkeys(
+    ("buy_orders", "sell_orders"), "sum({})::bigint"
+)
+# Of each array one of its sums, null where no row has one.
 SUMMED_ARRAYS = ", ".join(
-    f"CASE WHEN count({name}) > 0 THEN ARRAY[{', '.join(f'sum({name}[{band}])' for band in range(1, BANDS + 1))}] END"
-    for name in ARRAYS
+    f"CASE WHEN count({name}) > 0 "
+    f"THEN ARRAY[{', '.join(total.format(f'{name}[{band}]') for band in range(1, BANDS + 1))}] END"
+    for name, total in _SUMS.items()
 )
 
 _WRITE = """
@@ -82,7 +85,8 @@ def write_bands(
     """Do as `replace_bands`, in the caller's transaction."""
     lock_materialisation(cursor, TABLE)
     cursor.execute(_DELETE, (start, end))
-    values = [(*row, provenance.run_id, provenance.code_version) for row in rows]
+    made = (provenance.run_id, provenance.code_version)
+    values = [(*row[:5], *(None if sums is None else list(sums) for sums in row[5:]), *made) for row in rows]
     execute_values(cursor, _WRITE, values, template=_TEMPLATE, page_size=1000)
 
 
