@@ -15,6 +15,7 @@ from whale_platform.lake.analysis.sweeps import BLOCK_SQL
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
 
+MEMORY_LIMIT = "200MB"  # half of what is usual: it is at work each minute, and takes no longer
 _KEY = "exchange, symbol, event_time, side, taker_order_id, aggregate"
 _BAND = " + ".join(f"(usd >= {edge})::INTEGER" for edge in BAND_EDGES_USD)
 _SUM_COLUMNS = ", ".join(
@@ -58,7 +59,7 @@ FROM (SELECT *, {_BAND} AS band FROM orders) GROUP BY exchange, symbol, minute O
 def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetime) -> list[MinuteBands]:
     """Return the minutes of [start, end), aware full minutes, by time and market. `paths`: all files of their hours."""
     statement = _BANDS.format(rows=engine.select_rows(root, paths), sums=_SUM_COLUMNS)
-    with engine.connect(root) as connection:
+    with engine.connect(root, MEMORY_LIMIT) as connection:
         rows = connection.execute(statement, {"start": start, "end": end}).fetchall()
     found = []
     for exchange, symbol, minute, trades, unvalued, valued, *sums in rows:

@@ -1,14 +1,19 @@
 """Size bands through Dagster itself, on a real database and a made lake."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from whale_platform.defs.reports.checks import bands_are_their_windows
 from whale_platform.defs.reports.size_bands import size_bands
 from whale_platform.defs.resources import build_resources
 from whale_platform.defs.shared.partitions import RANGE_TAG
 from whale_platform_tests.lake.builders import lay, trade
+from whale_platform_tests.stores.asset_tables.test_materialisation import store
+from whale_platform_tests.stores.builders import WINDOW
 from whale_platform_tests.support.postgres_server import query
 
 
@@ -33,6 +38,27 @@ def test_hours_are_stored_with_a_report_each_and_a_picture(home: Path, database:
     assert "| from $1M | $4,000,000 | $0 | $4,000,000 | 2 |" in str(told["2026-01-02-10:00"]["report"].value)
     assert "data:image/png" in str(told["2026-01-02-11:00"]["picture"].value)
     assert query(database, "SELECT count(*), count(DISTINCT run_id) FROM size_bands") == [(4, 1)]
+
+
+def test_bands_that_do_not_add_up_to_their_window_are_found(home: Path, database: str) -> None:
+    minute = datetime(2026, 1, 2, 10, tzinfo=UTC)
+    window = WINDOW._replace(window_start=minute, trade_count=2, notional="402", quote="USDT", usd_via="peg:USDT")
+    store(database, [window, window._replace(symbol="OTHER")])
+
+    def check() -> tuple[bool, Any]:
+        done = dg.materialize(
+            [size_bands, bands_are_their_windows],
+            partition_key="2026-01-02-10:00",
+            resources=build_resources(home=str(home)),
+        )
+        (found,) = done.get_asset_check_evaluations()
+        return found.passed, found.metadata["wrong"].value
+
+    assert check() == (True, 0)
+    query(database, "UPDATE trade_windows SET notional = 402.01 WHERE symbol = 'BTCUSDT'; SELECT 1")
+    assert check() == (False, 1)
+    query(database, "UPDATE trade_windows SET trade_count = 3 WHERE symbol = 'BTCUSDT'; SELECT 1")
+    assert check() == (True, 0), "one of the two has not got all trades yet"
 
 
 def test_a_lake_that_cant_be_read_fails_the_run(home: Path) -> None:
