@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from whale_platform import __version__
-from whale_platform.api.endpoints import daily_reports, dashboard, listings, static_files, thresholds
+from whale_platform.api.endpoints import daily_reports, dashboard, listings, size_flow, static_files, thresholds
 from whale_platform.api.endpoints.dependencies import AppDependencies
 from whale_platform.api.errors import ApiProblemError
 from whale_platform.api.http import problems, query_params
@@ -56,6 +56,7 @@ def build_app(dependencies: AppDependencies) -> tuple[ASGIApp, FastAPI]:
     app.include_router(listings.router)
     app.include_router(thresholds.router)
     app.include_router(dashboard.router)
+    app.include_router(size_flow.router)
     app.include_router(daily_reports.router)
     app.include_router(static_files.build_router(dependencies.settings.tools))
     app.include_router(dependencies.push.router)

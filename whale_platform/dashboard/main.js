@@ -9,6 +9,7 @@ import { LiveStream } from "./data/live-stream.js";
 import { MarketCatalogue } from "./data/market-catalogue.js";
 import { onView, setView, startView, view } from "./data/url-state.js";
 import { FlowPanel } from "./flow/flow-panel.js";
+import { SizePanel } from "./flow/size-panel.js";
 import { MarketsPanel } from "./markets/markets-panel.js";
 import { askKey, isAsking, startKeys } from "./page/key-dialog.js";
 import { News } from "./page/news.js";
@@ -44,6 +45,7 @@ const KINDS = {
   price: (root) => new PricePanel(root, markets, (whales) => panels.tell("onPick", whales)),
   tape: (root) => new TapePanel(root, markets, news),
   pressure: (root) => new PressurePanel(root, markets),
+  "size-flow": (root) => new SizePanel(root),
   flow: (root) => new FlowPanel(root, markets),
   whale: (root) => new WhaleDialog(root, markets),
   reports: (root) => new ReportsPanel(root),

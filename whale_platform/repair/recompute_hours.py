@@ -23,7 +23,7 @@ from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import DamagedFileError
 from whale_platform.lake.maintenance import rewrite
-from whale_platform.repair import hidden_whales, price_rows
+from whale_platform.repair import band_rows, hidden_whales, price_rows
 from whale_platform.repair.completeness import find_complete, find_differing, select_within
 from whale_platform.repair.differing_sweeps import find_differing_sweeps
 from whale_platform.settings import Settings
@@ -133,6 +133,7 @@ def recompute_hours(
         stored = recomputed_hours.store_recomputed(
             dsn, part, windows, whales, sure, provenance, before, imported, around
         )
+        band_rows.store_whole_hours(root, dsn, part, provenance)
         out.hours += there
         out.trades += sum(window.trade_count for window in windows)
         out.windows, out.whales = out.windows + len(windows), out.whales + len({row.key for row in whales})

@@ -7,6 +7,8 @@ libraries and Spark's JVM are there only as long as they are needed. What fails 
 after twice as long; an hour that fails by itself, when it gets another file or when all are compared. Between two such
 looks it has the prices around new whales stored (`price_rounds.py`).
 
+It also keeps the size bands of the last minutes (band_passes.py).
+
 The trades go first: while stream or sink are starting, silent or behind nothing is begun, and a process at work that
 sees them so for `END_AFTER_S` is ended; what it has stored is whole hours, and what is left stays waiting. Two hours
 after something was due first, it is done all the same and not ended, since a machine that is always too small must have
@@ -15,11 +17,12 @@ its late trades counted too.
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from whale_platform.lake.delta.schema import table_exists
+from whale_platform.repair.band_passes import BandPasses
 from whale_platform.repair.changed_hours import ChangedHours, list_closed_hours
 from whale_platform.repair.price_rounds import PriceRounds
 from whale_platform.repair.work_process import WorkHold, run_command
@@ -37,7 +40,23 @@ Work = Callable[[ServiceContext, Iterable[datetime] | None, WorkHold], dict[str,
 
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
-    return run_loop(context, _run_repair, look_too=PriceRounds(context).run_if_due)
+    hold = WorkHold(context.settings.home)
+
+    def refresh_bands(command: Sequence[str]) -> dict[str, Any] | str | None:
+        done = run_command(context, command, hold)
+        if isinstance(done, dict):
+            hold.reset()
+        return done
+
+    prices = PriceRounds(context)
+    bands = BandPasses(context.settings.trades_lake, refresh_bands, hold.reason_to_wait)
+
+    def look_too() -> None:
+        prices.run_if_due()
+        if not context.stop.is_set():
+            bands.update()
+
+    return run_loop(context, _run_repair, look_too=look_too)
 
 
 def run_loop(
@@ -62,6 +81,8 @@ def run_loop(
     while not context.stop.wait(interval_s):
         context.record_progress()
         look_too()
+        if context.stop.is_set():
+            break
         # 1. which hours have new files, or may have
         news = log.poll() if table_exists(root) else set()
         if news is None:

@@ -10,9 +10,10 @@ from whale_platform.domain.market import MarketKind
 from whale_platform.exchanges.market_kinds import DEFAULT_KIND, group_by_kind
 from whale_platform.reports import charts
 from whale_platform.stores.asset_tables.rollups import HourlyRollup
+from whale_platform.stores.asset_tables.size_bands import HourlyBands
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
-Row = TypeVar("Row", HourlyRollup, WhaleReport)
+Row = TypeVar("Row", HourlyRollup, WhaleReport, HourlyBands)
 TITLES: Mapping[MarketKind, str] = {"spot": "Spot", "perpetual": "Perpetuals", "block": "Blocks off the book"}
 
 

@@ -175,6 +175,15 @@ class SparklineParams(MarketFilter):
     minutes: Annotated[int, WholeNumber] = Field(60, ge=1, le=1_440, description="How many.", examples=[60])
 
 
+class SizeFlowParams(MarketFilter):
+    """The parameters of `/flow`."""
+
+    minutes: Annotated[int, WholeNumber] = Field(120, ge=1, le=1_440, description="How many.", examples=[120])
+    min_usd: Annotated[int, WholeNumber] = Field(
+        0, ge=0, le=10**12, description="Without the bands that begin below so many US dollars.", examples=[1_000_000]
+    )
+
+
 class WhaleContextParams(NoParams):
     """The parameters of one whale."""
 

@@ -26,7 +26,7 @@ PATHS = frozenset(
     f"/{name}"
     for name in (
         *("latest", "windows", "rollups", "whales", "reports", "gaps"),
-        *("symbols", "health", "metrics", "openapi.json", "sparklines", "whales/summary", "thresholds"),
+        *("symbols", "health", "metrics", "openapi.json", "sparklines", "whales/summary", "thresholds", "flow"),
     )
 )
 SERVICES = ("simulator", "ingester", "stream", "sink", "api")

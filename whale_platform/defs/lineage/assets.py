@@ -16,7 +16,7 @@ LAKE_KEY, IMPORTED_KEY = dg.AssetKey(["lake", "trades"]), dg.AssetKey(["lake", "
 FROM_LAKE_KEY = dg.AssetKey(["lake", "windows_from_lake"])
 WINDOWS_KEY, ALERTS_KEY = dg.AssetKey(["table", TRADE_WINDOWS]), dg.AssetKey(["table", WHALE_ALERTS])
 ROLLUPS_KEY, REPORTS_KEY = dg.AssetKey(["hourly_rollups"]), dg.AssetKey(["whale_reports"])
-DAILY_KEY = dg.AssetKey(["daily_market_report"])
+SIZE_BANDS_KEY, DAILY_KEY = dg.AssetKey(["size_bands"]), dg.AssetKey(["daily_market_report"])
 SCORECARD_KEY = dg.AssetKey(["reports", "whale_scorecard"])
 FITS_KEY = dg.AssetKey(["impact_fits"])
 

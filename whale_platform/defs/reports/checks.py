@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import ALERTS_KEY, DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY
+from whale_platform.defs.lineage.assets import ALERTS_KEY, DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY, SIZE_BANDS_KEY
 from whale_platform.defs.shared.partitions import DAYS, HOURS, RANGE_TAG
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import daily
@@ -62,6 +62,14 @@ def rollups_are_their_windows(context: dg.AssetCheckExecutionContext, store: Sto
     hours = parse_hours_of_tags(dict(context.run.tags))
     head = ("exchange", "symbol", "hour", "trades", "in the windows", "notional", "in the windows")
     return _build_result(questions.find_wrong_rollups(store.dsn(), hours), head, hours)
+
+
+@dg.asset_check(asset=SIZE_BANDS_KEY, description="The bands of each minute add up to the notional of its window.")
+def bands_are_their_windows(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
+    """Bands are from the lake and windows from the stream, so both may be wrong; the audit tells which."""
+    hours = parse_hours_of_tags(dict(context.run.tags))
+    head = ("exchange", "symbol", "minute", "dollars", "in the window")
+    return _build_result(questions.find_wrong_bands(store.dsn(), hours), head, hours)
 
 
 @dg.asset_check(asset=REPORTS_KEY, blocking=True, description="Each whale report is the sum of its alerts.")

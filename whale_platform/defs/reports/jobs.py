@@ -4,14 +4,27 @@ from datetime import timedelta
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import DAILY_KEY, FITS_KEY, REPORTS_KEY, ROLLUPS_KEY, SCORECARD_KEY
-from whale_platform.defs.reports.checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
+from whale_platform.defs.lineage.assets import (
+    DAILY_KEY,
+    FITS_KEY,
+    REPORTS_KEY,
+    ROLLUPS_KEY,
+    SCORECARD_KEY,
+    SIZE_BANDS_KEY,
+)
+from whale_platform.defs.reports.checks import (
+    bands_are_their_windows,
+    reports_are_their_whales,
+    rollups_are_their_windows,
+    whales_add_up,
+)
 from whale_platform.defs.shared.job_factories import build_asset_job
 
 hourly_assets = build_asset_job(
     "hourly_assets",
-    dg.AssetSelection.assets(ROLLUPS_KEY, REPORTS_KEY) | dg.AssetSelection.checks(whales_add_up),
-    "Makes the rollups and whale reports of the chosen hours; making them again changes nothing.",
+    dg.AssetSelection.assets(ROLLUPS_KEY, REPORTS_KEY, SIZE_BANDS_KEY)
+    | dg.AssetSelection.checks(whales_add_up, bands_are_their_windows),
+    "Makes the rollups, whale reports and size bands of the chosen hours; making them again changes nothing.",
     timedelta(hours=6),
 )
 

@@ -1,9 +1,9 @@
 """Retention of the stream tables: `plan_retention` lists whole days to drop, `apply_retention` drops exactly those.
 
-A day is dropped whole: its partition of `trade_windows` is dropped, and its `whale_alerts` are deleted where those have
-an age too (they are few, and what the platform is for), in one transaction, and only once every hour of it has been
-rolled up and reported as the stream says now. Rollups and reports stay, and so do imported days until their deletion is
-requested. A day that has changed between the two is refused.
+A day is dropped whole: its partition of `trade_windows` is dropped, its `size_bands` are deleted, and its
+`whale_alerts` where those have an age too (they are few, and what the platform is for), in one transaction, and only
+once every hour of it has been rolled up and reported as the stream says now. Rollups and reports stay, and so do
+imported days until their deletion is requested. A day that has changed between the two is refused.
 """
 
 from dataclasses import dataclass
@@ -118,6 +118,10 @@ def _drop(dsn: str, planned: StreamTableDay) -> None:
             cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
             if cursor.rowcount != planned.whales:
                 raise DayChangedError(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
+        start = _midnight(day)
+        cursor.execute(
+            "DELETE FROM size_bands WHERE window_start >= %s AND window_start < %s", (start, start + timedelta(days=1))
+        )
         drop_day(cursor, day)
 
 

@@ -1,4 +1,4 @@
-"""Whether rollups, whale reports and alerts agree with the rows that they were computed from.
+"""Whether rollups, whale reports, size bands and alerts agree with the rows that they were computed from.
 
 A row whose sources have changed since it was made is stale, not wrong: the repair schedule makes it again, and only
 after that it is judged. Read-only. Raises PostgresUnusableError.
@@ -60,6 +60,15 @@ WHERE notional <> paid OR notional_usd < threshold_usd OR CASE
 ORDER BY event_time, exchange, symbol, trade_id LIMIT 100
 """
 
+_BANDS = """
+SELECT exchange, symbol, window_start, usd, notional
+FROM size_bands JOIN trade_windows USING (exchange, symbol, window_start),
+    LATERAL (SELECT coalesce(sum(part), 0) AS usd FROM unnest(buy_usd || sell_usd) AS part) AS bands
+WHERE window_start >= %(start)s AND window_start < %(end)s AND trades = trade_count AND usd_via IS NOT NULL
+    AND (usd <> notional OR unvalued_trades > 0)
+ORDER BY window_start, exchange, symbol LIMIT 100
+"""
+
 Row = tuple[Any, ...]
 
 
@@ -83,3 +92,11 @@ def find_wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
     compares them with the lake's exactly.
     """
     return fetch_rows(dsn, _ALERTS, {"start": start, "end": end})
+
+
+def find_wrong_bands(dsn: str, hours: HourRange) -> list[Row]:
+    """(exchange, symbol, minute, dollars, notional of the window) of 100 minutes at most whose bands do not add up.
+
+    Of those whose amounts are dollars as they stand, where bands and window are of as many trades.
+    """
+    return fetch_rows(dsn, _BANDS, {"start": hours.start, "end": hours.end})

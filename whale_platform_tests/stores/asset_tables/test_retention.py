@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from whale_platform.stores.asset_tables import retention, rollups, whale_reports
+from whale_platform.domain.size_bands import MinuteBands
+from whale_platform.stores.asset_tables import retention, rollups, size_bands, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.asset_tables.retention import StreamTableDay
 from whale_platform.stores.errors import DayChangedError
@@ -22,6 +23,7 @@ from whale_platform_tests.stores.builders import START, WHALE
 from whale_platform_tests.support.postgres_server import query
 
 FIRST, TODAY = START.date(), START.date() + timedelta(days=9)
+LATER = START + timedelta(days=8)
 ALL = HourRange(START.replace(hour=0), START.replace(hour=0) + timedelta(days=10))
 
 
@@ -51,12 +53,15 @@ def test_a_day_is_kept_until_every_hour_of_it_is_rolled_up(stream: str) -> None:
 
 def test_what_is_planned_goes_and_what_was_made_from_it_stays(stream: str) -> None:
     roll_up(stream)
+    minutes = [MinuteBands("binance", "BTCUSDT", at, 1, 1, None, None, None, None) for at in (START, LATER)]
+    size_bands.replace_bands(stream, START, LATER + MINUTE, minutes, MAKER)
     before = rollups.read_rollups(stream, ALL)
     planned = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
     assert [(one.day, one.windows, one.whales) for one in planned] == [(FIRST, len(some_windows(3)), 1)]
     assert retention.apply_retention(stream, planned) == 1
     assert query(stream, "SELECT count(*) FROM trade_windows") == [(1,)]
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(0,)]
+    assert query(stream, "SELECT window_start FROM size_bands") == [(LATER,)]
     assert query(stream, "SELECT to_regclass('trade_windows_20240808')") == [(None,)]
     assert retention.plan_retention(stream, 7, TODAY) == []
     assert rollups.find_stale_rollup_hours(stream, ALL) == whale_reports.find_stale_report_hours(stream, ALL) == []

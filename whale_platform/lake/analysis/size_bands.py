@@ -1,0 +1,69 @@
+"""Sums of the lake's trades by market, minute and size band (domain/size_bands.py).
+
+All fills of an order have one trade time, side and order id. Where those are consecutive ids, as nearly all are, or one
+trade, the group is the order; only the other groups are looked at row by row: an id is missing among them, a trade is
+there twice, or ids are not contiguous. A missing id ends an order, as in `domain/sweep.py`; a gap that is filled later
+puts it together again, with the next look. A trade that the lake has twice counts once, but not an aggregate beside its
+fills: compaction has to come first. Raises LakeError's subclasses.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from whale_platform.domain.size_bands import BAND_EDGES_USD, BANDS, MinuteBands
+from whale_platform.lake.analysis.sweeps import BLOCK_SQL
+from whale_platform.lake.duckdb import engine
+from whale_platform.storage.folders import Folder
+
+MEMORY_LIMIT = "200MB"  # half of what is usual: it is at work each minute, and takes no longer
+_KEY = "exchange, symbol, event_time, side, taker_order_id, aggregate"
+_BAND = " + ".join(f"(usd >= {edge})::INTEGER" for edge in BAND_EDGES_USD)
+_SUM_COLUMNS = ", ".join(
+    total.format(f"FILTER (side = '{side}' AND band = {band})")
+    for total in ("coalesce(sum(usd) {}, 0::DECIMAL(38,18))", "count(usd) {}")
+    for side in ("buy", "sell")
+    for band in range(BANDS)
+)
+_BANDS = f"""
+WITH fills AS (
+    SELECT exchange, symbol, event_time, side, taker_order_id, trade_id, topic_offset, topic_partition,
+        coalesce(fills, 1) AS fills, CASE WHEN fills > 1 THEN trade_id END AS aggregate,
+        coalesce(dense, true) AS dense, {engine.USD_SQL} AS usd
+    FROM {{rows}} WHERE event_time >= $start AND event_time < $end AND NOT {BLOCK_SQL}
+), groups AS (
+    SELECT {_KEY}, sum(usd) AS usd, sum(fills) AS trades, coalesce(sum(fills) FILTER (usd IS NULL), 0) AS unvalued,
+        count(*) = 1 OR (bool_and(dense) AND aggregate IS NULL AND max(trade_id) - min(trade_id) + 1 = count(*)
+            AND sum(trade_id) * 2 = (min(trade_id)::HUGEINT + max(trade_id)) * count(*)) AS whole
+    FROM fills GROUP BY {_KEY}
+), odd AS (
+    SELECT fills.* FROM fills SEMI JOIN (SELECT * FROM groups WHERE NOT whole) AS cut
+        ON fills.exchange = cut.exchange AND fills.symbol = cut.symbol AND fills.event_time = cut.event_time
+        AND fills.side = cut.side AND fills.taker_order_id IS NOT DISTINCT FROM cut.taker_order_id
+        AND fills.aggregate IS NOT DISTINCT FROM cut.aggregate
+    QUALIFY row_number() OVER (PARTITION BY fills.exchange, fills.symbol, fills.trade_id
+        ORDER BY topic_offset NULLS LAST, topic_partition) = 1
+), islands AS (
+    SELECT *, CASE WHEN dense THEN trade_id - row_number() OVER (PARTITION BY {_KEY} ORDER BY trade_id) END AS island
+    FROM odd
+), orders AS (
+    SELECT exchange, symbol, event_time, side, usd, trades, unvalued FROM groups WHERE whole UNION ALL
+    SELECT exchange, symbol, event_time, side, sum(usd), sum(fills), coalesce(sum(fills) FILTER (usd IS NULL), 0)
+    FROM islands GROUP BY {_KEY}, island
+)
+SELECT exchange, symbol, epoch_us(event_time) // 60000000 AS minute, sum(trades)::BIGINT, sum(unvalued)::BIGINT,
+    count(usd), {{sums}}
+FROM (SELECT *, {_BAND} AS band FROM orders) GROUP BY exchange, symbol, minute ORDER BY minute, exchange, symbol
+"""
+
+
+def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetime) -> list[MinuteBands]:
+    """Return the minutes of [start, end), aware full minutes, by time and market. `paths`: all files of their hours."""
+    statement = _BANDS.format(rows=engine.select_rows(root, paths), sums=_SUM_COLUMNS)
+    with engine.connect(root, MEMORY_LIMIT) as connection:
+        rows = connection.execute(statement, {"start": start, "end": end}).fetchall()
+    found = []
+    for exchange, symbol, minute, trades, unvalued, valued, *sums in rows:
+        parts = (sums[first : first + BANDS] if valued else None for first in range(0, len(sums), BANDS))
+        at = datetime.fromtimestamp(minute * 60, UTC)
+        found.append(MinuteBands(exchange, symbol, at, trades, unvalued, *parts))
+    return found

@@ -1,0 +1,57 @@
+"""When size bands are refreshed: once a minute where the lake has got files, by a process of its own.
+
+The trades go first: nothing is begun while stream or sink are starting, silent or behind, so the bands then grow older.
+What fails is tried again with the next pass, which the process logs itself.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from whale_platform.lake.delta.schema import table_exists
+from whale_platform.repair.changed_hours import ChangedHours
+from whale_platform.storage.folders import Folder
+
+EVERY_S = 60.0
+FIRST_S = 60.0  # after a start the others come first
+MODULE = "whale_platform.repair.band_work"
+
+RunCommand = Callable[[Sequence[str]], dict[str, Any] | str | None]
+
+
+class BandPasses:
+    """Call `update` every some seconds. `run` starts a process; `explain_wait`: why none may begin."""
+
+    def __init__(
+        self,
+        root: Folder,
+        run: RunCommand,
+        explain_wait: Callable[[], str | None],
+        every_s: float = EVERY_S,
+        first_s: float = FIRST_S,
+    ) -> None:
+        self._root, self._run, self._explain_wait, self._every_s = root, run, explain_wait, every_s
+        self._log = ChangedHours(root)
+        self._waiting: set[datetime] = set()
+        self._all_due = False
+        self._next = time.monotonic() + first_s
+
+    def update(self) -> None:
+        """Run a pass where one is due and there is something to do."""
+        if time.monotonic() < self._next or not table_exists(self._root):
+            return
+        # 1. which hours have new files, or may have
+        if (news := self._log.poll()) is None:
+            self._all_due = True
+        self._waiting |= news or set()
+        if not (self._waiting or self._all_due) or self._explain_wait() is not None:
+            return
+        # 2. what is not done stays waiting
+        named = ["all"] if self._all_due else [hour.isoformat() for hour in sorted(self._waiting)]
+        done = self._run([sys.executable, "-m", MODULE, *named])
+        self._next = time.monotonic() + self._every_s
+        if isinstance(done, dict):
+            left = {datetime.fromisoformat(hour).astimezone(UTC) for hour in done["left"]}
+            self._waiting, self._all_due = left, False

@@ -1,0 +1,100 @@
+"""Table `size_bands`: each minute by the size of its orders, which the lake has (repair/band_rows.py computes them).
+
+The lake is the only source, so what it says of a time replaces what was there. Raises as `open_transaction` does.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from whale_platform.domain.size_bands import BANDS, MinuteBands
+from whale_platform.stores.asset_tables.materialisation import (
+    HourRange,
+    Provenance,
+    fetch_rows,
+    lock_materialisation,
+    open_exclusive_transaction,
+)
+
+TABLE = "size_bands"
+_SUMS = dict.fromkeys(("buy_usd", "sell_usd"), "trim_scale(sum({}))") | dict.fromkeys(
+    ("buy_orders", "sell_orders"), "sum({})::bigint"
+)
+# Of each array one of its sums, null where no row has one.
+SUMMED_ARRAYS = ", ".join(
+    f"CASE WHEN count({name}) > 0 "
+    f"THEN ARRAY[{', '.join(total.format(f'{name}[{band}]') for band in range(1, BANDS + 1))}] END"
+    for name, total in _SUMS.items()
+)
+
+_WRITE = """
+INSERT INTO size_bands (exchange, symbol, window_start, trades, unvalued_trades, buy_usd, sell_usd, buy_orders,
+    sell_orders, run_id, code_version)
+VALUES %s
+"""
+_TEMPLATE = "(%s, %s, %s, %s, %s, %s::numeric[], %s::numeric[], %s::bigint[], %s::bigint[], %s, %s)"
+_DELETE = "DELETE FROM size_bands WHERE window_start >= %s AND window_start < %s"
+_HOURS = """
+SELECT exchange, symbol, date_bin('1 hour', window_start, 'epoch') AS hour, sum(trades)::bigint,
+    sum(unvalued_trades)::bigint, {arrays}
+FROM size_bands WHERE window_start >= %s AND window_start < %s
+GROUP BY exchange, symbol, hour ORDER BY hour, exchange, symbol
+"""
+_STORED = """
+SELECT date_bin('1 hour', window_start, 'epoch') AS hour, max(window_start), sum(trades)::bigint FROM size_bands
+WHERE window_start >= %s AND window_start < %s GROUP BY hour
+"""
+
+
+class HourlyBands(NamedTuple):
+    """One hour of one market: the sums of its minutes, as `MinuteBands` has them."""
+
+    exchange: str
+    symbol: str
+    hour: datetime
+    trades: int
+    unvalued_trades: int
+    buy_usd: Sequence[Decimal] | None
+    sell_usd: Sequence[Decimal] | None
+    buy_orders: Sequence[int] | None
+    sell_orders: Sequence[int] | None
+
+
+class StoredHour(NamedTuple):
+    """An hour over all markets: its newest minute, and the trades of all of its minutes."""
+
+    newest: datetime
+    trades: int
+
+
+def replace_bands(
+    dsn: str, start: datetime, end: datetime, rows: Sequence[MinuteBands], provenance: Provenance
+) -> None:
+    """Put `rows` in the place of all minutes of [start, end), in one transaction."""
+    with open_exclusive_transaction(dsn, TABLE) as cursor:
+        write_bands(cursor, start, end, rows, provenance)
+
+
+def write_bands(
+    cursor: Cursor, start: datetime, end: datetime, rows: Sequence[MinuteBands], provenance: Provenance
+) -> None:
+    """Do as `replace_bands`, in the caller's transaction."""
+    lock_materialisation(cursor, TABLE)
+    cursor.execute(_DELETE, (start, end))
+    made = (provenance.run_id, provenance.code_version)
+    values = [(*row[:5], *(None if sums is None else list(sums) for sums in row[5:]), *made) for row in rows]
+    execute_values(cursor, _WRITE, values, template=_TEMPLATE, page_size=1000)
+
+
+def read_hourly_bands(dsn: str, hours: HourRange) -> list[HourlyBands]:
+    """The sums of these hours by hour, exchange and symbol, as far as their minutes are stored."""
+    return [HourlyBands(*row) for row in fetch_rows(dsn, _HOURS.format(arrays=SUMMED_ARRAYS), (hours.start, hours.end))]
+
+
+def read_stored_hours(dsn: str, hours: HourRange) -> dict[datetime, StoredHour]:
+    """By hour what is stored of those of these hours that have a minute."""
+    return {hour: StoredHour(*rest) for hour, *rest in fetch_rows(dsn, _STORED, (hours.start, hours.end))}
