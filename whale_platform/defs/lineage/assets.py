@@ -17,6 +17,7 @@ FROM_LAKE_KEY = dg.AssetKey(["lake", "windows_from_lake"])
 WINDOWS_KEY, ALERTS_KEY = dg.AssetKey(["table", TRADE_WINDOWS]), dg.AssetKey(["table", WHALE_ALERTS])
 ROLLUPS_KEY, REPORTS_KEY = dg.AssetKey(["hourly_rollups"]), dg.AssetKey(["whale_reports"])
 DAILY_KEY = dg.AssetKey(["daily_market_report"])
+CLUSTERS_KEY = dg.AssetKey(["whale_clusters"])
 SCORECARD_KEY = dg.AssetKey(["reports", "whale_scorecard"])
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY, SCORECARD_KEY
+from whale_platform.defs.lineage.assets import CLUSTERS_KEY, DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY, SCORECARD_KEY
 from whale_platform.defs.reports.checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
 from whale_platform.defs.shared.job_factories import build_asset_job
 
@@ -12,6 +12,13 @@ hourly_assets = build_asset_job(
     "hourly_assets",
     dg.AssetSelection.assets(ROLLUPS_KEY, REPORTS_KEY) | dg.AssetSelection.checks(whales_add_up),
     "Makes the rollups and whale reports of the chosen hours; making them again changes nothing.",
+    timedelta(hours=6),
+)
+
+cluster_assets = build_asset_job(
+    "cluster_assets",
+    dg.AssetSelection.assets(CLUSTERS_KEY),
+    "Finds the clusters of whales of the chosen hours in the lake.",
     timedelta(hours=6),
 )
 

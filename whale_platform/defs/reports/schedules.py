@@ -15,7 +15,7 @@ import dagster as dg
 
 from whale_platform.defs.lineage.assets import REPORTS_KEY
 from whale_platform.defs.reports.checks import whales_add_up
-from whale_platform.defs.reports.jobs import daily_assets, hourly_assets, scorecard_assets
+from whale_platform.defs.reports.jobs import cluster_assets, daily_assets, hourly_assets, scorecard_assets
 from whale_platform.defs.shared.own_instance import schedule_status
 from whale_platform.defs.shared.partitions import DAYS, group_consecutive, range_tags
 from whale_platform.defs.shared.store_resource import StoreResource
@@ -35,6 +35,14 @@ rollups_hourly = dg.build_schedule_from_partitioned_job(
     minute_of_hour=MINUTES_PAST,
     default_status=schedule_status(),
     description=f"Makes each hour {MINUTES_PAST} minutes after its end.",
+)
+
+clusters_hourly = dg.build_schedule_from_partitioned_job(
+    cluster_assets,
+    name="clusters_every_hour",
+    minute_of_hour=19,
+    default_status=schedule_status(),
+    description="Finds each hour's clusters of whales, when the minutes after it are in the lake.",
 )
 
 reports_daily = dg.build_schedule_from_partitioned_job(

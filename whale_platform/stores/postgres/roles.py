@@ -21,7 +21,10 @@ from whale_platform.stores.postgres.connection import connect, translate_errors
 
 READ, WRITE, KEEP = "SELECT", "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE, DELETE"
 _EMITTED = ("trade_windows", "whale_alerts", "ingest_gaps", "dead_letter_counts", "sink_rejects", "stream_losses")
-_MADE = ("hourly_rollups", "whale_reports", "audited_hours", "imported_days", "whale_prices", "threshold_suggestions")
+_MADE = (
+    *("hourly_rollups", "whale_reports", "audited_hours", "imported_days", "whale_prices", "threshold_suggestions"),
+    "whale_clusters",
+)
 _OTHERS = (
     *("sink_offsets", "whale_thresholds", "whale_threshold_history", "whales_taken_back"),
     "whale_schema_version",
