@@ -181,10 +181,31 @@ export interface TradeBeside {
   in_whale: boolean;
 }
 
+export interface ClusterMember {
+  exchange: string;
+  symbol: string;
+  market_kind: string;
+  kind: "single_trade" | "sweep";
+  trade_id: number;
+  event_time: string;
+  notional_usd: string;
+}
+
+export interface Cluster {
+  side: "buy" | "sell";
+  orders: number;
+  exchanges: number;
+  spot_usd: string | null;
+  perpetual_usd: string | null;
+  members: ClusterMember[];
+  false_discovery_rate: number;
+}
+
 export interface WhaleContext {
   whale: Whale;
   sweep: Whale | null;
   parts: Whale[];
+  cluster: Cluster | null;
   window: StoredWindow | null;
   windows: StoredWindow[];
   prices: Record<"before" | "after_1" | "after_5" | "after_15", string | null> | null;
