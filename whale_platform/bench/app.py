@@ -218,6 +218,7 @@ for _name, _measure in (
     ("messages", part_commands.messages),
     ("ingest", part_commands.ingest),
     ("backtest", part_commands.backtest),
+    ("detection", part_commands.detection),
 ):
     app.command(_name)(_measure)
 

@@ -19,7 +19,7 @@ from whale_platform.settings import Settings
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
 from whale_platform.simulator.play.generated_play import GeneratedPlay
-from whale_platform.simulator.play.planted_orders import Planting
+from whale_platform.simulator.play.planted_orders import Planting, planted_path
 from whale_platform.simulator.play.recorded_play import RecordedPlay
 from whale_platform.simulator.serving.faults import Faults, NoFaults
 from whale_platform.simulator.serving.server import serve_exchanges
@@ -68,11 +68,6 @@ def _real(name: str) -> str:
 def state_path(home: Path) -> Path:
     """Where the position in the play is kept."""
     return home / "simulator.json"
-
-
-def planted_path(home: Path) -> Path:
-    """Where the truth about planted orders is kept."""
-    return home / "planted-orders.jsonl"
 
 
 async def serve_play(context: ServiceContext, play: Play, faults: Faults) -> int:

@@ -19,6 +19,7 @@ ROLLUPS_KEY, REPORTS_KEY = dg.AssetKey(["hourly_rollups"]), dg.AssetKey(["whale_
 DAILY_KEY = dg.AssetKey(["daily_market_report"])
 CLUSTERS_KEY = dg.AssetKey(["whale_clusters"])
 SCORECARD_KEY = dg.AssetKey(["reports", "whale_scorecard"])
+GRADES_KEY = dg.AssetKey(["reports", "detection_grades"])
 
 
 # The health sensor reports each quarter hour what has moved; whales and gaps may well be rare.

@@ -4,7 +4,14 @@ from datetime import timedelta
 
 import dagster as dg
 
-from whale_platform.defs.lineage.assets import CLUSTERS_KEY, DAILY_KEY, REPORTS_KEY, ROLLUPS_KEY, SCORECARD_KEY
+from whale_platform.defs.lineage.assets import (
+    CLUSTERS_KEY,
+    DAILY_KEY,
+    GRADES_KEY,
+    REPORTS_KEY,
+    ROLLUPS_KEY,
+    SCORECARD_KEY,
+)
 from whale_platform.defs.reports.checks import reports_are_their_whales, rollups_are_their_windows, whales_add_up
 from whale_platform.defs.shared.job_factories import build_asset_job
 
@@ -33,5 +40,12 @@ scorecard_assets = build_asset_job(
     "scorecard_assets",
     dg.AssetSelection.assets(SCORECARD_KEY),
     "Tries the standard rules for whales on the week that ends with each chosen day.",
+    timedelta(hours=6),
+)
+
+grade_assets = build_asset_job(
+    "grade_assets",
+    dg.AssetSelection.assets(GRADES_KEY),
+    "Grades the sweeps, robots and clusters of each chosen day against what is known to be true.",
     timedelta(hours=6),
 )

@@ -30,7 +30,7 @@ PERIODS_S = (1, 5, 6, 10, 15, 30, 60)
 MOST_ORDERS = 80  # of a robot
 CLUSTERS_AN_HOUR = 6  # of each base that several exchanges trade
 CLUSTER_SPREAD_S = 1.0
-LEAST_USD, CLUSTER_USD = 1_000.0, (60_000.0, 250_000.0)
+LEAST_USD, CLUSTER_USD = 1_250.0, (60_000.0, 250_000.0)  # $1,000 is the least that is searched
 LIKE = math.sqrt(1.25)  # the same quantity, by so much more or less
 HOUR_S, SECOND_US = 3600, 1_000_000
 _MEASURED_TRADES = 8_192
@@ -209,6 +209,11 @@ class Planting:
         else:
             with self._path.open("a") as file:
                 file.write(json.dumps(asdict(sent)) + "\n")
+
+
+def planted_path(home: Path) -> Path:
+    """Where a home keeps what was planted."""
+    return home / "planted-orders.jsonl"
 
 
 def read_planted(path: Path) -> list[PlantedTrade]:

@@ -1,14 +1,16 @@
 """Clusters through Dagster itself, on a real database and a made lake."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from whale_platform.defs.reports import schedules
 from whale_platform.defs.reports.clusters import whale_clusters
 from whale_platform.defs.resources import build_resources
+from whale_platform.defs.shared.partitions import RANGE_TAG
 from whale_platform.settings import Settings
 from whale_platform_tests.backtest.test_cluster_search import make_world
 from whale_platform_tests.lake.builders import START, lay
@@ -51,3 +53,13 @@ def test_an_hour_without_whales_has_none(platform: Settings, database: str) -> N
     assert shown["dagster/row_count"].value == 0 and "picture" not in shown
     assert str(shown["report"].value).startswith("No clusters")
     assert query(database, "SELECT count(*) FROM whale_clusters") == [(0,)]
+
+
+def test_yesterdays_hours_are_found_again_each_night() -> None:
+    time = datetime(2026, 1, 3, 2, 53, tzinfo=UTC)
+    with dg.build_schedule_context(scheduled_execution_time=time) as context:
+        [request] = schedules.repair_clusters.evaluate_tick(context).run_requests or []
+    assert (request.tags[f"{RANGE_TAG}start"], request.tags[f"{RANGE_TAG}end"]) == (
+        "2026-01-02-00:00",
+        "2026-01-02-23:00",
+    )
