@@ -33,8 +33,8 @@ def detection_grades(context: dg.AssetExecutionContext, store: StoreResource) ->
     """Recall and precision of a day's sweeps, robots and clusters, by size and noise.
 
     Sweeps are found with order ids and parties hidden, then compared with them; robots with parties hidden, against
-    them and against what the simulator has planted. Where nothing is known to be true, it says so. As JSON and Markdown
-    in `HOME/reports`.
+    them and against what the simulator has planted. Where nothing is known to be true, the report states it. As JSON
+    and Markdown in `HOME/reports`.
     """
     from whale_platform.backtest import grades  # with numpy and DuckDB, and every process loads this file
     from whale_platform.simulator.play.planted_orders import planted_path, read_planted

@@ -1,10 +1,10 @@
 """Robots and clusters that are planted among generated trades, with their truth: what they are graded against.
 
-What is planted in an hour follows from the seed, the hour and the markets alone. A robot's size is chosen by its noise:
-how many ordinary orders of like quantity and side are expected for each of its own. Robots are `twap` (sizes within a
-twentieth) or `repeat` (one size); a `cluster` has an order of one side on several exchanges within a second. Each order
-is written to a file beside the simulator's state before it is sent, one JSON object a line: truth, and the contents
-that history needs. Raises PlaySetupError where that file can't be read.
+What is planted in an hour follows from the seed, the hour, the markets and their rates. A robot's size is chosen by its
+noise: how many ordinary orders of like quantity and side are expected for each of its own. Robots are `twap` (sizes
+within a twentieth) or `repeat` (one size); a `cluster` has an order of one side on several exchanges within a second.
+Each order is written to a file beside the simulator's state before it is sent, one JSON object a line: truth, and the
+contents that history needs. Raises PlaySetupError where that file can't be read.
 """
 
 import json
@@ -159,7 +159,7 @@ def _choose_side(dice: random.Random) -> Side:
 
 
 class Planting:
-    """Gives out planted orders as they become due, and keeps what was sent. path: its file; None: in memory alone."""
+    """Returns planted orders as they become due, and keeps what was sent. path: its file; None: in memory alone."""
 
     def __init__(self, seed: int, noises: Sequence[float], path: Path | None) -> None:
         self._seed, self._noises, self._path = seed, noises, path
