@@ -13,9 +13,9 @@ from whale_platform.backtest.grades import GradeRequest, build_object, grade_ran
 from whale_platform.backtest.robot_search import RobotRequest, read_stretches, search_orders
 from whale_platform.bench.detection.planted_world import SECOND_US, WorldPlan, lay_planted_world
 from whale_platform.domain.whale import build_threshold_periods
-from whale_platform.lake.analysis.whale_orders import WhaleOrder
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
+WORLDS = 10
 ROBOT_MOVE_US, CLUSTER_MOVE_US = 300 * SECOND_US, 120 * SECOND_US
 
 
@@ -53,19 +53,20 @@ def _count_shuffled_robots(root: Path, plan: WorldPlan, end: datetime) -> int:
 
 
 def _count_shuffled_clusters(root: Path, plan: WorldPlan, whale_usd: int) -> dict[str, float]:
-    """The clusters where each whale is moved by up to two minutes: a day, and the share of hours that have any."""
+    """The clusters of worlds in which each whale is moved by up to two minutes: a day, and in how many hours."""
     end = plan.start + timedelta(hours=plan.hours)
     request = ClusterRequest(plan.start, end, build_threshold_periods((), Decimal(whale_usd)))
     dice, orders = random.Random(plan.seed), read_held_orders(root, request)
-    moved: list[WhaleOrder] = [
-        order._replace(time=order.time + dice.randrange(-CLUSTER_MOVE_US, CLUSTER_MOVE_US)) for order in orders
-    ]
-    first, hour = int(plan.start.timestamp()) * SECOND_US, 3600 * SECOND_US
-    counts = [
-        len(find_clusters(moved, first + number * hour, first + (number + 1) * hour)) for number in range(plan.hours)
-    ]
+    counts: list[int] = []
+    for _ in range(WORLDS):
+        moved = [
+            order._replace(time=order.time + dice.randrange(-CLUSTER_MOVE_US, CLUSTER_MOVE_US)) for order in orders
+        ]
+        hours = (int(plan.start.timestamp() + number * 3600) * SECOND_US for number in range(plan.hours))
+        counts += [len(find_clusters(moved, hour, hour + 3600 * SECOND_US)) for hour in hours]
     return {
         "whales_a_day": round(len(orders) * 24 / plan.hours),
-        "clusters_a_day": round(sum(counts) * 24 / plan.hours, 2),
-        "hours_with_clusters": round(sum(count > 0 for count in counts) / plan.hours, 4),
+        "clusters_a_day": round(sum(counts) * 24 / len(counts), 2),
+        "hours_with_clusters": round(sum(count > 0 for count in counts) / len(counts), 4),
+        "hours": len(counts),
     }
