@@ -144,7 +144,7 @@ class TakenBack(Named):
 
 
 class ClusterMember(Named):
-    """An order of a cluster. Of a kind whose order may be in `/whales`: a sweep, or a single trade of no sweep."""
+    """An order of a cluster: a sweep, or a single trade that is part of none."""
 
     market_kind: MarketKind
     kind: Literal["single_trade", "sweep"]

@@ -54,7 +54,7 @@ def clusters(
         )
     if as_json:
         for cluster in found:
-            print(json.dumps(_build_object(cluster), default=str))
+            print(json.dumps(_build_object(cluster)))
     else:
         _print_table(found)
 

@@ -1,6 +1,6 @@
 """Clusters of whales as an hourly asset: table `whale_clusters`, computed from the lake."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -43,7 +43,7 @@ def whale_clusters(context: dg.AssetExecutionContext, store: StoreResource) -> N
     """Whales of one base and side on several exchanges within two seconds, with their false-discovery rate.
 
     Table `whale_clusters`. Whales are orders of the lake by the thresholds that held. Spot and perpetuals may meet in a
-    cluster, and their dollars stand apart. Without a lake an hour has none.
+    cluster, and their dollars stand apart. The run fails where the lake can't be read.
     """
     from whale_platform.backtest import cluster_report  # with numpy and DuckDB, and every process loads this file
     from whale_platform.backtest.cluster_search import ClusterRequest, find_lake_clusters
@@ -62,11 +62,10 @@ def whale_clusters(context: dg.AssetExecutionContext, store: StoreResource) -> N
         by_hour[partition_key(hour)].append(cluster)
     for number in range(hours.count):
         key = partition_key(hours.start + number * HOUR)
-        exchanges = Counter(cluster.exchanges for cluster in by_hour[key])
         context.add_asset_metadata(
             {
                 "dagster/row_count": len(by_hour[key]),
-                "widest": max(exchanges, default=0),
+                "most_exchanges": max((cluster.exchanges for cluster in by_hour[key]), default=0),
                 "report": dg.MetadataValue.md(cluster_report.render_clusters(by_hour[key])),
             },
             partition_key=key,

@@ -37,7 +37,7 @@ def materialise(settings: Settings, hour: int = 0) -> dict[str, dg.MetadataValue
 def test_an_hour_has_rows_a_report_and_a_picture_and_is_replaced(platform: Settings, database: str) -> None:
     lay(platform.trades_lake, make_world())
     shown = materialise(platform)
-    assert shown["widest"].value == 3 and "hyperliquid:BTC (perpetual)" in str(shown["report"].value)
+    assert shown["most_exchanges"].value == 3 and "hyperliquid:BTC (perpetual)" in str(shown["report"].value)
     assert "data:image/png;base64," in str(shown["picture"].value)
     statement = "SELECT exchange, orders, exchanges, spot_usd, perpetual_usd, jsonb_array_length(members) FROM "
     rows = query(database, f"{statement} whale_clusters WHERE orders = 3")
