@@ -107,6 +107,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Memory = Annotated[str, Field(pattern=r"^[1-9]\d*[kmgt]$")]  # of a JVM, such as 768m or 2g
 Share = Annotated[str, AfterValidator(_check_share)]  # 2/3: the second of three
 Duration = Annotated[str, AfterValidator(_check_duration)]  # 30 seconds, 2 minutes, 1 hour
+Ratios = Annotated[tuple[Annotated[float, Field(ge=0)], ...], NoDecode, BeforeValidator(_split_names)]  # commas
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]  # commas between them
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_origins)]  # commas between them
 Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names), AfterValidator(_check_networks)]

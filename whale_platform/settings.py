@@ -29,6 +29,7 @@ from whale_platform.setting_values import (
     Origins,
     Port,
     PostgresUri,
+    Ratios,
     ReadablePath,
     Share,
 )
@@ -159,12 +160,12 @@ class Settings(connection_settings.ExchangeAddresses):
     spark_executor_tools: Path | None = None  # the tools' folder where executors run; unset: where it is here
     spark_batch_master: str = "local[2]"  # for windows and whales that are computed again from the lake
 
-    # recordings to play; colons between them where a name has a comma
-    replay_files: Files = ()
+    replay_files: Files = ()  # recordings to play; colons between them where a name has a comma
     replay_speed: Annotated[float, Field(gt=0)] = 1.0  # times as fast as recorded
     replay_times: Literal["original", "now"] = "now"  # the trades' times: as recorded, or moved to now
     simulator_rate: Annotated[float, Field(gt=0)] = 50.0  # generated trades a second, of all symbols together
     simulator_seed: int = 1  # the same seed generates the same trades
+    simulator_planted_noise: Ratios = ()  # robots and clusters to plant: ordinary orders for one of a robot
 
     @field_validator("topic_min_insync", mode="after")
     @classmethod

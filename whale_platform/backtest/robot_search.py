@@ -52,20 +52,30 @@ class FoundRobot:
 
 def find_robots(root: Folder, request: RobotRequest, progress: Callable[[int, int], None]) -> list[FoundRobot]:
     """Return the robots of the range, by their first order; `progress(hours done, of how many)`."""
-    short = tuple(period for period in PERIODS_S if period not in LONG_PERIODS_S)
-    spans = [*_split(request, HOUR, short), *_split(request, LONG, LONG_PERIODS_S)]
-    found = []
-    for number, (start, end, periods) in enumerate(spans, 1):
-        orders = read_taker_orders(root, start, end, request.least_usd, request.exchange, request.symbol)
-        for _, some in groupby(orders, lambda order: order[:3]):
-            robots = search_orders(list(some))
-            found += [robot for robot in robots if robot.period_s in periods]  # a multiple belongs to the shorter one
-        progress(number, len(spans))
+    found = [
+        _describe(score, row)
+        for periods, orders in read_stretches(root, request, progress)
+        for score, row in search_orders(orders)
+        if score.period_s in periods  # a multiple belongs to the shorter one
+    ]
     return sorted(found, key=lambda robot: (robot.first, robot.exchange, robot.symbol, robot.side))
 
 
-def search_orders(orders: Sequence[TakerOrder]) -> list[FoundRobot]:
-    """Return the robots among the orders of one market and side, which are in the order of time."""
+def read_stretches(
+    root: Folder, request: RobotRequest, progress: Callable[[int, int], None]
+) -> Iterator[tuple[Sequence[int], list[TakerOrder]]]:
+    """Yield the periods that are looked for with the orders of a market and side in a stretch of time, by time."""
+    short = tuple(period for period in PERIODS_S if period not in LONG_PERIODS_S)
+    stretches = [*_split(request, HOUR, short), *_split(request, LONG, LONG_PERIODS_S)]
+    for number, (start, end, periods) in enumerate(stretches, 1):
+        orders = read_taker_orders(root, start, end, request.least_usd, request.exchange, request.symbol)
+        for _, some in groupby(orders, lambda order: order[:3]):
+            yield periods, list(some)
+        progress(number, len(stretches))
+
+
+def search_orders(orders: Sequence[TakerOrder]) -> list[tuple[RobotScore, list[TakerOrder]]]:
+    """Return the robots among the orders of one market and side, which are in the order of time, each with its row."""
     scored = []
     for members in _group_by_size(orders):
         score = score_orders([order.time for order in members])
@@ -75,7 +85,7 @@ def search_orders(orders: Sequence[TakerOrder]) -> list[FoundRobot]:
     for score, row in sorted(scored, key=lambda one: one[0].chance):
         if len(row) >= LEAST_ORDERS and not taken.intersection(order.first_id for order in row):
             taken.update(order.first_id for order in row)
-            found.append(_describe(score, row))
+            found.append((score, row))
     return found
 
 

@@ -219,6 +219,7 @@ for _name, _measure in (
     ("ingest", part_commands.ingest),
     ("backtest", part_commands.backtest),
     ("realtime", part_commands.realtime),
+    ("detection", part_commands.detection),
 ):
     app.command(_name)(_measure)
 

@@ -101,3 +101,24 @@ def realtime(
 
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
         print_result("realtime", realtime_windows.measure_realtime(Path(folder), seconds, warm, rate, keys, report))
+
+
+def detection(
+    hours: Annotated[int, typer.Option(min=1)] = 6,
+    rate: Annotated[float, typer.Option(min=1, help="Trades a second over all markets.")] = 60,
+    bases: Annotated[str, typer.Option(help="On four exchanges each, with commas between them.")] = "BTC,ETH,SOL",
+    noise: Annotated[str, typer.Option(help="Wished for the robots, in turn.")] = "0.2,1,3,10",
+    whale_usd: Annotated[int, typer.Option(min=1, help="The threshold of whales.")] = 50_000,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    home: HomeOption = None,
+) -> None:
+    """Planted robots and clusters: precision and recall by size and noise; false alarms a day at shuffled times."""
+    from whale_platform.bench.detection import detection_grades
+    from whale_platform.bench.detection.planted_world import WorldPlan
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        plan = WorldPlan(
+            detection_grades.START, hours, rate, bases.split(","), tuple(map(float, noise.split(","))), seed
+        )
+        report(f"planting in {hours} h of {rate:g} trades/s")
+        print_result("detection", detection_grades.measure_detection(Path(folder), plan, whale_usd))

@@ -29,6 +29,7 @@ LAZY_COMMANDS = {
     "lake": "whale_platform.cli.commands.lake",
     "backtest": "whale_platform.cli.commands.backtest",
     "robots": "whale_platform.cli.commands.robots",
+    "clusters": "whale_platform.cli.commands.clusters",
 }
 
 

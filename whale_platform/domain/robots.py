@@ -5,7 +5,9 @@ that may be faster and slower over the day, and perhaps of a robot's, each P sec
 order it is looked whether another follows P seconds later, give or take a jitter; a robot's orders nearly always have
 one, others as often as their rate makes it. The likelihood ratio of the two is the score. What the rate makes is
 measured on the same times, shuffled: each burst is moved by up to a period, which keeps the day's shape and ends all
-regularity. A chance is the binomial tail at the shuffled share, times the number of periods that are tried.
+regularity. Where orders are many, ordinary ones are taken for bursts, and moving them together leaves more room between
+them than there was; so each order is moved by itself too, and the larger share counts. A chance is the binomial tail at
+the shuffled share, times the number of periods that are tried.
 
 Pure functions. Whoever looks at many classes must take a small chance: see MOST_CHANCE.
 """
@@ -14,6 +16,7 @@ import math
 import random
 from bisect import bisect_left
 from collections.abc import Sequence
+from statistics import pvariance
 from typing import NamedTuple
 
 PERIODS_S = (1, 5, 6, 10, 15, 30, 60, 300)
@@ -58,12 +61,14 @@ def _score_period(times: Sequence[int], period_s: int, seed: int) -> RobotScore 
     rough = 1 - math.exp(-2 * jitter * count / (times[-1] - times[0]))
     if rough > MOST_SHARE or _tail(count, hits, rough) * len(PERIODS_S) > 0.01:
         return None  # most classes end here, at the cost of one pass
-    shuffled = _count_shuffled(times, period, jitter, f"{seed} {period_s} {count}")
-    share = (sum(shuffled) + 1) / (SHUFFLES * count + 1)
-    if share > MOST_SHARE or hits <= max(shuffled):
+    dice = random.Random(f"{seed} {period_s} {count}")
+    kinds = (_find_bursts(times, jitter), [[time] for time in times])
+    worlds = [_count_shuffled(bursts, period, jitter, dice) for bursts in kinds]
+    share = (max(map(sum, worlds)) + 1) / (SHUFFLES * count + 1)
+    if share > MOST_SHARE or hits <= max(map(max, worlds)):
         return None
-    excess = sum((one - share * count) ** 2 for one in shuffled) / SHUFFLES / (count * share * (1 - share))
-    draws = max(1.0, excess)  # orders that come in bursts are fewer draws than they are orders
+    spread = max(pvariance(counts) for counts in worlds)
+    draws = max(1.0, spread / (count * share * (1 - share)))  # orders that come in bursts are fewer draws
     chance = min(1.0, _tail(math.ceil(count / draws), math.floor(hits / draws), share) * len(PERIODS_S))
     followed = hits / count
     score = hits * math.log(followed / share)
@@ -72,14 +77,18 @@ def _score_period(times: Sequence[int], period_s: int, seed: int) -> RobotScore 
     return RobotScore(period_s, _find_row(times, period, jitter), followed, share, score, chance)
 
 
-def _count_shuffled(times: Sequence[int], period: int, jitter: int, seed: str) -> list[int]:
-    """How many are followed in SHUFFLES of `times`; orders that come together are moved together."""
-    dice, bursts = random.Random(seed), list[list[int]]()
+def _find_bursts(times: Sequence[int], jitter: int) -> list[list[int]]:
+    bursts: list[list[int]] = []
     for time in times:
         if bursts and time - bursts[-1][-1] <= jitter:
             bursts[-1].append(time)
         else:
             bursts.append([time])
+    return bursts
+
+
+def _count_shuffled(bursts: Sequence[Sequence[int]], period: int, jitter: int, dice: random.Random) -> list[int]:
+    """How many are followed in SHUFFLES of these orders, of which those of a burst are moved together."""
     counts = []
     for _ in range(SHUFFLES):
         moves = [dice.randrange(-period, period) for _ in bursts]

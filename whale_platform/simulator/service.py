@@ -1,7 +1,7 @@
 """The simulator as a service: builds the play from settings, serves it, and keeps its position in the home.
 
-`home/simulator.json` holds the position in the play, replaced each second and at the end. Whatever a person must
-change (files, port, symbols, another play's home) blocks with one line.
+`home/simulator.json` holds the position in the play, replaced each second and at the end; `home/planted-orders.jsonl`
+what was planted. Whatever a person must change (files, port, symbols, another play's home) blocks with one line.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from whale_platform.settings import Settings
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play import symbol_listing
 from whale_platform.simulator.play.generated_play import GeneratedPlay
+from whale_platform.simulator.play.planted_orders import Planting, planted_path
 from whale_platform.simulator.play.recorded_play import RecordedPlay
 from whale_platform.simulator.serving.faults import Faults, NoFaults
 from whale_platform.simulator.serving.server import serve_exchanges
@@ -54,7 +55,10 @@ def build_play(settings: Settings) -> Play:
         raise PlaySetupError(str(wrong)) from None
     lists = {_real(exchange.name): exchange.listed for exchange in adapters}
     pairs = symbol_listing.find_pairs({_real(name): found for name, found in symbols.items()}, lists)
-    return GeneratedPlay(pairs, settings.simulator_rate, settings.simulator_seed, saved)
+    seed, noises = settings.simulator_seed, settings.simulator_planted_noise
+    known = planted_path(settings.home).exists()  # history has what was planted before
+    planting = Planting(seed, noises, planted_path(settings.home)) if noises or known else None
+    return GeneratedPlay(pairs, settings.simulator_rate, seed, saved, planting)
 
 
 def _real(name: str) -> str:

@@ -27,6 +27,7 @@ NEEDS = {
     "checkpoint reset": ["all"],
     "query": ["select count(*) from trade_windows"],
     "backtest": ["rules.toml", "--from", "2026-11-21", "--to", "2026-11-22"],
+    "clusters": ["--from", "2026-11-21", "--to", "2026-11-22"],
     "robots": ["--from", "2026-11-21", "--to", "2026-11-22"],
     "export": ["trades", "out.csv", "--from", "2026-11-21", "--to", "2026-11-22"],
     "lake compact": ["2026-11-21T13:00"],

@@ -13,7 +13,8 @@ from whale_platform.exchanges.base import LastTrade
 from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.simulator.errors import PlaySetupError
-from whale_platform.simulator.play.generated_play import HISTORY_TRADES, GeneratedPlay, build_fill
+from whale_platform.simulator.play.generated_play import HISTORY_TRADES, GeneratedPlay
+from whale_platform.simulator.play.market_feed import build_fill
 from whale_platform.simulator.play.market_profile import build_profile
 from whale_platform.simulator.play.trade_generator import generate_prints
 from whale_platform.simulator.service import build_play, state_path

@@ -182,6 +182,7 @@ def _read_context(
         "measures": _read_measures(dependencies, whale),
         "sweep": dashboard.read_sweep_of(pool, whale),
         "parts": dashboard.read_parts(pool, whale),
+        "cluster": dashboard.read_cluster(pool, whale),
         "report": dashboard.read_report(pool, exchange, symbol, minute.replace(minute=0)),
         "run": asdict(parse_run_id(whale["run_id"])),
     }

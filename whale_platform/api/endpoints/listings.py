@@ -76,6 +76,16 @@ async def taken_back(
     return await _serve_page(request, dependencies, listings.TAKEN_BACK, params)
 
 
+@router.get(
+    "/whales/clusters",
+    responses=describe_responses(rows.Page[rows.Cluster], True),
+    summary="Whales of one base and side on several exchanges within seconds",
+)
+async def clusters(request: Request, dependencies: AppDeps, params: Annotated[ListingParams, Query()]) -> Response:
+    """By the time of the first member, newest first; `exchange` and `symbol` are of it. Those of each closed hour."""
+    return await _serve_page(request, dependencies, listings.CLUSTERS, params)
+
+
 @router.get("/reports", responses=describe_responses(rows.Page[rows.Report], True), summary="The whales of each hour")
 async def reports(request: Request, dependencies: AppDeps, params: Annotated[ListingParams, Query()]) -> Response:
     """A row for every symbol that traded in the hour, whales or none."""

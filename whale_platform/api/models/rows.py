@@ -14,6 +14,7 @@ from whale_platform.api.models.units import (
     Kind,
     LastTradeId,
     Levels,
+    MarketKind,
     Named,
     Price,
     Quote,
@@ -140,6 +141,44 @@ class TakenBack(Named):
     first_price: FirstPrice
     last_trade_id: LastTradeId
     tier: Tier
+
+
+class ClusterMember(Named):
+    """An order of a cluster: a sweep, or a single trade that is part of none."""
+
+    market_kind: MarketKind
+    kind: Literal["single_trade", "sweep"]
+    trade_id: TradeId = Field(description="Of a sweep that of its first fill.")
+    event_time: Time
+    notional_usd: Usd
+
+
+class Cluster(Named):
+    """Whales of one base and side on several exchanges within seconds. `exchange` to `event_time` are of the first."""
+
+    trade_id: TradeId = Field(description="Of a sweep that of its first fill.")
+    base: str = Field(description="Base currency.", examples=["BTC"])
+    side: Side
+    event_time: Time
+    last_time: Time = Field(description="Of the last member.")
+    orders: int = Field(description="Members.", examples=[3])
+    exchanges: int = Field(description="On how many exchanges they are.", examples=[2])
+    spot_usd: Annotated[
+        str | None, Field(pattern=NUMBER, description="US dollars of the members on spot markets; null: there is none.")
+    ]
+    perpetual_usd: Annotated[
+        str | None, Field(pattern=NUMBER, description="Of those on markets of perpetuals: never added to the others.")
+    ]
+    members: list[ClusterMember] = Field(description="By time. In CSV: JSON.")
+    score: float = Field(description="How unlikely it is that orders follow so soon, as a sum of logarithms.")
+    chance: float = Field(description="Share of orders at shuffled times that score as much (p).")
+    false_discovery_rate: float = Field(
+        description="Expected share of false ones among the clusters of the hour with this score or a better one (q).",
+        examples=[0.04],
+    )
+    run_id: Run
+    materialised_at: Time
+    code_version: Code
 
 
 class Report(Named):

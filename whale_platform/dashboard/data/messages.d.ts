@@ -240,10 +240,31 @@ export interface Measures {
   fit: ImpactFit | null;
 }
 
+export interface ClusterMember {
+  exchange: string;
+  symbol: string;
+  market_kind: string;
+  kind: "single_trade" | "sweep";
+  trade_id: number;
+  event_time: string;
+  notional_usd: string;
+}
+
+export interface Cluster {
+  side: "buy" | "sell";
+  orders: number;
+  exchanges: number;
+  spot_usd: string | null;
+  perpetual_usd: string | null;
+  members: ClusterMember[];
+  false_discovery_rate: number;
+}
+
 export interface WhaleContext {
   whale: Whale;
   sweep: Whale | null;
   parts: Whale[];
+  cluster: Cluster | null;
   window: StoredWindow | null;
   windows: StoredWindow[];
   prices: Record<"before" | PriceAfter, string | null> | null;

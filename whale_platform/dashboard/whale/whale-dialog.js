@@ -8,6 +8,7 @@ import { keyboardList } from "../lib/keyboard-list.js";
 import { partsOf } from "../lib/panel.js";
 import { ApiError, get } from "../data/api.js";
 import { link, onView, setView, view } from "../data/url-state.js";
+import { clusterPart } from "./cluster-part.js";
 import { isToCome, measuresPart } from "./measures-part.js";
 import { orderPart } from "./order-part.js";
 import { aroundPart, hourPart, lineagePart, pricePart, windowPart } from "./whale-parts.js";
@@ -156,16 +157,18 @@ export class WhaleDialog {
   #fill(context) {
     const { body } = this.#parts;
     const digits = this.#markets.digitsOf(context.whale);
+    const order = orderPart(context, (whale) => whaleRow(whale, this.#markets.digitsOf(whale)));
+    order.append(clusterPart(context));
     body.replaceChildren(
       pricePart(context, digits),
       windowPart(context, digits),
       measuresPart(context),
-      orderPart(context, (whale) => whaleRow(whale, this.#markets.digitsOf(whale))),
+      order,
       lineagePart(context, this.#dagster),
       hourPart(context),
       aroundPart(context, digits),
     );
-    const orders = body.querySelector(".order tbody");
+    const orders = body.querySelector(".order .tape tbody");
     if (orders) keyboardList(orders, (row) => setView({ whale: row.dataset.whale })).settle();
     body.querySelector(".around .here")?.scrollIntoView({ block: "center" });
     body.scrollTop = 0;

@@ -19,6 +19,8 @@ ROLLUPS_KEY, REPORTS_KEY = dg.AssetKey(["hourly_rollups"]), dg.AssetKey(["whale_
 SIZE_BANDS_KEY, DAILY_KEY = dg.AssetKey(["size_bands"]), dg.AssetKey(["daily_market_report"])
 SCORECARD_KEY = dg.AssetKey(["reports", "whale_scorecard"])
 FITS_KEY = dg.AssetKey(["impact_fits"])
+CLUSTERS_KEY = dg.AssetKey(["whale_clusters"])
+GRADES_KEY = dg.AssetKey(["reports", "detection_grades"])
 
 
 # The health sensor reports each quarter hour what has moved; whales and gaps may well be rare.

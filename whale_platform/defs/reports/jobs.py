@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from whale_platform.defs.lineage.assets import (
+    CLUSTERS_KEY,
     DAILY_KEY,
     FITS_KEY,
     REPORTS_KEY,
@@ -25,6 +26,13 @@ hourly_assets = build_asset_job(
     dg.AssetSelection.assets(ROLLUPS_KEY, REPORTS_KEY, SIZE_BANDS_KEY)
     | dg.AssetSelection.checks(whales_add_up, bands_are_their_windows),
     "Makes the rollups, whale reports and size bands of the chosen hours; making them again changes nothing.",
+    timedelta(hours=6),
+)
+
+cluster_assets = build_asset_job(
+    "cluster_assets",
+    dg.AssetSelection.assets(CLUSTERS_KEY),
+    "Finds the clusters of whales of the chosen hours in the lake.",
     timedelta(hours=6),
 )
 

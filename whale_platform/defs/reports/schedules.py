@@ -15,9 +15,16 @@ import dagster as dg
 
 from whale_platform.defs.lineage.assets import REPORTS_KEY
 from whale_platform.defs.reports.checks import whales_add_up
-from whale_platform.defs.reports.jobs import daily_assets, hourly_assets, impact_assets, scorecard_assets
+from whale_platform.defs.reports.jobs import (
+    cluster_assets,
+    daily_assets,
+    grade_assets,
+    hourly_assets,
+    impact_assets,
+    scorecard_assets,
+)
 from whale_platform.defs.shared.own_instance import schedule_status
-from whale_platform.defs.shared.partitions import DAYS, group_consecutive, range_tags
+from whale_platform.defs.shared.partitions import DAYS, group_consecutive, partition_key, range_tags
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.reports import daily_files
 from whale_platform.stores.asset_tables import rollups
@@ -36,6 +43,28 @@ rollups_hourly = dg.build_schedule_from_partitioned_job(
     default_status=schedule_status(),
     description=f"Makes each hour {MINUTES_PAST} minutes after its end.",
 )
+
+clusters_hourly = dg.build_schedule_from_partitioned_job(
+    cluster_assets,
+    name="clusters_every_hour",
+    minute_of_hour=19,
+    default_status=schedule_status(),
+    description="Finds each hour's clusters of whales, when the minutes after it are in the lake.",
+)
+
+
+@dg.schedule(
+    cron_schedule="53 2 * * *",
+    job=cluster_assets,
+    execution_timezone="UTC",
+    default_status=schedule_status(),
+)
+def repair_clusters(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Finds the clusters of yesterday's hours again: trades may have come late, and thresholds may have changed."""
+    end = context.scheduled_execution_time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first, last = (partition_key(end - timedelta(hours=hours)) for hours in (24, 1))
+    return dg.RunRequest(run_key=f"clusters {first}", tags=range_tags(first, last, "trades may have come late"))
+
 
 reports_daily = dg.build_schedule_from_partitioned_job(
     daily_assets,
@@ -62,6 +91,15 @@ impact_daily = dg.build_schedule_from_partitioned_job(
     minute_of_hour=47,
     default_status=schedule_status(),
     description="Materialises yesterday's fits of market impact, after its last prices and rollups are there.",
+)
+
+grades_daily = dg.build_schedule_from_partitioned_job(
+    grade_assets,
+    name="grades_every_day",
+    hour_of_day=3,
+    minute_of_hour=13,
+    default_status=schedule_status(),
+    description="Grades what was found yesterday against what is known to be true.",
 )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from whale_platform.domain.trade import DOLLARS
+from whale_platform.lake.analysis.sweep_truth import PARTY_SQL
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import engine
@@ -16,7 +17,7 @@ from whale_platform.storage.folders import Folder
 FETCH_ROWS = 10_000
 _ORDERS = f"""
 SELECT exchange, symbol, side, epoch_us(event_time), min(trade_id), sum(quantity)::DOUBLE,
-    sum(price::DOUBLE * quantity::DOUBLE) AS usd
+    sum(price::DOUBLE * quantity::DOUBLE) AS usd, any_value({PARTY_SQL})
 FROM {{rows}} WHERE coalesce(fills, 1) = 1 AND NOT {BLOCK_SQL} AND list_contains($dollars, quote)
     AND event_time >= $start AND event_time < $end
     AND ($exchange IS NULL OR exchange = $exchange) AND ($symbol IS NULL OR symbol = $symbol)
@@ -26,7 +27,10 @@ ORDER BY exchange, symbol, side, event_time, min(trade_id)
 
 
 class TakerOrder(NamedTuple):
-    """time: microseconds UTC; first_id: trade id of its first fill; quantity: base units; usd: dollars, rounded."""
+    """time: microseconds UTC; first_id: trade id of its first fill; quantity: base units; usd: dollars, rounded.
+
+    taker: who took, where the exchange publishes it.
+    """
 
     exchange: str
     symbol: str
@@ -35,6 +39,7 @@ class TakerOrder(NamedTuple):
     first_id: int
     quantity: float
     usd: float
+    taker: str | None = None
 
 
 def read_taker_orders(

@@ -1,9 +1,9 @@
 """Retention of the stream tables: `plan_retention` lists whole days to drop, `apply_retention` drops exactly those.
 
 A day is dropped whole: its partition of `trade_windows` is dropped, its `size_bands` are deleted, and its
-`whale_alerts` where those have an age too (they are few, and what the platform is for), in one transaction, and only
-once every hour of it has been rolled up and reported as the stream says now. Rollups and reports stay, and so do
-imported days until their deletion is requested. A day that has changed between the two is refused.
+`whale_alerts`, with their clusters, where those have an age too (they are few, and what the platform is for), in one
+transaction, and only once every hour of it has been rolled up and reported as the stream says now. Rollups and reports
+stay, and so do imported days until their deletion is requested. A day that has changed between the two is refused.
 """
 
 from dataclasses import dataclass
@@ -115,6 +115,7 @@ def _drop(dsn: str, planned: StreamTableDay) -> None:
             raise DayChangedError(f"{day} has changed since it was planned: windows were written meanwhile")
         if planned.whales:
             cursor.execute(_DELETE_PRICES, (day,))
+            cursor.execute("DELETE FROM whale_clusters WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
             cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
             if cursor.rowcount != planned.whales:
                 raise DayChangedError(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")

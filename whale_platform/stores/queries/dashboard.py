@@ -4,6 +4,7 @@ Sums are made here, in one statement each, because the rows behind them would no
 kind. Raises what `ConnectionPool.read` raises.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP
 from whale_platform.exchanges import market_kinds
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries.listings import (
+    CLUSTERS,
     REPORTS,
     TAKEN_BACK,
     WHALES,
@@ -59,6 +61,9 @@ SELECT exchange, count(*), coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'
 FROM {} {} GROUP BY exchange
 """)
 _TOP = sql.SQL("SELECT {} FROM {} {} ORDER BY notional_usd DESC, event_time DESC LIMIT %s")
+_CLUSTER = sql.SQL("SELECT {} FROM whale_clusters WHERE members @> %s::jsonb ORDER BY event_time LIMIT 1").format(
+    sql.SQL(", ").join(map(sql.Identifier, CLUSTERS.columns))
+)
 PREFERRED_KINDS = (SWEEP, SINGLE_TRADE, BLOCK)  # of several whales with one trade id
 
 
@@ -174,6 +179,14 @@ def read_parts(pool: ConnectionPool, whale: dict[str, Any]) -> list[dict[str, An
     keys += [ColumnCondition("kind", "=", SINGLE_TRADE), ColumnCondition("sweep_first_id", "=", whale["trade_id"])]
     rest = _to_dicts(WHALES, reversed(read_page(pool, WHALES, keys, None, MAX_PARTS - 1)))
     return rest if first is None or first["sweep_first_id"] is not None else [first, *rest]
+
+
+def read_cluster(pool: ConnectionPool, whale: dict[str, Any]) -> dict[str, Any] | None:
+    """The cluster that a whale, or the sweep that it is a fill of, is a member of; None where it is of none."""
+    first_id = whale["trade_id"] if whale["sweep_first_id"] is None else whale["sweep_first_id"]
+    member = {"exchange": whale["exchange"], "symbol": whale["symbol"], "trade_id": first_id}
+    found = pool.fetch_rows(_CLUSTER, (json.dumps([member]),))
+    return dict(zip(CLUSTERS.columns, found[0], strict=True)) if found else None
 
 
 def read_prices(pool: ConnectionPool, whale: dict[str, Any]) -> dict[str, Any] | None:

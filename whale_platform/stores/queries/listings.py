@@ -95,6 +95,14 @@ REPORTS = Listing(
         "largest run_id materialised_at code_version single_trades sweeps blocks whale_notional"
     ),
 )
+CLUSTERS = Listing(
+    "whale_clusters",
+    ("event_time", "exchange", "symbol", "trade_id"),
+    _split_names(
+        "exchange symbol trade_id base side event_time last_time orders exchanges spot_usd perpetual_usd members score "
+        "chance false_discovery_rate run_id materialised_at code_version"
+    ),
+)
 GAPS = Listing(
     "ingest_gaps",
     ("found_time", "exchange", "symbol", "first_id"),

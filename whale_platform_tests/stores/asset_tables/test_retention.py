@@ -3,13 +3,15 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from whale_platform.domain.size_bands import MinuteBands
-from whale_platform.stores.asset_tables import retention, rollups, size_bands, whale_reports
+from whale_platform.stores.asset_tables import retention, rollups, size_bands, whale_clusters, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.asset_tables.retention import StreamTableDay
+from whale_platform.stores.asset_tables.whale_clusters import ClusterRow, StoredMember
 from whale_platform.stores.errors import DayChangedError
 from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform_tests.stores.asset_tables.test_materialisation import (
@@ -129,10 +131,15 @@ def test_days_go_one_after_the_other_though_reports_look_back_past_midnight(data
 
 def test_whales_outlive_the_windows_around_them(stream: str) -> None:
     roll_up(stream)
+    members = tuple(
+        StoredMember(exchange, "BTCUSDT", "spot", "single_trade", 1, START, Decimal(60_000))
+        for exchange in ("binance", "okx")
+    )
+    whale_clusters.store_clusters(stream, ALL, [ClusterRow("BTC", "buy", members, {}, 9.0, 0.01, 0.04)], MAKER)
     planned = retention.plan_retention(stream, 7, TODAY, FOREVER)
     assert planned == [StreamTableDay(FIRST, len(some_windows(3)), 0)]
     assert retention.apply_retention(stream, planned) == 1
-    assert query(stream, "SELECT count(*) FROM whale_alerts") == [(1,)]
+    assert query(stream, "SELECT count(*) FROM whale_alerts, whale_clusters") == [(1,)]
     assert retention.plan_retention(stream, 7, TODAY, FOREVER) == []
     assert retention.plan_retention(stream, 1, TODAY, 9) == [], "they are young enough"
     assert rollups.find_stale_rollup_hours(stream, ALL) == whale_reports.find_stale_report_hours(stream, ALL) == []
@@ -142,6 +149,7 @@ def test_whales_outlive_the_windows_around_them(stream: str) -> None:
     later = TODAY + timedelta(days=1)
     assert retention.apply_retention(stream, retention.plan_retention(stream, 8, later, 9)) == 1
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(0,)]
+    assert query(stream, "SELECT count(*) FROM whale_clusters") == [(0,)], "a cluster goes with its whales"
 
 
 def test_imported_days_stay_until_they_are_asked_for(stream: str) -> None:

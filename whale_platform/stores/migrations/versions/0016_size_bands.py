@@ -1,7 +1,7 @@
 """Each minute's dollars by the size of the orders that moved them, as the lake has them (lake/analysis/size_bands.py).
 
 Revision ID: 0016
-Revises: 0014
+Revises: 0015
 """
 
 from alembic import op

@@ -1,0 +1,85 @@
+"""Looks for clusters (clusters.py) among the whale orders of the lake, hour by hour.
+
+A whale order is one whose dollars reach the threshold of its market that held at its time. Raises LakeError's
+subclasses.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+
+from whale_platform.backtest.clusters import MOVE_US, NEAR_US, OrderCluster, find_clusters
+from whale_platform.domain.whale import ThresholdPeriod
+from whale_platform.lake.analysis.whale_orders import WhaleOrder, read_whale_orders
+from whale_platform.lake.delta import table
+from whale_platform.lake.delta.table import HOUR
+from whale_platform.lake.duckdb import engine
+from whale_platform.storage.folders import Folder
+
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+MARGIN = (MOVE_US + NEAR_US) * MICROSECOND
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRequest:
+    """Clusters that begin in [start, end), aware UTC. thresholds: what held when, oldest first; base: None for any."""
+
+    start: datetime
+    end: datetime
+    thresholds: Sequence[ThresholdPeriod]
+    base: str | None = None
+    seed: int = 0
+
+
+def find_lake_clusters(
+    root: Folder, request: ClusterRequest, progress: Callable[[int, int], None] = lambda *_: None
+) -> list[OrderCluster]:
+    """Return the clusters of the range by time; `progress(hours done, of how many)`."""
+    orders, found = read_held_orders(root, request), list[OrderCluster]()
+    hours = list(_split_hours(request.start, request.end))
+    times = [order.time for order in orders]
+    for number, (start, end) in enumerate(hours, 1):
+        first, last = bisect_left(times, _to_us(start - MARGIN)), bisect_left(times, _to_us(end + MARGIN))
+        found += find_clusters(orders[first:last], _to_us(start), _to_us(end), request.seed)
+        progress(number, len(hours))
+    return found
+
+
+def read_held_orders(root: Folder, request: ClusterRequest) -> list[WhaleOrder]:
+    """Return the whale orders of the range and of MARGIN around it, by time."""
+    since = [period.valid_from for period in request.thresholds]
+    held = request.thresholds[max(0, bisect_right(since, request.start - MARGIN) - 1) :]
+    least = min((usd for period in held for usd in period.usd.values()), default=Decimal(0))
+    start, end = request.start - MARGIN, request.end + MARGIN
+    files = table.list_files(table.open_table(root), start, end)
+    orders = list[WhaleOrder]()
+    with engine.connect(root) as connection:
+        for _, some in groupby(files, lambda file: file.start):
+            orders += read_whale_orders(connection, root, [file.path for file in some], least)
+    return [
+        order
+        for order in orders
+        if _to_us(start) <= order.time < _to_us(end)
+        and request.base in (None, order.base)
+        and _is_whale(order, request.thresholds, since)
+    ]
+
+
+def _is_whale(order: WhaleOrder, thresholds: Sequence[ThresholdPeriod], since: Sequence[datetime]) -> bool:
+    period = thresholds[max(0, bisect_right(since, EPOCH + order.time * MICROSECOND) - 1)]
+    limits = period.find_limits(order.exchange, order.symbol)
+    return limits is not None and order.usd >= limits.whale
+
+
+def _split_hours(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    while start < end:
+        following = min(end, EPOCH + ((start - EPOCH) // HOUR + 1) * HOUR)
+        yield start, following
+        start = following
+
+
+def _to_us(time: datetime) -> int:
+    return (time - EPOCH) // MICROSECOND

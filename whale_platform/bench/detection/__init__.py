@@ -1,0 +1,1 @@
+"""What the detectors find of planted robots and clusters, and what they find where there are none."""
