@@ -94,8 +94,7 @@ class Settings(connection_settings.ExchangeAddresses):
     # how every client logs in at the broker
     kafka_security: Annotated[SecurityProtocol, Field(validate_default=True)] = "plaintext"
     topic_partitions: Annotated[int, Field(ge=1, le=256)] = 2  # of a topic when it is made
-    # copies of a topic when it is made; unset: 3 where there are as many brokers
-    topic_replication: Annotated[int, Field(ge=1, le=5)] | None = None
+    topic_replication: Annotated[int, Field(ge=1, le=5)] | None = None  # copies of a topic; unset: 3 on as many brokers
     # copies that must have a message before it counts; unset: the greater half
     topic_min_insync: Annotated[int, Field(ge=1, le=5)] | None = None
     kafka_bytes: ByteSize | None = None  # of all topics, such as 20GB; 0: no bound; unset: by the disk's size

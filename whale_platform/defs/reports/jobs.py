@@ -8,6 +8,7 @@ from whale_platform.defs.lineage.assets import (
     CLUSTERS_KEY,
     DAILY_KEY,
     FITS_KEY,
+    GRADES_KEY,
     REPORTS_KEY,
     ROLLUPS_KEY,
     SCORECARD_KEY,
@@ -55,4 +56,11 @@ impact_assets = build_asset_job(
     dg.AssetSelection.assets(FITS_KEY),
     "Fits the square-root law of impact to the sweeps of the week that ends with each chosen day.",
     timedelta(hours=1),
+)
+
+grade_assets = build_asset_job(
+    "grade_assets",
+    dg.AssetSelection.assets(GRADES_KEY),
+    "Grades the sweeps, robots and clusters of each chosen day against what is known to be true.",
+    timedelta(hours=6),
 )
