@@ -107,5 +107,5 @@ def test_an_asset_is_outdated_when_the_code_that_computes_it_changes_and_only_th
 def test_every_asset_that_dagster_computes_has_a_code_version_of_its_own() -> None:
     graph = defs().resolve_asset_graph()
     versions = {key: graph.get(key).code_version for key in graph.materializable_asset_keys}
-    assert len(versions) == 11 and None not in versions.values()
+    assert len(versions) == 12 and None not in versions.values()
     assert len(set(versions.values())) == len(versions)

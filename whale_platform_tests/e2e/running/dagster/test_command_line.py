@@ -76,7 +76,7 @@ def test_the_code_location_is_loaded_and_the_schedules_run(url: str) -> None:
     schedules = ask(url, SCHEDULES)["schedulesOrError"]["results"]
     stopped = {one["name"] for one in schedules if one["scheduleState"]["status"] != "RUNNING"}
     assert stopped == {"thresholds_every_day", "lake_retention_every_night"}
-    assert len(schedules) == 16
+    assert len(schedules) == 17
 
 
 def test_both_families_of_commands_accept_the_definitions(platform: Platform) -> None:
