@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from whale_platform.domain.trade import Trade
 from whale_platform_tests.lake.builders import captured
@@ -33,7 +33,7 @@ def measure_errors(trades: list[Trade], seconds: int) -> float:
     span = (times[-1] - times[0]) / 1e6
     volume = sum(float(one.notional) for one in trades) / span * DAY_S
     closes = [float(list(some)[-1].price) for _, some in groupby(trades, lambda one: one.event_time // 60_000_000)]
-    changes = [math.log(after / before) for before, after in zip(closes, closes[1:], strict=False)]
+    changes = [math.log(after / before) for before, after in pairwise(closes)]
     volatility = math.sqrt(sum(change**2 for change in changes) / len(changes) * 1440)
     sizes, moves, place = [], [], 0
     for (time, side), some in groupby(trades, lambda one: (one.event_time, one.side)):
