@@ -13,7 +13,8 @@ from whale_platform.domain.trade import Trade
 from whale_platform.lake.analysis.alert_scan import ScanRequest, scan_alerts
 from whale_platform.lake.analysis.alert_selection import AlertConditions, select_alerts
 from whale_platform.repair.price_work import store_due_prices
-from whale_platform.stores.asset_tables import whale_prices
+from whale_platform.stores.asset_tables import whale_prices, whale_reports
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
 from whale_platform_tests.lake.builders import START, captured, lay, trade
 from whale_platform_tests.repair.context_oracle import (
     MINUTE,
@@ -111,6 +112,21 @@ def test_the_context_of_real_whales_is_that_of_a_plain_walk(database: str, tmp_p
     lay(root, trades)
     found = check(database, root, trades, Decimal(50_000))
     assert len(found) == 120, "orders of the four captures"
+
+
+def test_the_largest_of_a_report_have_the_same_context(database: str, tmp_path: Path) -> None:
+    root, trades = tmp_path / "lake" / "trades", make_trades(3)
+    lay(root, trades)
+    found = check(database, root, trades, Decimal(500))
+    whale_reports.materialise_reports(database, HourRange(START, START + 24 * HOUR), MAKER)
+    largest = query(database, "SELECT exchange, symbol, jsonb_array_elements(largest) FROM whale_reports")
+    assert len(largest) > 20
+    for exchange, symbol, one in largest:
+        context = found[exchange, symbol, one["kind"], one["trade_id"]]
+        for name in ("minute_share", "hour_share", "moved_bps"):
+            assert (None if one[name] is None else Decimal(one[name])) == context[name]
+        assert (one["streak"], one["outcome"]) == (context["streak"], context["outcome"])
+        assert (one["after_1s"] is None) == (one["moved_bps"] is None)
 
 
 def scan(root: Path, floor: str) -> Iterator[tuple[Any, list[float]]]:

@@ -30,7 +30,7 @@ class VolumeShare(BaseModel):
     over: bool = Field(description="Whether its exchange has traded later; until then it is what it is so far.")
 
 
-class ImpactFit(BaseModel):
+class MarketImpact(BaseModel):
     """The square-root law of its market, fitted to the sweeps of a week: an estimate, see the concepts."""
 
     until: Time = Field(description="The end of the week.")
@@ -62,4 +62,4 @@ class Measures(BaseModel):
     outcome: Literal["absorbed", "as_expected", "broke_through"] | None = Field(
         description="absorbed: it moved less than half of what was expected; broke_through: more than twice as far."
     )
-    fit: ImpactFit | None = Field(description="Null: none was there before it.")
+    fit: MarketImpact | None = Field(description="Null: none was there before it.")

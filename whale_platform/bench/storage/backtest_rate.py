@@ -26,7 +26,8 @@ SELECT 'bench' AS exchange, 'SYM' || market || 'USDT' AS symbol, 'SYM' || market
     NULL::DECIMAL(38,18) AS notional_wide, CASE WHEN hash(n // 3) % 2 = 0 THEN 'buy' ELSE 'sell' END AS side,
     make_timestamptz($start + ms * 1000) AS event_time, make_timestamptz($start + ms * 1000 + 50000) AS received_time,
     'simulated' AS source, NULL::VARCHAR AS taker_order_id, false AS block, NULL::VARCHAR AS buyer,
-    NULL::VARCHAR AS seller, 0 AS topic_partition, ($hour * $count + n)::BIGINT AS topic_offset
+    NULL::VARCHAR AS seller, NULL::DECIMAL(38,18) AS usd_rate, NULL::VARCHAR AS usd_pair,
+    NULL::DECIMAL(38,18) AS usd_exact, 0 AS topic_partition, ($hour * $count + n)::BIGINT AS topic_offset
 FROM (
     SELECT n, hash(n // 5) % $symbols AS market, (n // 5) * 5 * 3600000 // $count AS ms FROM range($count) AS every(n)
 )

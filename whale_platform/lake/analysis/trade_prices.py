@@ -22,6 +22,7 @@ from whale_platform.lake.delta.table import LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
 
+MEMORY = "200MB"  # it goes on once a minute beside the trades
 SECONDS_AFTER = (1, 10, 60, 300, 900)
 LOOK_BACK = timedelta(minutes=15)
 LONGEST_AFTER = timedelta(seconds=max(SECONDS_AFTER))
@@ -33,23 +34,33 @@ _NUMBER = "CASE WHEN coalesce(dense, true) THEN trade_id ELSE coalesce(topic_off
 _HELD = _PLACE.format(time="event_time", id=_NUMBER)
 _BEFORE = _PLACE.format(time="event_time", id="CASE WHEN dense THEN trade_id ELSE 0 END") + " - 1"
 _AFTER = _PLACE.format(time="event_time + to_seconds(seconds)", id=_MOST)
+# To join by place costs far more than to read. So only what a mark can fall on is joined: all trades of the seconds
+# that have a mark, and the last one of each other second.
 _AROUND = f"""
 WITH asked AS (
     SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol, unnest($ids)::BIGINT AS trade_id,
         unnest($times)::TIMESTAMPTZ AS event_time
-), held AS (
-    SELECT exchange, symbol, price, event_time, coalesce(dense, true) AS dense, {_HELD} AS place
+), held AS NOT MATERIALIZED (
+    SELECT exchange, symbol, epoch_us(event_time) // 1000000 AS second, coalesce(dense, true) AS dense,
+        {{{{'price': price, 'at': event_time}}}} AS traded, {_HELD} AS place
     FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked) AND NOT coalesce(block, false)
         AND event_time >= $since AND event_time <= $until
+), last AS (
+    SELECT exchange, symbol, second, bool_and(dense) AS dense, max(place) AS place, arg_max(traded, place) AS traded
+    FROM held GROUP BY exchange, symbol, second
 ), ordered AS (
-    SELECT exchange, symbol, bool_and(dense) AS dense FROM held GROUP BY exchange, symbol
+    SELECT exchange, symbol, bool_and(dense) AS dense FROM last GROUP BY exchange, symbol
 ), wanted AS (
-    SELECT asked.*, seconds, CASE WHEN seconds = 0 THEN {_BEFORE} ELSE {_AFTER} END AS place
+    SELECT asked.*, seconds, epoch_us(event_time) // 1000000 + seconds AS second,
+        CASE WHEN seconds = 0 THEN {_BEFORE} ELSE {_AFTER} END AS place
     FROM asked JOIN ordered USING (exchange, symbol) CROSS JOIN (SELECT unnest($seconds) AS seconds) AS marks
+), near AS (
+    SELECT exchange, symbol, place, traded FROM last UNION ALL
+    SELECT exchange, symbol, place, traded FROM held SEMI JOIN wanted USING (exchange, symbol, second)
 )
-SELECT wanted.exchange, wanted.symbol, wanted.trade_id, seconds, held.price, held.event_time
-FROM wanted ASOF JOIN held ON wanted.exchange = held.exchange AND wanted.symbol = held.symbol
-    AND wanted.place >= held.place
+SELECT wanted.exchange, wanted.symbol, wanted.trade_id, seconds, traded.price, traded.at
+FROM wanted ASOF JOIN near ON wanted.exchange = near.exchange AND wanted.symbol = near.symbol
+    AND wanted.place >= near.place
 """
 _REACHED = """
 SELECT exchange, symbol, max(event_time) FROM {rows}
@@ -75,7 +86,7 @@ def find_prices(root: Folder, trades: Iterable[TimedTradeKey]) -> dict[tuple[str
     asked = sorted(trades, key=lambda one: one[3])
     found = {trade[:3]: SurroundingPrices() for trade in asked}
     files = table.list_files(table.open_table(root)) if asked else []
-    with engine.connect(root) as connection:
+    with engine.connect(root, MEMORY) as connection:
         for _, some in groupby(asked, lambda one: one[3].replace(minute=0, second=0, microsecond=0)):
             _add_prices_of_hour(connection, root, files, list(some), found)
     return found

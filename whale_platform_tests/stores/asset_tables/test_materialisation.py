@@ -163,8 +163,8 @@ def flat(minute: int, price: str, symbol: str = "BTCUSDT") -> WindowRow:
 
 def around(trade_id: int, *prices: str | None) -> WhalePriceRow:
     """Before, and 1, 5 and 15 minutes after a whale."""
-    before, minute, five, fifteen = (None if one is None else Decimal(one) for one in prices)
-    return WhalePriceRow(*WHALE.key[:3], trade_id, before, None, None, minute, five, fifteen)
+    before, one, five, fifteen = (None if price is None else Decimal(price) for price in prices)
+    return WhalePriceRow(*WHALE.key[:3], trade_id, before, None, None, one, five, fifteen)
 
 
 def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(database: str) -> None:
