@@ -34,7 +34,7 @@ class BandPasses:
     ) -> None:
         self._root, self._run, self._explain_wait, self._every_s = root, run, explain_wait, every_s
         self._log = ChangedHours(root)
-        self._waiting: set[datetime] = set()
+        self._waiting: dict[datetime, datetime] = {}  # by hour the minute to begin with
         self._all_due = False
         self._next = time.monotonic() + first_s
 
@@ -43,15 +43,17 @@ class BandPasses:
         if time.monotonic() < self._next or not table_exists(self._root):
             return
         # 1. which hours have new files, or may have
-        if (news := self._log.poll()) is None:
+        if (news := self._log.poll_starts()) is None:
             self._all_due = True
-        self._waiting |= news or set()
+        for hour, start in (news or {}).items():
+            self._waiting[hour] = min(start, self._waiting.get(hour, start))
         if not (self._waiting or self._all_due) or self._explain_wait() is not None:
             return
         # 2. what is not done stays waiting
-        named = ["all"] if self._all_due else [hour.isoformat() for hour in sorted(self._waiting)]
+        named = ["all"] if self._all_due else [start.isoformat() for start in sorted(self._waiting.values())]
         done = self._run([sys.executable, "-m", MODULE, *named])
         self._next = time.monotonic() + self._every_s
         if isinstance(done, dict):
-            left = {datetime.fromisoformat(hour).astimezone(UTC) for hour in done["left"]}
-            self._waiting, self._all_due = left, False
+            left = [datetime.fromisoformat(text).astimezone(UTC) for text in done["left"]]
+            self._waiting = {start.replace(minute=0): start for start in left}
+            self._all_due = False

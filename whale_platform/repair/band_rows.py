@@ -1,8 +1,8 @@
 """The size bands of minutes, computed from the lake and stored.
 
-Of the lake's newest hour only the last minutes are read, so that a pass costs the same at the hour's end as at its
-start: what comes more than LOOK_BACK late is counted once the hour is over, when it is read whole. Raises LakeError's
-subclasses and PostgresUnusableError; a lake that is not there yet has no bands.
+A pass reads an hour from the first minute on that has new trades, so that it costs the same at the hour's end as at its
+start, and what comes late is counted with the next one. Raises LakeError's subclasses and PostgresUnusableError; a lake
+that is not there yet has no bands.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,31 +17,27 @@ from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables import size_bands
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 
-LOOK_BACK = timedelta(minutes=1)  # before the newest minute that is stored
 HOURS_AT_ONCE = 6  # newest first, so that a home that has none yet shows the last ones at once
 
 
 def refresh_bands(
-    root: Folder, dsn: str, hours: Collection[datetime] | None, days: int, provenance: Provenance
+    root: Folder, dsn: str, starts: Collection[datetime] | None, days: int, provenance: Provenance
 ) -> list[datetime]:
-    """Store the bands of those of `hours` (aware UTC) that the lake has, as many as are done at once.
+    """Store the bands from each of `starts` (aware UTC, full minutes) to the end of its hour, where the lake has some.
 
-    None: of its newest hour, and of all that have other trades than what is stored. days: hours that lie further before
-    the newest are left out. Returns the hours that are left for another call.
+    None: of all hours that have other trades than what is stored. days: hours that lie further before the lake's newest
+    one are left out. So many are done at once; returns those that are left for another call.
     """
     files = dict(_list_hours(root, None, None))
     if not files:
         return []
-    newest = max(files)
-    known = HourRange(newest - timedelta(days=days), newest + HOUR)
-    stored = size_bands.read_stored_hours(dsn, known)
-    if hours is None:
-        rows = {hour: sum(file.rows for file in some) for hour, some in files.items()}
-        hours = {newest, *(hour for hour in files if hour not in stored or stored[hour].trades != rows[hour])}
-    due = sorted((hour for hour in files.keys() & hours if hour >= known.start), reverse=True)
-    for hour in due[:HOURS_AT_ONCE]:
-        begun = hour == newest and hour in stored
-        start = max(hour, stored[hour].newest - LOOK_BACK) if begun else hour
+    known = HourRange(max(files) - timedelta(days=days), max(files) + HOUR)
+    if starts is None:
+        stored, rows = size_bands.count_trades(dsn, known), {hour: _count_rows(some) for hour, some in files.items()}
+        starts = [hour for hour in files if stored.get(hour) != rows[hour]]
+    due = sorted((at for at in starts if known.start <= at and _find_hour(at) in files), reverse=True)
+    for start in due[:HOURS_AT_ONCE]:
+        hour = _find_hour(start)
         _store(root, dsn, files[hour], start, hour + HOUR, provenance)
     return due[HOURS_AT_ONCE:]
 
@@ -50,6 +46,14 @@ def store_whole_hours(root: Folder, dsn: str, hours: HourRange, provenance: Prov
     """Store the bands of those of `hours` that the lake has trades of; what is stored of the others stays."""
     for hour, files in _list_hours(root, hours.start, hours.end):
         _store(root, dsn, files, hour, hour + HOUR, provenance)
+
+
+def _find_hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)
+
+
+def _count_rows(files: Collection[LakeFile]) -> int:
+    return sum(file.rows for file in files)
 
 
 def _list_hours(

@@ -1,7 +1,7 @@
-"""`python -m whale_platform.repair.band_work all | HOUR…`: stores the size bands of these hours as the lake has them.
+"""`python -m whale_platform.repair.band_work all | MINUTE…`: stores size bands as the lake has them.
 
-Prints one line of JSON with the hours that are left for another call. Ends with code 1 and a line in the log where lake
-or Postgres can't be used now: what was stored until then is right.
+From each minute to the end of its hour. Prints one line of JSON with the minutes that are left for another call. Ends
+with code 1 and a line in the log where lake or Postgres can't be used now: what was stored until then is right.
 """
 
 import json
@@ -28,15 +28,15 @@ def main(argv: Sequence[str]) -> int:
     parent_watch.die_with_parent(signal.SIGTERM)
     settings = read_settings("repair")
     log_setup.configure_logging(settings.log_level)
-    hours = None if list(argv) == ["all"] else [datetime.fromisoformat(word) for word in argv]
+    starts = None if list(argv) == ["all"] else [datetime.fromisoformat(word) for word in argv]
     days = min(LOOK_BACK_DAYS, settings.retention_days)
     maker = Provenance(new_run_id("bands"), code_version())
     try:
-        left = band_rows.refresh_bands(settings.trades_lake, settings.dsn("dagster"), hours, days, maker)
+        left = band_rows.refresh_bands(settings.trades_lake, settings.dsn("dagster"), starts, days, maker)
     except (LakeError, PostgresError, OSError) as error:
         structlog.get_logger().bind(service="repair").error("size bands can't be refreshed", error=str(error))
         return 1
-    print(json.dumps({"left": [hour.isoformat() for hour in left]}))
+    print(json.dumps({"left": [start.isoformat() for start in left]}))
     return 0
 
 

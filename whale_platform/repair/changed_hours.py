@@ -3,7 +3,10 @@
 Late trades, repaired gaps and imports all show so, seconds after they came, whatever their reason was.
 """
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from whale_platform.lake.delta import commit_log, newest
 from whale_platform.settings import Settings
@@ -30,20 +33,32 @@ class ChangedHours:
 
     def poll(self) -> set[datetime] | None:
         """The hours (aware UTC) that have got files since the last look; None where that is not known: any may have."""
+        starts = self.poll_starts()
+        return None if starts is None else set(starts)
+
+    def poll_starts(self) -> dict[datetime, datetime] | None:
+        """Do as `poll`, and say from which minute on each of these hours has trades in its new files."""
         last = commit_log.find_last_version(self._root)
         if last is None:
-            return set()
+            return {}
         first, self._version = self._version, last
         if first is None or last < first:
             return None
-        hours: set[datetime] = set()
+        starts: dict[datetime, datetime] = {}
         for version in range(first + 1, last + 1):
             actions = commit_log.read_commit(self._root, version)
             if actions is None:
                 return None
-            hours |= {
-                datetime.fromtimestamp(newest.parse_hour(action["add"]["partitionValues"]), UTC)
-                for action in actions
-                if "add" in action
-            }
-        return hours
+            for added in (action["add"] for action in actions if "add" in action):
+                hour = datetime.fromtimestamp(newest.parse_hour(added["partitionValues"]), UTC)
+                starts[hour] = min(_read_first_minute(added, hour), starts.get(hour, hour + timedelta(hours=1)))
+        return starts
+
+
+def _read_first_minute(added: Mapping[str, Any], hour: datetime) -> datetime:
+    """The minute of a file's earliest trade, by its statistics; its hour where they do not say."""
+    try:
+        earliest = datetime.fromisoformat(json.loads(added["stats"])["minValues"]["event_time"])
+        return max(hour, earliest.astimezone(UTC).replace(second=0, microsecond=0))
+    except (KeyError, TypeError, ValueError):
+        return hour

@@ -38,7 +38,7 @@ test("each size of orders has its volume delta, the largest first", async () => 
   assert.equal(asked[0].pathname + asked[0].search, "/flow?exchange=sim&symbol=BTCUSDT&minutes=120");
   assert.deepEqual(rows(), [
     ["≥ $1M", "", "▼ −$2.00M", "1,202"],
-    ["$1k to $10k", "", "▲ +$1.50k", "1,202"],
+    ["$1k–$10k", "", "▲ +$1.50k", "1,202"],
     ["< $1k", "", "–", "1,202"],
   ]);
   const title = root.querySelectorAll("tr")[1].getAttribute("title");
@@ -86,5 +86,5 @@ test("other minutes are asked for", async () => {
 });
 
 test("sizes have names", () => {
-  assert.equal(describeBand({ from_usd: 100_000, to_usd: 1_000_000 }), "$100k to $1M");
+  assert.equal(describeBand({ from_usd: 100_000, to_usd: 1_000_000 }), "$100k–$1M");
 });

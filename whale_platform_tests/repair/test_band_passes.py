@@ -32,7 +32,7 @@ class Runs:
 
 def test_all_hours_come_first_then_those_with_new_files_and_what_was_left(tmp_path: Path) -> None:
     root = tmp_path / "trades"
-    first, later = START.isoformat(), START.replace(hour=START.hour + 1).isoformat()
+    first, later = START.isoformat(), START.replace(hour=START.hour + 1, minute=5).isoformat()
     done: dict[str, Any] = {"left": []}
     runs = Runs(None, {"left": [first]}, done, "stream is behind", done)
     passes = BandPasses(root, runs, lambda: None, every_s=0.0, first_s=0.0)
@@ -42,10 +42,13 @@ def test_all_hours_come_first_then_those_with_new_files_and_what_was_left(tmp_pa
     for _ in range(4):
         passes.update()
     assert runs.named == [["all"], ["all"], [first]], "what failed again, what was left, and then nothing"
-    lay(root, [trade(2), trade(3, every_s=1300)], first_offset=5)
-    for _ in range(3):
+    lay(root, [trade(200), trade(3, every_s=1300)], first_offset=5)
+    passes.update()
+    lay(root, [trade(300)], first_offset=7)
+    for _ in range(2):
         passes.update()
-    assert runs.named[3:] == [[first, later], [first, later]], "those that were ended stay waiting"
+    wanted = [START.replace(minute=3).isoformat(), later]
+    assert runs.named[3:] == [wanted, wanted], "from the first minute with new trades on; what was ended stays waiting"
 
 
 def test_nothing_begins_while_the_trades_need_the_machine_or_before_its_time(tmp_path: Path) -> None:

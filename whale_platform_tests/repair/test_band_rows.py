@@ -1,4 +1,4 @@
-"""Size bands in Postgres as the lake has them: while an hour goes on, once it is over, and after a stop."""
+"""Size bands in Postgres as the lake has them: of minutes with new trades, after a stop, and of whole hours."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -48,7 +48,7 @@ def test_a_lake_that_is_not_there_has_no_bands(root: Path, database: str) -> Non
     assert stored(database) == []
 
 
-def test_an_hour_grows_by_its_last_minutes_and_is_read_whole_once_it_is_over(root: Path, database: str) -> None:
+def test_an_hour_is_read_from_the_first_minute_with_new_trades_on(root: Path, database: str) -> None:
     lay(root, [at(1, 0, "999.5"), at(2, 2, "5000"), at(3, 3)])
     assert refresh(root, database, None) == []
     assert stored(database) == [
@@ -56,19 +56,18 @@ def test_an_hour_grows_by_its_last_minutes_and_is_read_whole_once_it_is_over(roo
         (START + 2 * MINUTE, 1, [0, 5000, 0, 0, 0], [0, 1, 0, 0, 0]),
         (START + 3 * MINUTE, 1, [100, 0, 0, 0, 0], [1, 0, 0, 0, 0]),
     ]
-    lay(root, [at(4, 0.1), at(5, 2.1), at(6, 3.1), at(7, 5)], first_offset=9)
-    refresh(root, database, [START])
-    assert [(row[0], row[1]) for row in stored(database)] == [
-        (START, 1),  # too late for this look
+    query(database, "UPDATE size_bands SET run_id = 'before'; SELECT 1")
+    lay(root, [at(5, 2.1), at(6, 3.1), at(7, 5)], first_offset=9)
+    assert refresh(root, database, [START + 2 * MINUTE, START + 24 * HOUR]) == []
+    assert [row[:2] for row in stored(database)] == [
+        (START, 1),
         (START + 2 * MINUTE, 2),
         (START + 3 * MINUTE, 2),
         (START + 5 * MINUTE, 1),
     ]
-    lay(root, [at(8, 60)], first_offset=20)
-    refresh(root, database, [START, START + HOUR])
-    assert [row[1] for row in stored(database)] == [2, 2, 2, 1, 1]
+    assert query(database, "SELECT window_start FROM size_bands WHERE run_id = 'before'") == [(START,)]
     before = stored(database)
-    refresh(root, database, [START, START + HOUR])
+    refresh(root, database, [START])
     assert stored(database) == before, "once more changes nothing"
 
 
@@ -76,11 +75,11 @@ def test_after_a_stop_only_hours_with_other_trades_are_read(root: Path, database
     lay(root, [at(number, 60 * number) for number in range(4)])
     refresh(root, database, None)
     query(database, "UPDATE size_bands SET run_id = 'before'; SELECT 1")
-    lay(root, [at(9, 60.5)], first_offset=9)
+    lay(root, [at(9, 61)], first_offset=9)
     refresh(root, database, None)
     assert query(database, "SELECT window_start FROM size_bands WHERE run_id <> 'before' ORDER BY 1") == [
         (START + HOUR,),
-        (START + 3 * HOUR,),
+        (START + HOUR + MINUTE,),
     ]
 
 

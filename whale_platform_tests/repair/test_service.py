@@ -36,8 +36,11 @@ def test_an_hour_that_gets_a_file_is_touched_once(tmp_path: Path) -> None:
     lay(root, [trade(2), trade(3, every_s=2400)], first_offset=1)
     lay(root, [trade(4)], first_offset=3)
     assert log.poll() == {START, START + 2 * HOUR}
-    lay(root, [trade(5)], first_offset=4)
-    lay(root, [trade(6)], first_offset=5)
+    lay(root, [trade(61), trade(130)], first_offset=4)
+    lay(root, [trade(90)], first_offset=6)
+    assert log.poll_starts() == {START: START + timedelta(minutes=1)}, "the minute of the earliest new trade"
+    lay(root, [trade(5)], first_offset=7)
+    lay(root, [trade(6)], first_offset=8)
     sorted((root / "_delta_log").glob("0*.json"))[-2].unlink()  # as the log's own clean-up after two days
     assert log.poll() is None
 

@@ -31,6 +31,7 @@ export class SizePanel {
       if (changed.has("symbol") || changed.has("exchange")) this.#reload();
     });
     this.#parts.minutes.addEventListener("change", () => this.#reload());
+    this.#root.closest("details")?.addEventListener("toggle", () => this.#reload());
     setInterval(() => this.#reload(), FRESH_MS);
     this.#reload();
   }
@@ -83,17 +84,18 @@ export class SizePanel {
 const describeUntil = (until, unvalued) =>
   `CVD${until}${unvalued ? `, without ${grouped(unvalued)} trades of no known dollars` : ""}`;
 
-/** "$1k to $10k". @param {Pick<SizeBandFlow, "from_usd" | "to_usd">} band */
+/** "$1k–$10k". @param {Pick<SizeBandFlow, "from_usd" | "to_usd">} band */
 export function describeBand({ from_usd: from, to_usd: to }) {
   if (to === null) return `≥ ${usdAxis(from)}`;
-  return from ? `${usdAxis(from)} to ${usdAxis(to)}` : `< ${usdAxis(to)}`;
+  return from ? `${usdAxis(from)}–${usdAxis(to)}` : `< ${usdAxis(to)}`;
 }
 
 /** @param {SizeBandFlow} band */
 function makeRow(band) {
   const [buy, sell, net] = [band.buy_usd, band.sell_usd, band.cvd_usd].map(Number);
   const part = buy + sell ? buy / (buy + sell) : null;
-  const bar = element("span", { class: "meter-buy", style: `width: ${((part ?? 0.5) * 100).toFixed(1)}%` });
+  const bar = element("span", { class: "meter-buy" });
+  bar.style.width = `${((part ?? 0.5) * 100).toFixed(1)}%`;
   const meter = element("span", { class: part === null ? "meter none" : "meter" }, bar);
   const bought = `bought ${whole(band.buy_usd)} in ${band.buy_orders}`;
   const sums = `${bought}, sold ${whole(band.sell_usd)} in ${band.sell_orders} orders`;

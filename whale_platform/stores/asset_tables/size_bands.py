@@ -45,7 +45,7 @@ FROM size_bands WHERE window_start >= %s AND window_start < %s
 GROUP BY exchange, symbol, hour ORDER BY hour, exchange, symbol
 """
 _STORED = """
-SELECT date_bin('1 hour', window_start, 'epoch') AS hour, max(window_start), sum(trades)::bigint FROM size_bands
+SELECT date_bin('1 hour', window_start, 'epoch') AS hour, sum(trades)::bigint FROM size_bands
 WHERE window_start >= %s AND window_start < %s GROUP BY hour
 """
 
@@ -62,13 +62,6 @@ class HourlyBands(NamedTuple):
     sell_usd: Sequence[Decimal] | None
     buy_orders: Sequence[int] | None
     sell_orders: Sequence[int] | None
-
-
-class StoredHour(NamedTuple):
-    """An hour over all markets: its newest minute, and the trades of all of its minutes."""
-
-    newest: datetime
-    trades: int
 
 
 def replace_bands(
@@ -95,6 +88,6 @@ def read_hourly_bands(dsn: str, hours: HourRange) -> list[HourlyBands]:
     return [HourlyBands(*row) for row in fetch_rows(dsn, _HOURS.format(arrays=SUMMED_ARRAYS), (hours.start, hours.end))]
 
 
-def read_stored_hours(dsn: str, hours: HourRange) -> dict[datetime, StoredHour]:
-    """By hour what is stored of those of these hours that have a minute."""
-    return {hour: StoredHour(*rest) for hour, *rest in fetch_rows(dsn, _STORED, (hours.start, hours.end))}
+def count_trades(dsn: str, hours: HourRange) -> dict[datetime, int]:
+    """{hour: the trades of its minutes over all markets} of those of these hours that have a minute."""
+    return dict(fetch_rows(dsn, _STORED, (hours.start, hours.end)))

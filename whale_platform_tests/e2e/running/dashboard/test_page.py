@@ -16,7 +16,8 @@ BUDGET = 300_000
 SIGHTS = [("dark", 1500, 950), ("light", 1500, 950), ("dark", 390, 844), ("light", 2560, 1440)]
 PHONE = 390
 _WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-    .filter(one => !/^\\/(windows|rollups|whales|symbols|latest|sparklines|reports)/.test(new URL(one.name).pathname))
+    .filter(one => !/^\\/(flow|windows|rollups|whales|symbols|latest|sparklines|reports)/
+        .test(new URL(one.name).pathname))
     .map(one => [new URL(one.name).pathname, one.encodedBodySize])"""
 
 
