@@ -28,6 +28,7 @@ EXCHANGES = (
     "bybit",
     "hyperliquid",
     "coinbase_advanced",
+    "bybit_linear",
 )
 
 Way = Literal["ws", "rest"]

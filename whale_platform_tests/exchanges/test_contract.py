@@ -41,7 +41,8 @@ from whale_platform_tests.simulator.harness import settings, simulator
 
 BASES, NUMBER, RECEIVED = ("BTC", "ETH"), 7, 5
 FOLDER = Path(registry.__file__).parent
-SHORT_HISTORIES = {"binance_us", "bybit", "coinbase_advanced"}  # those that show the newest trades alone
+# Those that show the newest trades alone.
+SHORT_HISTORIES = {"binance_us", "bybit", "bybit_linear", "coinbase_advanced"}
 WITHOUT_REST = {"hyperliquid"}  # what it shows has to be asked for by POST
 SHOWN_AS_LIVE = 100  # older trades that an exchange may send after a subscription like new ones
 COARSE_CLOCKS = {"kraken": 500_000}  # µs by which a clock errs that an exchange shows in seconds

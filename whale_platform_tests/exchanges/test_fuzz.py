@@ -19,6 +19,7 @@ from whale_platform_tests.exchanges import (
     test_binance,
     test_binance_block,
     test_bybit,
+    test_bybit_linear,
     test_coinbase,
     test_coinbase_advanced,
     test_hyperliquid,
@@ -42,7 +43,7 @@ SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
 # Of frames whose trades are rows.
 ROWS: tuple[tuple[dict[str, Any], Wrap], ...] = tuple(
     (module.ROW, module.wrap)
-    for module in (test_okx, test_kraken, test_bybit, test_hyperliquid, test_coinbase_advanced)
+    for module in (test_okx, test_kraken, test_bybit, test_bybit_linear, test_hyperliquid, test_coinbase_advanced)
 )
 
 

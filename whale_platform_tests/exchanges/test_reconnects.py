@@ -31,7 +31,7 @@ from whale_platform_tests.ingest.fake_binance import until
 from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline
 from whale_platform_tests.simulator.harness import settings, simulator
 
-VENUES = ("binance_block", "bybit", "hyperliquid", "coinbase_advanced")
+VENUES = ("binance_block", "bybit", "bybit_linear", "hyperliquid", "coinbase_advanced")
 SPARSE = tuple(name for name in VENUES if not registry.SPECS[name].adapter().dense_ids)
 
 
@@ -179,7 +179,7 @@ def test_what_is_missed_beyond_all_that_is_shown_is_on_record(name: str, tmp_pat
         market.trade(5)
         market.expect()
         before = market.last()
-        market.play.miss(500)
+        market.play.miss(1_500)  # more than any of them shows
         market.drop()
         market.trade(1)
         until(lambda: any(gap.state == "unrepaired" for gap in market.gaps()), "the loss")

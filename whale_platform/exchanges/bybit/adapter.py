@@ -22,17 +22,15 @@ from whale_platform.exchanges import frames, symbols
 from whale_platform.exchanges.base import Event, IgnoredMessage, Keepalive, SubscriptionConfirmed, SymbolRejected
 from whale_platform.exchanges.errors import HistoryOutOfReachError, InvalidFrameError
 
-TOPIC = "publicTrade"
 SHARD = 10**16  # in the exchange's ids
 NUMBERS = 10**10  # on a shard, in the platform's ids: some ten times what they count in four years
 MAX_SHARD = 1_000
 _KEEPALIVE = Keepalive('{"op":"ping"}', 18.0)  # documented: one each 20 s
 _SIDES: dict[object, Side] = {"Buy": "buy", "Sell": "sell"}
-_NAMED = re.compile(rf"{TOPIC}\.([^\s,\]]+)")
 _ID = re.compile(r"[0-9]{1,19}").fullmatch
 
 
-class _FieldNames(NamedTuple):
+class FieldNames(NamedTuple):
     """Of a trade's id, symbol, side, quantity, price, time, step of the matching engine, and whether it is a block."""
 
     id: str
@@ -45,8 +43,8 @@ class _FieldNames(NamedTuple):
     block: str
 
 
-_FRAME = _FieldNames("i", "s", "S", "v", "p", "T", "seq", "BT")
-_HISTORY = _FieldNames("execId", "symbol", "side", "size", "price", "time", "seq", "isBlockTrade")
+_FRAME = FieldNames("i", "s", "S", "v", "p", "T", "seq", "BT")
+_HISTORY = FieldNames("execId", "symbol", "side", "size", "price", "time", "seq", "isBlockTrade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,8 @@ class Bybit:
     symbols_per_connection: int = 200  # 21,000 characters of topics are allowed
     symbols_per_message: int = 10  # documented for spot
     messages_per_second: float = 5.0  # no limit is documented but for 500 connections in 5 minutes
+    category: str = "spot"
+    topic: str = "publicTrade"
     listed: SymbolCatalogue = field(default_factory=SymbolCatalogue, compare=False, repr=False)
 
     def symbol(self, name: str) -> str | None:
@@ -77,26 +77,26 @@ class Bybit:
         return symbols.explain_unreadable(symbol, self.listed)
 
     def connect_url(self) -> str:
-        """The address of spot."""
-        return f"{self.ws_url}/v5/public/spot"
+        """The address of the category."""
+        return f"{self.ws_url}/v5/public/{self.category}"
 
     def subscribe(self, symbols: Sequence[str], number: int) -> str:
         """One `subscribe`, with `number` as its id; one unknown symbol refuses it whole."""
         return json.dumps(
-            {"req_id": str(number), "op": "subscribe", "args": [f"{TOPIC}.{symbol}" for symbol in symbols]}
+            {"req_id": str(number), "op": "subscribe", "args": [f"{self.topic}.{symbol}" for symbol in symbols]}
         )
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:
-        """Events of one frame. Raises InvalidFrameError, also for a trade of a perpetual."""
+        """Events of one frame. Raises InvalidFrameError, also for a trade of another category."""
         fields = frames.load_object(frame)
         topic = fields.get("topic")
         if topic is None:
-            return _read_answer(fields)
-        if not isinstance(topic, str) or topic.partition(".")[0] != TOPIC:
+            return self._read_answer(fields)
+        if not isinstance(topic, str) or topic.partition(".")[0] != self.topic:
             return [IgnoredMessage(frames.name_kind(topic))]
         return [
             self._read_trade(row, frames.read_text(row, "s"), _FRAME, received_time, self.source)
-            for row in _list_rows(fields, "data")
+            for row in list_rows(fields, "data")
         ]
 
     def history_url(self, symbol: str, first_id: int, last_id: int) -> str | None:
@@ -110,7 +110,7 @@ class Bybit:
         return None
 
     def newest_url(self, symbol: str) -> str | None:
-        """`recent-trade`, the newest 60."""
+        """`recent-trade`, one page."""
         return self._market("recent-trade", symbol=symbol, limit=self.history_page)
 
     def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
@@ -127,7 +127,7 @@ class Bybit:
         return frames.read_integer_text(_read_result(body, frames.MAX_FRAME), "timeNano") // 1000
 
     def check_url(self, symbol: str) -> str | None:
-        """The spot instrument; of an unknown one the list is empty."""
+        """The instrument; of an unknown one the list is empty."""
         return self._market("instruments-info", symbol=symbol)
 
     def listing_url(self) -> str | None:
@@ -136,17 +136,16 @@ class Bybit:
 
     def parse_listing(self, body: bytes) -> list[ListedPair]:
         """The pairs of the list; one without names is left out. Raises InvalidFrameError."""
-        found = [_build_pair(row) for row in _read_response(body, frames.MAX_LISTING)]
+        found = [self._build_pair(row) for row in _read_response(body, frames.MAX_LISTING)]
         return [pair for pair in found if pair is not None]
 
     def _market(self, call: str, **query: object) -> str:
-        return f"{self.rest_url}/v5/market/{call}?{urlencode({'category': 'spot', **query})}"
+        return f"{self.rest_url}/v5/market/{call}?{urlencode({'category': self.category, **query})}"
 
     def _read_trade(
-        self, row: dict[str, Any], symbol: str, names: _FieldNames, received_time: int, source: Source
+        self, row: dict[str, Any], symbol: str, names: FieldNames, received_time: int, source: Source
     ) -> Trade:
-        if "L" in row:
-            raise InvalidFrameError(f"field L is {frames.show_value(row['L'])}: a fill of a perpetual, not of spot")
+        trade_id = self._read_id(row, names.id)
         if row.get(names.symbol) != symbol:
             raise InvalidFrameError(f"field {names.symbol} is {frames.show_value(row.get(names.symbol))}, not {symbol}")
         try:
@@ -162,7 +161,7 @@ class Bybit:
             symbol,
             base,
             quote,
-            _read_id(row, names.id),
+            trade_id,
             frames.read_decimal(row, names.price),
             frames.read_decimal(row, names.size),
             side,
@@ -174,33 +173,40 @@ class Bybit:
             frames.read_flag(row, names.block),
         )
 
+    def _read_id(self, row: dict[str, Any], name: str) -> int:
+        if "L" in row:
+            raise InvalidFrameError(f"field L is {frames.show_value(row['L'])}: a fill of a perpetual, not of spot")
+        text = frames.read_text(row, name)
+        if not _ID(text):
+            raise InvalidFrameError(f"field {name} is {frames.show_value(text)}, not the number of a spot trade")
+        shard, number = divmod(int(text), SHARD)
+        if shard >= MAX_SHARD or number >= NUMBERS:
+            raise InvalidFrameError(f"field {name} is {text}: its shard or its number is larger than any known one")
+        return shard * NUMBERS + number
 
-def _read_id(row: dict[str, Any], name: str) -> int:
-    text = frames.read_text(row, name)
-    if not _ID(text):
-        raise InvalidFrameError(f"field {name} is {frames.show_value(text)}, not the number of a spot trade")
-    shard, number = divmod(int(text), SHARD)
-    if shard >= MAX_SHARD or number >= NUMBERS:
-        raise InvalidFrameError(f"field {name} is {text}: its shard or its number is larger than any known one")
-    return shard * NUMBERS + number
+    def _build_pair(self, row: dict[str, Any]) -> ListedPair | None:
+        status = row.get("status")
+        return catalogue.build_pair(
+            row.get("symbol"), row.get("baseCoin"), row.get("quoteCoin"), status, status == "Trading"
+        )
 
-
-def _read_answer(fields: dict[str, Any]) -> list[Event]:
-    """The answer to a message of ours."""
-    operation, said, given = fields.get("op"), fields.get("ret_msg"), fields.get("req_id")
-    number = int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 19 else None
-    if fields.get("success") is False:
-        named = list(dict.fromkeys(_NAMED.findall(said))) if isinstance(said, str) else []
-        if not named:
-            raise InvalidFrameError(f"the exchange reports an error: {frames.show_value(said)}")
-        if "already subscribed" in str(said):
-            return [SubscriptionConfirmed(symbols=frozenset(named))]
-        return [SymbolRejected(symbol, frames.show_value(said), number) for symbol in named]
-    if operation == "subscribe":
-        return [SubscriptionConfirmed(number)]
-    if operation is None:
-        raise InvalidFrameError("field topic is missing")
-    return [IgnoredMessage(frames.name_kind(operation))]
+    def _read_answer(self, fields: dict[str, Any]) -> list[Event]:
+        """The answer to a message of ours."""
+        operation, said, given = fields.get("op"), fields.get("ret_msg"), fields.get("req_id")
+        number = int(given) if isinstance(given, str) and given.isdecimal() and len(given) < 19 else None
+        if fields.get("success") is False:
+            found = re.findall(rf"{self.topic}\.([^\s,\]]+)", said) if isinstance(said, str) else []
+            named = list(dict.fromkeys(found))
+            if not named:
+                raise InvalidFrameError(f"the exchange reports an error: {frames.show_value(said)}")
+            if "already subscribed" in str(said):
+                return [SubscriptionConfirmed(symbols=frozenset(named))]
+            return [SymbolRejected(symbol, frames.show_value(said), number) for symbol in named]
+        if operation == "subscribe":
+            return [SubscriptionConfirmed(number)]
+        if operation is None:
+            raise InvalidFrameError("field topic is missing")
+        return [IgnoredMessage(frames.name_kind(operation))]
 
 
 def _read_result(body: bytes, limit: int) -> dict[str, Any]:
@@ -215,18 +221,11 @@ def _read_result(body: bytes, limit: int) -> dict[str, Any]:
 
 
 def _read_response(body: bytes, limit: int) -> list[dict[str, Any]]:
-    return _list_rows(_read_result(body, limit), "list")
+    return list_rows(_read_result(body, limit), "list")
 
 
-def _list_rows(fields: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def list_rows(fields: dict[str, Any], name: str) -> list[dict[str, Any]]:
     rows = fields.get(name)
     if type(rows) is not list or not all(type(row) is dict for row in rows):
         raise InvalidFrameError(f"field {name} is {frames.show_value(rows)}, not a list of objects")
     return rows
-
-
-def _build_pair(row: dict[str, Any]) -> ListedPair | None:
-    status = row.get("status")
-    return catalogue.build_pair(
-        row.get("symbol"), row.get("baseCoin"), row.get("quoteCoin"), status, status == "Trading"
-    )

@@ -1,4 +1,4 @@
-"""The simulator's Bybit: the address of spot, subscriptions by message, and the REST calls of the newest trades.
+"""The simulator's Bybit: one category's address, subscriptions by message, and the REST calls of the newest trades.
 
 As on the real one, a message with one unknown symbol is refused whole, as is one of more than ten topics; errors of
 REST have status 200; and a connection that sends nothing for `IDLE_S` is closed, whatever it is sent.
@@ -16,7 +16,7 @@ from websockets.frames import CloseCode
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, find_currencies
 from whale_platform.exchanges.bybit import wire_format
 from whale_platform.exchanges.errors import ControlRejectedError, InvalidParameterError
-from whale_platform.exchanges.simulation.play import MarketKey, Play
+from whale_platform.exchanges.simulation.play import Fill, MarketKey, Play
 from whale_platform.exchanges.simulation.rest_response import RestResponse, parse_parameters, read_number, respond_ok
 from whale_platform.exchanges.simulation.simulated_exchange import SimulatedExchange
 from whale_platform.exchanges.simulation.simulator_clients import SimulatorClient, SimulatorClients
@@ -26,7 +26,14 @@ MOST_TOPICS = 10
 
 
 class BybitSimulator:
-    """Implements `ExchangeSimulator`."""
+    """Implements `ExchangeSimulator`: spot; others derive from it.
+
+    most_listed: trades that one response lists at most.
+    """
+
+    category = "spot"
+    topic = "publicTrade"
+    most_listed = 60
 
     def __init__(self, name: str, play: Play, hub: SimulatorClients) -> None:
         self._name, self._play, self._hub = name, play, hub
@@ -39,8 +46,8 @@ class BybitSimulator:
         }
 
     def speaks(self, path: str) -> bool:
-        """Whether `path` is the address of spot."""
-        return path == "/v5/public/spot"
+        """Whether `path` is the address of the category."""
+        return path == f"/v5/public/{self.category}"
 
     def rest(self, path: str, query: str, _headers: Mapping[str, str]) -> RestResponse:
         """Return the response to one GET."""
@@ -54,7 +61,7 @@ class BybitSimulator:
 
     async def converse(self, connection: ServerConnection, _path: str, _query: str) -> None:
         """Serve one WebSocket connection until it closes."""
-        client = self._hub.join(self._name, connection, wire_format.encode_trade)
+        client = self._hub.join(self._name, connection, self.encode_trade)
         try:
             while True:
                 async with asyncio.timeout(IDLE_S):
@@ -100,27 +107,39 @@ class BybitSimulator:
 
     def _find_market(self, topic: str) -> MarketKey:
         kind, _, symbol = topic.partition(".")
-        return self._name, symbol if kind == "publicTrade" else ""
+        return self._name, symbol if kind == self.topic else ""
 
     def _trades(self, market: MarketKey) -> bool:
         pair = self._play.pairs.get(market)
         return pair is not None and pair.trading
 
     def _list_instruments(self, query: Mapping[str, str]) -> RestResponse:
-        if query.get("category") != "spot":
+        if query.get("category") != self.category:
             return _refuse("Illegal category")
         listed = {symbol: pair for (exchange, symbol), pair in self._play.pairs.items() if exchange == self._name}
         wanted = query.get("symbol")
         shown = sorted(listed) if wanted is None else [symbol for symbol in (wanted,) if symbol in listed]
-        return _respond({"category": "spot", "list": [_describe(listed[symbol]) for symbol in shown]})
+        return _respond({"category": self.category, "list": [self.describe(listed[symbol]) for symbol in shown]})
+
+    def encode_trade(self, fill: Fill) -> bytes:
+        """The frame of one trade."""
+        return wire_format.encode_trade(fill)
+
+    def build_history_row(self, fill: Fill) -> dict[str, object]:
+        """One trade of `recent-trade`."""
+        return wire_format.build_history_row(fill, wire_format.format_id(fill.trade_id))
+
+    def describe(self, pair: ListedPair) -> dict[str, str]:
+        """One row of `instruments-info`."""
+        return {"symbol": pair.symbol, "baseCoin": pair.base, "quoteCoin": pair.quote, "status": pair.status}
 
     def _list_trades(self, query: Mapping[str, str]) -> RestResponse:
         market = self._name, query.get("symbol", "")
-        if query.get("category") != "spot" or market not in self._play.pairs:
+        if query.get("category") != self.category or market not in self._play.pairs:
             return _refuse("params error: symbol invalid")
-        limit = min(read_number(query, "limit", 60) or 60, 60)
-        rows = [wire_format.build_history_row(fill) for fill in self._play.downward(market, None, limit)]
-        return _respond({"category": "spot", "list": rows})
+        limit = min(read_number(query, "limit", 60) or 60, self.most_listed)
+        fills = self._play.downward(market, None, limit)
+        return _respond({"category": self.category, "list": [self.build_history_row(fill) for fill in fills]})
 
 
 def _respond(result: dict[str, object], code: int = 0, message: str = "OK") -> RestResponse:
@@ -132,18 +151,16 @@ def _refuse(message: str) -> RestResponse:
     return _respond({}, 10001, message)
 
 
-def _describe(pair: ListedPair) -> dict[str, str]:
-    return {"symbol": pair.symbol, "baseCoin": pair.base, "quoteCoin": pair.quote, "status": pair.status}
-
-
-def _build_pair(base: str, quote: str) -> ListedPair:
+def build_pair(base: str, quote: str) -> ListedPair:
+    """The pair of two currencies."""
     return ListedPair(base + quote, base, quote, "Trading", True)
 
 
-def _find_pair(listed: SymbolCatalogue, symbol: str) -> ListedPair:
+def find_pair(listed: SymbolCatalogue, symbol: str) -> ListedPair:
+    """The pair of a symbol. Raises ValueError where its currencies are not known."""
     return ListedPair(symbol, *find_currencies(listed, symbol), "Trading", True)
 
 
 SIMULATED = SimulatedExchange(
-    BybitSimulator, wire_format.build_fill, _find_pair, _build_pair, trade_share=0.2, size_decimals=2
+    BybitSimulator, wire_format.build_fill, find_pair, build_pair, trade_share=0.2, size_decimals=2
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from whale_platform.domain.trade import Side
 from whale_platform.exchanges.simulation.play import Fill, MarketKey
 
-_SIDES: dict[Side, str] = {"buy": "Buy", "sell": "Sell"}
+SIDES: dict[Side, str] = {"buy": "Buy", "sell": "Sell"}
 _FIRST_STEP = 89_200_463_112
 
 
@@ -20,25 +20,30 @@ def build_fill(market: MarketKey, trade_id: int, price: str, size: str, side: Si
     return replace(fill, block=trade_id % 1_000 == 0)
 
 
+def format_id(trade_id: int) -> str:
+    """The id as the exchange writes it."""
+    return f"{trade_id:019d}"
+
+
 def encode_trade(fill: Fill) -> bytes:
     """The frame of one trade."""
     symbol = fill.market[1]
     row = (
-        f'{{"i":"{fill.trade_id:019d}","T":{fill.time // 1000},"p":"{fill.price}","v":"{fill.size}",'
-        f'"S":"{_SIDES[fill.side]}","seq":{fill.taker_order_id},"s":"{symbol}","BT":{_flag(fill.block)},"RPI":false}}'
+        f'{{"i":"{format_id(fill.trade_id)}","T":{fill.time // 1000},"p":"{fill.price}","v":"{fill.size}",'
+        f'"S":"{SIDES[fill.side]}","seq":{fill.taker_order_id},"s":"{symbol}","BT":{format_flag(fill.block)},"RPI":false}}'
     )
     head = f'"topic":"publicTrade.{symbol}","ts":{fill.sent_time // 1000 + 1},"type":"snapshot"'
     return f'{{{head},"data":[{row}]}}'.encode()
 
 
-def build_history_row(fill: Fill) -> dict[str, object]:
-    """One trade of `recent-trade`."""
+def build_history_row(fill: Fill, trade_id: str) -> dict[str, object]:
+    """One trade of `recent-trade`, with `trade_id` as the exchange writes it."""
     return {
-        "execId": f"{fill.trade_id:019d}",
+        "execId": trade_id,
         "symbol": fill.market[1],
         "price": fill.price,
         "size": fill.size,
-        "side": _SIDES[fill.side],
+        "side": SIDES[fill.side],
         "time": str(fill.time // 1000),
         "isBlockTrade": fill.block,
         "isRPITrade": False,
@@ -46,7 +51,8 @@ def build_history_row(fill: Fill) -> dict[str, object]:
     }
 
 
-def _flag(value: bool) -> str:
+def format_flag(value: bool) -> str:
+    """A JSON boolean."""
     return "true" if value else "false"
 
 
