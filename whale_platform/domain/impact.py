@@ -1,8 +1,8 @@
 """The square-root law of market impact, fitted to a market's own sweeps: how far an order of a size moves the price.
 
 I = Y x volatility x sqrt(Q / V), with the volatility and the volume V of a day. Y is found by least squares through the
-origin over the moves from the price before each sweep to that a second after it. A second, because on real trades the
-impact is larger than chance then, and is lost in it after ten (docs/concepts/whales.md has the figures). Sweeps come in
+origin over the moves from the price before each sweep to that a second after it. A second, because chance grows with
+time and impact does not: on real trades Y is surest then (docs/concepts/whales.md has the figures). Sweeps come in
 bursts, so the error of Y takes blocks of ten minutes as independent and not sweeps. Where there is too little, or where
 Y can't be told from none, there is no factor, and the reason in its place. Estimates: floating point.
 """
