@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from psycopg2 import sql
 
 from whale_platform.domain.market import MarketKind
-from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP
+from whale_platform.domain.names import BLOCK, LIQUIDATION, SINGLE_TRADE, SWEEP
 from whale_platform.exchanges import market_kinds
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries.listings import (
@@ -57,7 +57,7 @@ SELECT exchange, count(*), coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'
 FROM {} {} GROUP BY exchange
 """)
 _TOP = sql.SQL("SELECT {} FROM {} {} ORDER BY notional_usd DESC, event_time DESC LIMIT %s")
-PREFERRED_KINDS = (SWEEP, SINGLE_TRADE, BLOCK)  # of several whales with one trade id
+PREFERRED_KINDS = (SWEEP, SINGLE_TRADE, BLOCK, LIQUIDATION)  # of several whales with one trade id
 
 
 class _ExchangeFlow(NamedTuple):
