@@ -18,7 +18,7 @@ from whale_platform.exchanges.market_kinds import choose_kind
 from whale_platform.exchanges.registry import find_market_kind
 from whale_platform.lake.analysis.alert_selection import AlertConditions
 
-Kind = Literal["single_trade", "sweep", "block"]
+Kind = Literal["single_trade", "sweep", "block", "liquidation"]
 Group = Literal["market", "base", "all"]
 _KEYS = {"rule"}
 MOST_USD = Decimal(10) ** 15
@@ -45,7 +45,7 @@ class AlertRule(BaseModel):
     exchange: str = ANY
     symbol: str = ANY
     market_kind: MarketKind | None = None
-    kind: tuple[Kind, ...] = ("single_trade", "sweep", "block")
+    kind: tuple[Kind, ...] = ("single_trade", "sweep", "block", "liquidation")
     side: Literal["buy", "sell"] | None = None
     minimum_usd: Annotated[Decimal, BeforeValidator(_read_decimal)] | None = Field(
         default=None, gt=0, le=MOST_USD, allow_inf_nan=False

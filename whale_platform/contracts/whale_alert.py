@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from whale_platform.contracts.field_reader import MessageFields
 from whale_platform.contracts.message_contract import MessageContract, MessageField
-from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP, WHALE_ALERTS
+from whale_platform.domain.names import BLOCK, LIQUIDATION, SINGLE_TRADE, SWEEP, WHALE_ALERTS
 from whale_platform.domain.whale import build_tier_limits, find_tier
 
 VERSION = 1
@@ -23,7 +23,8 @@ CONTRACT = MessageContract(
             "kind",
             "name",
             f"{SINGLE_TRADE}: one trade over the threshold; {SWEEP}: the fills of one taker order "
-            f"together; {BLOCK}: a trade that the exchange calls a block",
+            f"together; {BLOCK}: a trade that the exchange calls a block; {LIQUIDATION}: a position that "
+            "the exchange has closed, at the bankruptcy price and with the side of the closing order",
         ),
         MessageField("trade_id", "integer", "the exchange's id; of a sweep that of its first fill"),
         MessageField("side", "name", "the taker's side: buy or sell"),

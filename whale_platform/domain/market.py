@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-MarketKind = Literal["spot", "perpetual", "block"]
-"""What is traded: the coin itself, a perpetual future of it, or the coin off the book in blocks.
+MarketKind = Literal["spot", "perpetual", "block", "liquidation"]
+"""What is traded: the coin itself, a perpetual future of it, or the coin off the book in blocks; or liquidations.
 
-Volumes and flows of different kinds are never added up: a perpetual moves no coin, and a block moves no book.
+Volumes and flows of different kinds are never added up: a perpetual moves no coin, a block moves no book, and the order
+that a liquidation tells of is filled among the trades of the perpetual.
 """
 
 MarketHour = tuple[str, str, datetime]  # exchange, symbol, first instant of the hour

@@ -15,7 +15,8 @@ STREAM_POSITIONS = "stream_positions"
 SINGLE_TRADE = "single_trade"  # one fill
 SWEEP = "sweep"  # all fills of one taker order
 BLOCK = "block"  # a trade that the exchange itself calls a block
-WHALE_KINDS = (SINGLE_TRADE, SWEEP, BLOCK)
+LIQUIDATION = "liquidation"  # a position that the exchange itself has closed, as it tells of it
+WHALE_KINDS = (SINGLE_TRADE, SWEEP, BLOCK, LIQUIDATION)
 WHALE_TIERS = ("whale", "large", "giant")  # smallest first
 
 MAX_SYMBOL = 40

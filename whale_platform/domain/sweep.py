@@ -78,7 +78,7 @@ class SweepFill(Protocol):
 
     @property
     def block(self) -> bool:
-        """Whether the exchange calls it a block trade."""
+        """Whether it is told beside the trades of the book (trade.py)."""
 
     @property
     def sweep(self) -> SweepProgress | None:

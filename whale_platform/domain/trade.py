@@ -28,7 +28,8 @@ class Trade(NamedTuple):
     side: the TAKER's side.
     event_time, received_time: microseconds since the epoch, UTC; exchange's trade time and our receipt of the frame.
     source: how it reached us. taker_order_id: groups the fills of one taker order, where the exchange tells.
-    block: the exchange itself calls it a block trade, which was agreed off the book and is part of no window.
+    block: it is told beside the trades of the book, and is part of no window: a trade that the exchange itself calls a
+    block trade, agreed off the book, or a liquidation where the exchange's market kind is that.
     buyer, seller: who traded, where the exchange publishes it.
     usd_rate: US dollars for a unit of the quote currency where that is no dollar; usd_pair: by which pair, as
     `exchange:symbol`; the ingester adds both (rates.py).

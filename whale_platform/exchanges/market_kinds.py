@@ -10,10 +10,13 @@ from typing import Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from whale_platform.domain.market import MarketKind
 from whale_platform.exchanges.errors import MixedKindsError
-from whale_platform.exchanges.registry import EXCHANGES, find_market_kind, join_names, list_marked_names
+from whale_platform.exchanges.registry import EXCHANGES, SPECS, find_market_kind, join_names, list_marked_names
 
 MARKET_KINDS: tuple[MarketKind, ...] = get_args(MarketKind)
 DEFAULT_KIND: MarketKind = "spot"
+
+
+LIQUIDATION_EXCHANGES = list_marked_names(name for name, spec in SPECS.items() if spec.market_kind == "liquidation")
 
 
 class _OfExchange(Protocol):

@@ -29,6 +29,7 @@ EXCHANGES = (
     "hyperliquid",
     "coinbase_advanced",
     "bybit_linear",
+    "bybit_liquidation",
 )
 
 Way = Literal["ws", "rest"]

@@ -5,7 +5,7 @@ A lake that is not there yet knows of none. Raises LakeError's subclasses.
 
 from collections.abc import Iterable
 
-from whale_platform.domain.names import BLOCK
+from whale_platform.domain.names import BLOCK, LIQUIDATION
 from whale_platform.lake.analysis import trade_prices
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.storage.folders import Folder
@@ -15,14 +15,15 @@ from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow, Whale
 def find_whale_prices(root: Folder, whales: Iterable[WhaleRef]) -> list[WhalePriceRow]:
     """A row for each of `whales`.
 
-    A sweep and its first fill have the same prices around them. Blocks are looked for by themselves: theirs are other
-    ids than the trades'.
+    A sweep and its first fill have the same prices around them. Blocks and liquidations are looked for by
+    themselves: theirs are other ids than the trades'.
     """
     if not table_exists(root):
         return []
     asked = list(whales)
     rows: list[WhalePriceRow] = []
-    for some in ([key for key in asked if key[2] == BLOCK], [key for key in asked if key[2] != BLOCK]):
+    beside = BLOCK, LIQUIDATION
+    for some in ([key for key in asked if key[2] in beside], [key for key in asked if key[2] not in beside]):
         found = trade_prices.find_prices(root, {(*key[:2], *key[3:]) for key in some})
         for exchange, symbol, kind, trade_id, _ in some:
             prices = found[exchange, symbol, trade_id]

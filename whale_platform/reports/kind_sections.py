@@ -14,7 +14,12 @@ from whale_platform.stores.asset_tables.size_bands import HourlyBands
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
 Row = TypeVar("Row", HourlyRollup, WhaleReport, HourlyBands)
-TITLES: Mapping[MarketKind, str] = {"spot": "Spot", "perpetual": "Perpetuals", "block": "Blocks off the book"}
+TITLES: Mapping[MarketKind, str] = {
+    "spot": "Spot",
+    "perpetual": "Perpetuals",
+    "block": "Blocks off the book",
+    "liquidation": "Liquidations",
+}
 
 
 def render_sections(rows: Iterable[Row], render: Callable[[list[Row]], str]) -> str:

@@ -121,20 +121,23 @@ def test_no_sum_takes_two_kinds_of_markets(filled: TestClient, sink: Sink) -> No
         whale(1, NOW, exchange="hyperliquid", symbol="BTC", notional_usd="5000000"),
         whale(2, NOW, exchange="sim_hyperliquid", symbol="BTC", side="sell", notional_usd="2000000"),
         whale(3, NOW, exchange="binance_block", kind="block", notional_usd="8000000"),
+        whale(4, NOW, exchange="bybit_liquidation", kind="liquidation", side="sell", notional_usd="4000000"),
     )
     beside = filled.get("/whales/summary").json()
     dashboard_models.WhaleSummary.model_validate(beside)
     assert {**beside, "others": []} == spot, "spot as it was"
     perpetual = {"market_kind": "perpetual", "whales": 2, "buy_usd": "5000000", "sell_usd": "2000000"}
     block = {"market_kind": "block", "whales": 1, "buy_usd": "8000000", "sell_usd": "0"}
-    assert beside["others"] == [perpetual, block]
+    liquidation = {"market_kind": "liquidation", "whales": 1, "buy_usd": "0", "sell_usd": "4000000"}
+    assert beside["others"] == [perpetual, block, liquidation]
     asked = filled.get("/whales/summary?market_kind=perpetual").json()
     assert {name: asked[name] for name in perpetual} == perpetual
     assert [row["exchange"] for row in asked["top"]] == ["hyperliquid", "sim_hyperliquid"]
-    assert [one["market_kind"] for one in asked["others"]] == ["spot", "block"]
+    assert [one["market_kind"] for one in asked["others"]] == ["spot", "block", "liquidation"]
     assert sum(one["buys"] + one["sells"] for one in asked["sizes"]) == 2
     one = filled.get("/whales/summary?exchange=binance_block").json()
     assert (one["market_kind"], one["whales"], one["others"]) == ("block", 1, [])
+    assert found(filled, kind="liquidation") == [("liquidation", 4)]
     mixed = filled.get("/whales/summary?exchange=binance&exchange=hyperliquid")
     assert mixed.status_code == 422
     assert "binance (spot) and hyperliquid (perpetual) are not summed up" in mixed.text

@@ -32,7 +32,8 @@ def test_rules_are_read_as_they_are_written(tmp_path: Path) -> None:
     first, second = read_rules(path)
     assert first.kind == ("sweep",) and first.minimum_usd == Decimal("100000.1") and first.group == "base"
     assert first.covers("binance", "BTCUSDT") and not first.covers("binance", "ETHUSDT")
-    assert second.held and second.minimum_usd is None and second.kind == ("single_trade", "sweep", "block")
+    assert second.held and second.minimum_usd is None
+    assert second.kind == ("single_trade", "sweep", "block", "liquidation")
     assert second.covers("any", "market")
 
 
@@ -43,11 +44,12 @@ def test_rules_are_read_as_they_are_written(tmp_path: Path) -> None:
         ("exchange = 'hyperliquid'", ["hyperliquid"]),
         ("market_kind = 'perpetual'", ["hyperliquid", "sim_hyperliquid"]),
         ("market_kind = 'block'", ["binance_block"]),
+        ("market_kind = 'liquidation'", ["bybit_liquidation"]),
     ],
 )
 def test_a_rule_covers_markets_of_one_kind(more: str, covered: list[str]) -> None:
     (rule,) = parse_rules(f"[[rule]]\nname = 'a'\nminimum_usd = 1\n{more}")
-    names = ["binance", "hyperliquid", "sim_hyperliquid", "sim_kraken", "binance_block"]
+    names = ["binance", "hyperliquid", "sim_hyperliquid", "sim_kraken", "binance_block", "bybit_liquidation"]
     assert [name for name in names if rule.covers(name, "BTC")] == covered
 
 

@@ -110,19 +110,26 @@ def test_thresholds_are_those_of_the_time(tmp_path: Path) -> None:
 
 def test_figures_are_of_one_market_kind_and_what_was_alerted_is_of_all(tmp_path: Path) -> None:
     root, begin = tmp_path / "lake" / "trades", builders.START
-    names = ["binance", "hyperliquid", "binance_block", "coinbase"] * 3
-    trades = [trade(n, every_s=600, quantity="1000")._replace(exchange=name) for n, name in enumerate(names)]
+    names = ["binance", "hyperliquid", "binance_block", "bybit_liquidation"] * 3
+    kinds = ["single_trade", "single_trade", "block", "liquidation"] * 3
+    trades = [
+        trade(n, every_s=600, quantity="1000")._replace(exchange=name, block=kind != "single_trade")
+        for n, (name, kind) in enumerate(zip(names, kinds, strict=True))
+    ]
     lay(root, trades)
     end, periods = begin + timedelta(hours=2), build_threshold_periods([], Decimal(50_000))
     text = "".join(
         f"[[rule]]\nname = '{number}'\nthreshold = 'held'\n{more}\n"
-        for number, more in enumerate(["", "market_kind = 'perpetual'", "exchange = 'binance_block'"])
+        for number, more in enumerate(
+            ["", "market_kind = 'perpetual'", "exchange = 'binance_block'", "market_kind = 'liquidation'"]
+        )
     )
     result = run_backtest(root, BacktestRequest(parse_rules(text), begin, end, periods), quiet)
     assert [(rule.alerts, rule.usd) for rule in result.rules] == [
-        (count, count * Decimal(100_500)) for count in (6, 3, 3)
+        (count, count * Decimal(100_500)) for count in (3, 3, 3, 3)
     ]
-    assert [alert.exchange for alert, _ in find_held_alerts(root, begin, end, periods, quiet)] == names
+    held = [alert for alert, _ in find_held_alerts(root, begin, end, periods, quiet)]
+    assert [(alert.exchange, alert.kind) for alert in held] == list(zip(names, kinds, strict=True))
 
 
 def test_a_cooldown_holds_back_within_its_group() -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue
 from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges.base import Exchange
+from whale_platform.exchanges.bybit_liquidation.adapter import BybitLiquidation, build_id
 from whale_platform.exchanges.registry import load_simulated
 from whale_platform.exchanges.simulation.play import Fill, FillPublisher, MarketKey, PlayState
 
@@ -88,10 +89,30 @@ class QuietFills(PlayedFills):
             await asyncio.sleep(0.01)
 
 
+def find_id(exchange: Exchange, fill: Fill) -> int:
+    """The id by which the adapter has to know `fill`: the one that was published, if any is."""
+    if not isinstance(exchange, BybitLiquidation):
+        return fill.trade_id
+    told = Trade(
+        *(exchange.name, fill.market[1], "", "", 0, Decimal(fill.price), Decimal(fill.size), fill.side, fill.time, 0)
+    )
+    return build_id(told, 0)
+
+
 def read_fill(exchange: Exchange, pair: ListedPair, fill: Fill, received_time: int, source: Source) -> Trade:
     """The trade that an adapter has to read where `fill` was published."""
     price, size, order = Decimal(fill.price), Decimal(fill.size), fill.taker_order_id or None
     return Trade(
-        *(exchange.name, pair.symbol, pair.base, pair.quote, fill.trade_id, price, size, fill.side, fill.time),
+        *(
+            exchange.name,
+            pair.symbol,
+            pair.base,
+            pair.quote,
+            find_id(exchange, fill),
+            price,
+            size,
+            fill.side,
+            fill.time,
+        ),
         *(received_time, source, exchange.dense_ids, order, fill.block, fill.buyer or None, fill.seller or None),
     )

@@ -36,7 +36,7 @@ from whale_platform.lake.imports import dump_loader
 from whale_platform.lake.imports.dump_file import parse_dump_name
 from whale_platform.settings import Settings
 from whale_platform.simulator.play.symbol_listing import find_pairs, list_simulated
-from whale_platform_tests.exchanges.played_fills import BEFORE, PlayedFills, read_fill
+from whale_platform_tests.exchanges.played_fills import BEFORE, PlayedFills, find_id, read_fill
 from whale_platform_tests.simulator.harness import settings, simulator
 
 BASES, NUMBER, RECEIVED = ("BTC", "ETH"), 7, 5
@@ -68,6 +68,11 @@ class Side:
         (place,) = [place for place in self.play.pairs if place[1] == symbol]
         fill = self.play.fills[place][trade_id - 1]
         return read_fill(self.exchange, self.pairs[symbol], fill, RECEIVED, self.exchange.source)
+
+    def number(self, trade: Trade) -> int:
+        """Which of the trades played it is, from 1 on."""
+        (fills,) = [fills for place, fills in self.play.fills.items() if place[1] == trade.symbol]
+        return next(fill.trade_id for fill in list(fills) if find_id(self.exchange, fill) == trade.trade_id)
 
     def talk(self, *messages: str, until: Callable[[list[Event]], bool]) -> list[Event]:
         """Events of a connection that sends these messages, until enough has come; but for what is ignored."""
@@ -175,7 +180,7 @@ def test_a_subscription_is_confirmed_and_every_trade_is_read_exactly(side: Side)
         assert sorted(symbols) == sorted(wanted)
     for symbol in wanted:
         trades = [event for event in events if isinstance(event, Trade) and event.symbol == symbol]
-        first = trades[0].trade_id
+        first = side.number(trades[0])
         assert first > BEFORE - SHOWN_AS_LIVE
         assert trades == [side.trade(symbol, first + more) for more in range(len(trades))]
         shown = [event for event in events if isinstance(event, EarlierTrade | LastTrade)]

@@ -20,6 +20,7 @@ from whale_platform_tests.exchanges import (
     test_binance_block,
     test_bybit,
     test_bybit_linear,
+    test_bybit_liquidation,
     test_coinbase,
     test_coinbase_advanced,
     test_hyperliquid,
@@ -43,7 +44,15 @@ SAMPLES = (test_binance.DATA, test_coinbase.DATA, test_binance_block.DATA)
 # Of frames whose trades are rows.
 ROWS: tuple[tuple[dict[str, Any], Wrap], ...] = tuple(
     (module.ROW, module.wrap)
-    for module in (test_okx, test_kraken, test_bybit, test_bybit_linear, test_hyperliquid, test_coinbase_advanced)
+    for module in (
+        test_okx,
+        test_kraken,
+        test_bybit,
+        test_bybit_linear,
+        test_hyperliquid,
+        test_coinbase_advanced,
+        test_bybit_liquidation,
+    )
 )
 
 

@@ -17,11 +17,13 @@ class Line:
 
 def test_rows_are_grouped_by_kind_with_spot_first_and_in_their_order() -> None:
     rows = [Line(name, n) for n, name in enumerate(["hyperliquid", "binance", "binance_block", "sim_hyperliquid", "x"])]
+    rows.append(Line("bybit_liquidation", 5))
     groups = group_by_kind(rows)
     assert {kind: [row.number for row in some] for kind, some in groups.items()} == {
         "spot": [1, 4],
         "perpetual": [0, 3],
         "block": [2],
+        "liquidation": [5],
     }
     assert list(groups) == list(MARKET_KINDS)
     assert list(group_by_kind([Line("coinbase")])) == ["spot"]

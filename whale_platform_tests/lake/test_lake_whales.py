@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP
+from whale_platform.domain.names import BLOCK, LIQUIDATION, SINGLE_TRADE, SWEEP
 from whale_platform.domain.sweep import SweepProgress, SweepTracker
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.analysis import hour_values
@@ -18,6 +18,7 @@ from whale_platform_tests.lake.builders import START, lay, swallow, trade
 
 SYMBOLS = ("BTCUSDT", "ETHBTC", "ODDUSDT")  # of the second most trades have a rate; the last's ids are not dense
 RATED: dict[str, Any] = {"usd_rate": Decimal("0.333333333333333333"), "usd_pair": "binance:BTCUSDT"}
+EXCHANGES = "bybit_liquidation", "sim_bybit_liquidation"
 FLOORS = {("binance", symbol): Decimal(usd) for symbol, usd in zip(SYMBOLS, (900, 300, 700), strict=True)}
 
 
@@ -87,14 +88,20 @@ def test_the_lake_has_the_sweeps_that_the_tracker_finds(tmp_path: Path, seed: in
         assert one.event_time == _to_time(last.event_time)
 
 
-def test_single_trades_and_blocks_are_apart(tmp_path: Path) -> None:
+def test_single_trades_blocks_and_liquidations_are_apart(tmp_path: Path) -> None:
     trades = random_trades(5)
+    closed = [one._replace(exchange=name, block=True) for name in EXCHANGES for one in trades[:50]]
+    lay(tmp_path / "more", [*trades, *closed])
+    floors = dict.fromkeys(FLOORS, Decimal(300)) | {(name, "BTCUSDT"): Decimal(1) for name in EXCHANGES}
+    wanted = sorted((one.exchange, one.trade_id) for one in closed if one.symbol == "BTCUSDT")
+    found = [(one.exchange, one.trade_id) for one in read(tmp_path / "more", LIQUIDATION, floors)]
+    assert found == wanted and {exchange for exchange, _ in wanted} == {*EXCHANGES}
     lay(tmp_path / "lake", [*trades, trades[0]])  # one is there twice
-    floors = dict.fromkeys(FLOORS, Decimal(300))
     for kind, block in ((SINGLE_TRADE, False), (BLOCK, True)):
         large = [one for one in trades if one.block == block and (one.notional_usd or 0) >= 300]
         wanted = sorted((one.symbol, one.trade_id) for one in large)
-        assert wanted and [one[1:3] for one in read(tmp_path / "lake", kind, floors)] == wanted
+        for root in (tmp_path / "lake", tmp_path / "more"):
+            assert wanted and [one[1:3] for one in read(root, kind, floors)] == wanted
     assert read(tmp_path / "lake", SWEEP, {}) == []
 
 

@@ -14,13 +14,14 @@ def test_a_sweep_has_its_first_fill_s_prices_and_a_block_its_own(tmp_path: Path)
     block = trade(3, price="55")._replace(event_time=trades[6].event_time + 1, block=True)
     lay(root, [*trades, block])
     alone, off_the_book = (datetime.fromtimestamp(one.event_time / 1e6, UTC) for one in (trades[3], block))
-    times = {"single_trade": alone, "sweep": alone, "block": off_the_book}
+    times = {"single_trade": alone, "sweep": alone, "block": off_the_book, "liquidation": off_the_book}
     whales = [("binance", "BTCUSDT", kind, 3, time) for kind, time in times.items()]
     found = {row.kind: (row.trade_id, row.before, row.after_1) for row in find_whale_prices(root, whales)}
     assert found == {
         "single_trade": (3, Decimal(102), Decimal(104)),
         "sweep": (3, Decimal(102), Decimal(104)),
         "block": (3, Decimal(106), Decimal(107)),
+        "liquidation": (3, Decimal(106), Decimal(107)),
     }, "what was agreed off the book is no price of the market"
     assert find_whale_prices(tmp_path / "none", whales) == []
 

@@ -19,7 +19,7 @@ from whale_platform.exchanges import market_kinds
 from whale_platform.exchanges.errors import MixedKindsError
 from whale_platform.stores.queries.listings import ORDERS, WHALES, ColumnCondition, Listing
 
-WhaleKind = Literal["single_trade", "sweep", "block"]
+WhaleKind = Literal["single_trade", "sweep", "block", "liquidation"]
 WhaleTier = Literal["whale", "large", "giant"]
 MAX_LIMIT = 1_000
 MAX_NAMES = 100
@@ -101,7 +101,8 @@ class KindFilter(MarketFilter):
         [],
         max_length=len(WHALE_KINDS),
         description="`single_trade`: one fill over the threshold; `sweep`: all fills of one taker order together; "
-        "`block`: a trade that the exchange calls a block. Repeat it for several.",
+        "`block`: a trade that the exchange calls a block; `liquidation`: a position that it has closed. Repeat "
+        "it for several.",
     )
     tier: list[WhaleTier] = Field(
         [],

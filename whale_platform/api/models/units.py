@@ -23,10 +23,11 @@ Symbol = Annotated[str, Field(description="As the exchange spells it.", examples
 TradeId = Annotated[int, Field(description="The exchange's id of the trade.", examples=[3721043801])]
 Side = Annotated[Literal["buy", "sell"], Field(description="The taker's side.")]
 Kind = Annotated[
-    Literal["single_trade", "sweep", "block"],
+    Literal["single_trade", "sweep", "block", "liquidation"],
     Field(
         description="single_trade: one fill over the threshold; sweep: all fills of one taker order together; block: a "
-        "trade that the exchange calls a block, with ids of their own."
+        "trade that the exchange calls a block, with ids of their own; liquidation: a position that the exchange has "
+        "closed, as it tells of it: at the bankruptcy price, with the side of the closing order and an id made of both."
     ),
 ]
 Tier = Annotated[

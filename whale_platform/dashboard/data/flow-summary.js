@@ -8,7 +8,12 @@ import { signedUsd, usd } from "../lib/format.js";
 
 const HOUR_MS = 3_600_000;
 /** @type {Record<MarketKind, string>} */
-const MARKET_KINDS = { spot: "spot", perpetual: "perpetuals", block: "blocks off the book" };
+const MARKET_KINDS = {
+  spot: "spot",
+  perpetual: "perpetuals",
+  block: "blocks off the book",
+  liquidation: "liquidations",
+};
 
 /** Net, bought and sold dollars in words. @param {number} buy @param {number} sell */
 export const describeFlow = (buy, sell) => `net ${signedUsd(buy - sell)} · ▲ ${usd(buy)} · ▼ ${usd(sell)}`;

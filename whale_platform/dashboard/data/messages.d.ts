@@ -60,9 +60,9 @@ export interface Tickers {
 }
 
 /** What the markets of an exchange trade; no sum over exchanges takes two kinds. */
-export type MarketKind = "spot" | "perpetual" | "block";
+export type MarketKind = "spot" | "perpetual" | "block" | "liquidation";
 
-export type Kind = "single_trade" | "sweep" | "block";
+export type Kind = "single_trade" | "sweep" | "block" | "liquidation";
 export type Tier = "whale" | "large" | "giant";
 
 /** `fills` and what follows are of sweeps, null of others; a sweep's sums and ids are those so far. */

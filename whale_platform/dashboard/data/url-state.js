@@ -40,7 +40,7 @@ const FIELDS = /** @type {(keyof View)[]} */ (Object.keys(DEFAULTS));
 /** @type {(keyof View)[]} */
 const IN_ADDRESS = ["interval", "tape", "on", "kind", "tier", "side", "min"];
 /** @type {Kind[]} */
-const KINDS = ["single_trade", "sweep", "block"];
+const KINDS = ["single_trade", "sweep", "block", "liquidation"];
 // Of any script, as domain/names.py has it.
 const SYMBOL = "(?:[A-Za-z0-9._:/-]|(?![\\p{C}\\p{Z}])[^\\x00-\\x7f]){1,40}";
 const NAME = new RegExp(`^${SYMBOL}$`, "u");

@@ -31,7 +31,7 @@ export function currentFilter() {
 }
 
 /** @type {Record<Kind, string>} */
-const KINDS = { single_trade: "single trades", sweep: "sweeps", block: "blocks" };
+const KINDS = { single_trade: "single trades", sweep: "sweeps", block: "blocks", liquidation: "liquidations" };
 
 /** The exchanges to choose from: all of these, and the chosen one. @param {string[]} exchanges */
 export const exchangeChoices = (exchanges) =>

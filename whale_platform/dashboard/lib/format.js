@@ -165,7 +165,7 @@ export const timesOf = (whale) => Number(whale.notional_usd) / Number(whale.thre
 /** @param {Whale} whale */
 export const keyOf = (whale) => `${whale.exchange}/${whale.symbol}/${whale.kind}/${whale.trade_id}`;
 
-/** What a whale is, in words: "trade", "sweep", "block". @param {Pick<Whale, "kind">} whale */
+/** What a whale is, in words: "trade", "sweep", "block", "liquidation". @param {Pick<Whale, "kind">} whale */
 export const kindName = ({ kind }) => (kind === "single_trade" ? "trade" : kind);
 
 /** "+3.2 bp": hundredths of a per cent, with their sign. @param {string | null | undefined} value */

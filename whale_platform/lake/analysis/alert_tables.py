@@ -6,7 +6,7 @@ comes near its floor is multiplied. `place` orders a market's trades by time, th
 order; `horizon` counts the times after a trade at which the price is wanted.
 """
 
-from whale_platform.lake.analysis.sweeps import BLOCK_SQL, SLACK, select_sweeps
+from whale_platform.lake.analysis.sweeps import BLOCK_SQL, KIND_SQL, SLACK, select_sweeps
 from whale_platform.lake.duckdb.engine import NOTIONAL_SQL, USD_SQL
 
 MINUTE_US = 60_000_000
@@ -73,7 +73,7 @@ _ONCE = """SELECT * FROM near QUALIFY row_number() OVER (PARTITION BY exchange, 
     ORDER BY topic_offset NULLS LAST, topic_partition) = 1"""
 ALERTS = f"""
 CREATE OR REPLACE TEMP TABLE new_alerts AS SELECT nextval('numbers') AS n, found.* FROM (
-    SELECT m, CASE WHEN {BLOCK_SQL} THEN 'block' ELSE 'single_trade' END AS kind, trade_id AS first_id,
+    SELECT m, {KIND_SQL} AS kind, trade_id AS first_id,
         trade_id AS last_id, side = 'sell' AS sell, epoch_us(event_time) AS t, price::DOUBLE AS price,
         usd, notional, coalesce(source = 'import', false) AS imported
     FROM (SELECT *, {USD_SQL} AS usd, {NOTIONAL_SQL} AS notional FROM ({_ONCE})) JOIN markets USING (exchange, symbol)
@@ -105,7 +105,7 @@ WHERE NOT block AND t >= $end - {MINUTE_US}
 
 KEEP_ALERTS = """
 INSERT INTO alerts SELECT n, m, kind, first_id, last_id, sell, t, price, usd, imported,
-    CASE WHEN kind <> 'block' THEN notional::DOUBLE / traded END
+    CASE WHEN kind NOT IN ('block', 'liquidation') THEN notional::DOUBLE / traded END
 FROM new_alerts LEFT JOIN shares USING (n)
 """
 

@@ -1,4 +1,4 @@
-"""The whales of an hour as the lake's trades make them: single trades, sweeps and blocks, for the audit.
+"""The whales of an hour as the lake's trades make them: single trades, sweeps, blocks and liquidations.
 
 Sweeps are those of sweeps.py. Raises LakeError's subclasses.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from whale_platform.domain.names import BLOCK, SWEEP
+from whale_platform.domain.names import SWEEP
 from whale_platform.domain.trade import usd_via
 from whale_platform.lake.analysis import sweeps
 from whale_platform.lake.analysis.sweeps import LakeSweep
@@ -26,7 +26,7 @@ SELECT exchange, symbol, trade_id, side, price, quantity, {usd} AS usd, epoch_us
     coalesce(source = 'import', false), coalesce(received_time > $settled, false), epoch_us(received_time), base, quote,
     {notional} AS notional, usd_pair, usd_rate
 FROM {rows} JOIN floors USING (exchange, symbol)
-WHERE coalesce(fills, 1) = 1 AND {block} = $block AND {usd} >= floor AND event_time < $end
+WHERE coalesce(fills, 1) = 1 AND {kind} = $kind AND {usd} >= floor AND event_time < $end
 ORDER BY exchange, symbol, trade_id
 """
 
@@ -42,7 +42,7 @@ class LakeHour:
 
 
 class LakeWhale(NamedTuple):
-    """A trade, sweep or block of at least so many dollars, as the lake has it; imported, late: as of a minute.
+    """A whale of any kind, of at least so many dollars, as the lake has it; imported, late: as of a minute.
 
     received_time is None where it was imported. Of a sweep, trade_id is that of its first fill, price and received_time
     those of its last, as usd_rate; what follows usd_rate is None of others. before_sweeps: as in LakeSweep.
@@ -93,9 +93,9 @@ def read_whales(
             yield _build_whale(sweep, hour.settled_until)
         return
     rows = engine.select_rows(hour.root, hour.paths)
-    names = {"rows": rows, "floors": sweeps.FLOORS, "block": sweeps.BLOCK_SQL}
+    names = {"rows": rows, "floors": sweeps.FLOORS, "kind": sweeps.KIND_SQL}
     query = _TRADES.format(**names, usd=engine.USD_SQL, notional=engine.NOTIONAL_SQL)
-    values = sweeps.build_floor_values(floors) | {"end": hour.end.astimezone(UTC), "block": kind == BLOCK}
+    values = sweeps.build_floor_values(floors) | {"end": hour.end.astimezone(UTC), "kind": kind}
     cursor = connection.execute(query, values | {"settled": hour.settled_until.astimezone(UTC)})
     before: object = None
     while some := cursor.fetchmany(sweeps.FETCH_ROWS):

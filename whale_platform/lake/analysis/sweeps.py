@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import duckdb
 
+from whale_platform.domain.names import BLOCK, LIQUIDATION, SINGLE_TRADE
+from whale_platform.exchanges.market_kinds import LIQUIDATION_EXCHANGES
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
 
@@ -24,6 +26,9 @@ FLOORS = """SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol,
 
 SLACK = 1 - 1e-6  # of a sum of floating point numbers, which costs a tenth of the exact one
 BLOCK_SQL = "coalesce(block, false)"
+_LIQUIDATION_EXCHANGES = ", ".join(f"'{name}'" for name in LIQUIDATION_EXCHANGES)
+KIND_SQL = f"""CASE WHEN NOT {BLOCK_SQL} THEN '{SINGLE_TRADE}'
+    WHEN exchange IN ({_LIQUIDATION_EXCHANGES}) THEN '{LIQUIDATION}' ELSE '{BLOCK}' END"""  # of one trade
 _COLUMNS = (
     "exchange, symbol, base, quote, trade_id, price, quantity, notional_wide, side, event_time, received_time, source, "
     "taker_order_id, block, usd_pair, usd_rate, usd_exact, topic_partition, topic_offset, "

@@ -46,7 +46,7 @@ COLUMNS = (
     LakeColumn("received_time", "timestamp", "TIMESTAMPTZ", "when the frame reached us; null where imported"),
     LakeColumn("source", "string", "VARCHAR", "live, repair, import, replay, simulated"),
     LakeColumn("taker_order_id", "string", "VARCHAR", "groups the fills of one order, where the exchange tells"),
-    LakeColumn("block", "boolean", "BOOLEAN", "whether the exchange calls it a block trade; null: not known, so none"),
+    LakeColumn("block", "boolean", "BOOLEAN", "a block trade, or a liquidation; null: unknown, so neither"),
     LakeColumn("buyer", "string", "VARCHAR", "who bought, where the exchange publishes it"),
     LakeColumn("seller", "string", "VARCHAR", "who sold, where the exchange publishes it"),
     LakeColumn("usd_rate", WIDE_DECIMAL, "DECIMAL(38,18)", "US dollars for a unit of the quote currency; if no dollar"),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from psycopg2 import sql
 
 from whale_platform.domain.market import MarketKind
-from whale_platform.domain.names import BLOCK, SINGLE_TRADE, SWEEP
+from whale_platform.domain.names import BLOCK, LIQUIDATION, SINGLE_TRADE, SWEEP
 from whale_platform.exchanges import market_kinds
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries.listings import (
@@ -64,7 +64,7 @@ _TOP = sql.SQL("SELECT {} FROM {} {} ORDER BY notional_usd DESC, event_time DESC
 _CLUSTER = sql.SQL("SELECT {} FROM whale_clusters WHERE members @> %s::jsonb ORDER BY event_time LIMIT 1").format(
     sql.SQL(", ").join(map(sql.Identifier, CLUSTERS.columns))
 )
-PREFERRED_KINDS = (SWEEP, SINGLE_TRADE, BLOCK)  # of several whales with one trade id
+PREFERRED_KINDS = (SWEEP, SINGLE_TRADE, BLOCK, LIQUIDATION)  # of several whales with one trade id
 
 
 class _ExchangeFlow(NamedTuple):

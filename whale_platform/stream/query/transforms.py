@@ -19,6 +19,7 @@ from whale_platform.contracts import dead_letter, raw_trade, stream_position, tr
 from whale_platform.domain.names import (
     BLOCK,
     DEAD_LETTERS,
+    LIQUIDATION,
     SINGLE_TRADE,
     STREAM_POSITIONS,
     SWEEP,
@@ -28,6 +29,7 @@ from whale_platform.domain.names import (
 )
 from whale_platform.domain.trade import DOLLARS, PEGGED
 from whale_platform.domain.window import SPARSE_OFFSETS, SPARSE_TIMES
+from whale_platform.exchanges.market_kinds import LIQUIDATION_EXCHANGES
 from whale_platform.stream.query.message_columns import build_json, build_struct
 from whale_platform.toolchain import java_classes
 
@@ -61,7 +63,7 @@ def parse_trades(kafka: DataFrame, kept: Sequence[str] = ()) -> DataFrame:
 def compute_windows(trades: DataFrame, watermark: str, run_id: str, aggregates: bool = False) -> DataFrame:
     """Trades -> Kafka rows (key, value) of `trade_windows`: tumbling windows per exchange and symbol, update by update.
 
-    Blocks, which were agreed off the book, are in none.
+    Blocks and liquidations, which are told beside the trades of the book, are in none.
     Open and close go by trade id, not arrival; where ids are not contiguous, by time and then by arrival. `watermark`
     bounds the state: trades later than it leave no trace in the window, which Spark counts
     (`numRowsDroppedByWatermark`) and the service tells. With `aggregates` a row stands for `fills` trades of one price,
@@ -185,7 +187,9 @@ def usd_via_column(quote: Column | None = None) -> Column:
 def _build_alert(rows: DataFrame, run_id: str) -> Column:
     """The alert of a trade alone."""
     of_kind = {
-        "kind": F.when(F.col("block"), F.lit(BLOCK)).otherwise(F.lit(SINGLE_TRADE)),
+        "kind": F.when(~F.col("block"), F.lit(SINGLE_TRADE))
+        .when(F.col("exchange").isin(LIQUIDATION_EXCHANGES), F.lit(LIQUIDATION))
+        .otherwise(F.lit(BLOCK)),
         "notional": F.col("notional_exact"),
     }
     return _build_whale(rows, run_id, of_kind)

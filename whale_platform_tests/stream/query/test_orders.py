@@ -141,3 +141,22 @@ def _plain(value: bytes) -> str:
 
 def _number(text: str) -> str:
     return text.rstrip("0").rstrip(".") if text.replace(".", "", 1).isdigit() and "." in text else text
+
+
+def test_a_liquidation_is_a_whale_of_its_own_kind_and_in_no_window(spark: SparkSession, tmp_path: Path) -> None:
+    root, usd = tmp_path / "trades", build_threshold_periods([], Decimal(1000))
+    names = {"binance": "single_trade", "binance_block": "block", "bybit": "block", "bybit_liquidation": "liquidation"}
+    names |= {"sim_bybit_liquidation": "liquidation"}
+    first = some_trades(1)[0]._replace(symbol="BTCUSDT", quote="USDT", price=Decimal(70_000), quantity=Decimal(1))
+    trades = [first._replace(exchange=name, block=kind != "single_trade") for name, kind in names.items()]
+    lay(root, trades)
+    frame = parsed(spark, [raw_trade.encode_trade(one) for one in trades])
+    known = transforms.parse_thresholds(F.lit(json.dumps(encode_history(usd))))
+    alerts = [row.value for row in transforms.compute_alerts(frame, known, "run").collect()]
+    paths = [file.path for file in table.list_files(table.open_table(root))]
+    again = [value.decode() for value in batch_recompute.recompute_whales(spark, root, paths, usd, "run")]
+    for some in (alerts, again):
+        assert {body["exchange"]: body["kind"] for body in map(json.loads, some)} == names
+        assert len(some) == len(names)
+    (window,) = transforms.compute_windows(frame, "10 minutes", "run").collect()
+    assert json.loads(window.value)["exchange"] == "binance"
