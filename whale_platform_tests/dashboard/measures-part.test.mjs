@@ -59,7 +59,9 @@ test("what is not known says why", () => {
   assert.equal(early["Moved in a second"], "not yet");
 });
 
-test("a block and a fill of a sweep have none, and say so", () => {
+test("a block, a liquidation and a fill of a sweep have none, and say so", () => {
+  const liquidation = measuresPart({ whale: whale({ kind: "liquidation" }), measures });
+  assert.match(liquidation.textContent, /A liquidation is part of no window/);
   const block = measuresPart({ whale: whale({ kind: "block" }), measures });
   assert.match(block.textContent, /A block is part of no window/);
   assert.match(measuresPart({ whale: whale(), measures: null }).textContent, /a fill of a sweep/);

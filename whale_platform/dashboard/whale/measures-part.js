@@ -13,8 +13,8 @@ const MOVED = "From the price before it to that a second after it, in the direct
 /** @param {WhaleContext} context */
 export function measuresPart({ whale, measures }) {
   if (!measures) return part("measures", HEADING, none("It is a fill of a sweep, which has them."));
-  if (whale.kind === "block") {
-    return part("measures", HEADING, none("A block is part of no window, and moves no book."));
+  if (whale.kind === "block" || whale.kind === "liquidation") {
+    return part("measures", HEADING, none(`A ${whale.kind} is part of no window, and moves no book.`));
   }
   const { streak, net_flow_usd: flow, moved_bps: moved, outcome } = measures;
   return part(

@@ -59,7 +59,7 @@ class GeneratedPlay:
             overlay = None if planting is None else planting.find_overlay(one.key)
             feed = MarketFeed(seed, one, share, HISTORY_TRADES // len(markets), index, known, overlay)
             self._feeds[one.key] = feed
-            if planting is not None and find_market_kind(one.key[0]) != "block":
+            if planting is not None and find_market_kind(one.key[0]) not in ("block", "liquidation"):
                 planting.add_market(one, pairs[one.key].base, 1 / feed.order_pause)
         self._due: list[tuple[float, MarketKey]] = []
         self._asleep = set(self._feeds)

