@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from whale_platform.lake.analysis.sweeps import BLOCK_SQL, HIGHEST_FLOOR, SLACK, select_sweeps
+from whale_platform.lake.analysis.sweeps import BLOCK_SQL, HIGHEST_FLOOR, IN_SWEEP_SQL, SLACK, select_sweeps
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
 
@@ -24,10 +24,7 @@ UNION ALL
 SELECT exchange, symbol, 'single_trade', trade_id, any_value(base), any_value(trade.side),
     epoch_us(any_value(trade.event_time)), any_value(trade.usd)
 FROM trades AS trade
-ANTI JOIN found ON found.exchange = trade.exchange AND found.symbol = trade.symbol
-    AND found.event_time = trade.event_time AND found.side = trade.side
-    AND found.taker_order_id IS NOT DISTINCT FROM trade.taker_order_id
-    AND trade.trade_id BETWEEN found.first_id AND found.last_id
+ANTI JOIN found ON {IN_SWEEP_SQL}
 WHERE trade.usd >= $least::DECIMAL(38,18) GROUP BY exchange, symbol, trade_id
 ORDER BY t, exchange, symbol, trade_id
 """
