@@ -79,16 +79,16 @@ def find_clusters(
     orders: also those of some minutes before and after, without which the edges would seem quieter than they are.
     """
     groups = _group_orders(orders, seed)
-    inside = [(group.times >= start) & (group.times < end) for group in groups]
-    tests = sum(int(np.count_nonzero(mask)) for mask in inside)
     found = [
-        (score, time, group)
-        for group, mask in zip(groups, inside, strict=True)
-        for score, time in _pick(group.times, group.exchange, mask)
+        (score, int(group.times[index]), group)
+        for group in groups
+        for score, index in _pick(group.times, group.exchange)
+        if start <= group.times[index] < end
     ]
     if not found:
         return []
-    shuffled = [score for group in groups for score, _ in _pick(*_shuffle(group, start, end))]
+    tests = sum(int(np.count_nonzero((group.times >= start) & (group.times < end))) for group in groups)
+    shuffled = [score for group in groups for score in _score_shuffled(group, start, end)]
     found.sort(key=lambda one: (-one[0], one[1], one[2].orders[0].base, one[2].orders[0].side))
     chances = estimate_chances([score for score, _, _ in found], shuffled, SHUFFLES * tests)
     rates = adjust_false_discoveries(chances, tests)
@@ -131,17 +131,21 @@ def _group_orders(orders: Sequence[WhaleOrder], seed: int) -> list[_Group]:
     return made
 
 
-def _pick(times: Times, exchange: NDArray[np.int64], inside: NDArray[np.bool_]) -> list[tuple[float, int]]:
-    """(score, time of the first member) of the clusters that begin `inside`; their windows do not overlap."""
+def _pick(times: Times, exchange: NDArray[np.int64]) -> list[tuple[float, int]]:
+    """(score, index of the first member) of the clusters among all orders; their windows do not overlap.
+
+    Those that begin in an hour are chosen from them afterwards: the order in which they are picked, and with it whose
+    an order is, may not depend on where an hour ends.
+    """
     scores = _score_orders(times, exchange)
-    wanted = np.flatnonzero((scores > 0) & inside)
-    candidates = sorted(zip((-scores[wanted]).tolist(), times[wanted].tolist(), strict=True))
+    wanted = np.flatnonzero(scores > 0)
+    candidates = sorted(zip((-scores[wanted]).tolist(), times[wanted].tolist(), wanted.tolist(), strict=True))
     picked, taken = list[tuple[float, int]](), list[int]()
-    for negative, time in candidates:
+    for negative, time, index in candidates:
         at = bisect_left(taken, time - WINDOW_US)
         if at == len(taken) or taken[at] > time + WINDOW_US:
             insort(taken, time)
-            picked.append((-negative, time))
+            picked.append((-negative, index))
     return picked
 
 
@@ -158,8 +162,8 @@ def _score_orders(times: Times, exchange: NDArray[np.int64]) -> Scores:
     return scores
 
 
-def _shuffle(group: _Group, start: int, end: int) -> tuple[Times, NDArray[np.int64], NDArray[np.bool_]]:
-    """Times, exchanges and which are in [start, end) of SHUFFLES worlds one after the other, far apart.
+def _score_shuffled(group: _Group, start: int, end: int) -> list[float]:
+    """Scores of the clusters that begin in [start, end) of SHUFFLES worlds, one after the other and far apart.
 
     In each of them every burst of one exchange is moved by itself.
     """
@@ -173,7 +177,10 @@ def _shuffle(group: _Group, start: int, end: int) -> tuple[Times, NDArray[np.int
     stride = int(group.times[-1] - group.times[0]) + 2 * (MOVE_US + NEAR_US)
     moved += (np.arange(SHUFFLES) * stride)[:, np.newaxis]
     order = np.argsort(moved, axis=None, kind="stable")
-    return moved.ravel()[order], np.tile(group.exchange, SHUFFLES)[order], inside.ravel()[order]
+    inside = inside.ravel()[order]
+    return [
+        score for score, index in _pick(moved.ravel()[order], np.tile(group.exchange, SHUFFLES)[order]) if inside[index]
+    ]
 
 
 def _find_members(group: _Group, time: int) -> tuple[WhaleOrder, ...]:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +125,27 @@ def test_false_discovery_rates_are_those_of_benjamini_and_hochberg() -> None:
     assert adjust_false_discoveries([0.001, 0.5], 4) == pytest.approx([0.004, 1.0])
     assert adjust_false_discoveries([], 4) == []
     assert estimate_chances([9.0, 2.0, 0.5], [1.0, 2.0, 3.0], 99) == pytest.approx([0.01, 0.03, 0.04])
+
+
+def test_an_order_is_of_one_cluster_over_the_end_of_an_hour() -> None:
+    """It begins before the end, and two of its members after it would be a cluster by themselves."""
+    orders = [make_order("binance", time, time) for time in range(300, 7200, 600)]
+    orders += [
+        make_order("binance", 3599.5, 91),
+        make_order("coinbase", 3600.2, 92),
+        make_order("hyperliquid", 3600.5, 93),
+    ]
+    found = [*find_clusters(orders, 0, HOUR), *find_clusters(orders, HOUR, 2 * HOUR)]
+    assert [[member.trade_id for member in cluster.members] for cluster in found] == [[91, 92, 93]]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_order_is_of_two_clusters_wherever_a_range_is_cut(seed: int) -> None:
+    orders = make_world(seed, 120, 6)
+    cuts = [0, *sorted(random.Random(seed).sample(range(HOUR), 5)), HOUR]
+    found = [cluster for start, end in pairwise(cuts) for cluster in find_clusters(orders, start, end, most_false=1.0)]
+    members = [member for cluster in found for member in cluster.members]
+    assert len(members) == len(set(members)) > 0
 
 
 def test_without_orders_or_a_second_exchange_there_is_none() -> None:
