@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import groupby
 
 from whale_platform.backtest.clusters import MOVE_US, NEAR_US, OrderCluster, find_clusters
 from whale_platform.domain.whale import ThresholdPeriod
-from whale_platform.lake.analysis.whale_orders import WhaleOrder, read_whale_orders
+from whale_platform.lake.analysis.whale_orders import OrdersRequest, WhaleOrder, read_whale_orders
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine
@@ -51,21 +52,25 @@ def find_lake_clusters(
 def read_held_orders(root: Folder, request: ClusterRequest) -> list[WhaleOrder]:
     """Return the whale orders of the range and of MARGIN around it, by time."""
     since = [period.valid_from for period in request.thresholds]
-    held = request.thresholds[max(0, bisect_right(since, request.start - MARGIN) - 1) :]
-    least = min((usd for period in held for usd in period.usd.values()), default=Decimal(0))
     start, end = request.start - MARGIN, request.end + MARGIN
     files = table.list_files(table.open_table(root), start, end)
     orders = list[WhaleOrder]()
     with engine.connect(root) as connection:
-        for _, some in groupby(files, lambda file: file.start):
-            orders += read_whale_orders(connection, root, [file.path for file in some], least)
-    return [
-        order
-        for order in orders
-        if _to_us(start) <= order.time < _to_us(end)
-        and request.base in (None, order.base)
-        and _is_whale(order, request.thresholds, since)
-    ]
+        for hour, some in groupby(files, lambda file: file.start):
+            first, last = max(start, hour), min(end, hour + HOUR)
+            held = request.thresholds[max(0, bisect_right(since, first) - 1) : bisect_left(since, last)]
+            asked = OrdersRequest([file.path for file in some], first, last, partial(_find_floor, held))
+            orders += [
+                order
+                for order in read_whale_orders(connection, root, asked)
+                if request.base in (None, order.base) and _is_whale(order, request.thresholds, since)
+            ]
+    return orders
+
+
+def _find_floor(held: Sequence[ThresholdPeriod], exchange: str, symbol: str) -> Decimal | None:
+    limits = (period.find_limits(exchange, symbol) for period in held)
+    return min((one.whale for one in limits if one is not None), default=None)
 
 
 def _is_whale(order: WhaleOrder, thresholds: Sequence[ThresholdPeriod], since: Sequence[datetime]) -> bool:

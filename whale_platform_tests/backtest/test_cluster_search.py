@@ -5,10 +5,12 @@ import random
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from whale_platform.backtest import cluster_search
 from whale_platform.backtest.cluster_report import build_row, draw_clusters, render_clusters
 from whale_platform.backtest.cluster_search import ClusterRequest, find_lake_clusters, read_held_orders
 from whale_platform.backtest.clusters import OrderCluster
@@ -16,6 +18,7 @@ from whale_platform.cli.app import app
 from whale_platform.domain.trade import Side, Trade
 from whale_platform.domain.whale import ALWAYS, ThresholdChange, ThresholdPeriod, build_threshold_periods
 from whale_platform.homes import open_home
+from whale_platform.lake.analysis.whale_orders import WhaleOrder, read_whale_orders
 from whale_platform_tests.lake.builders import START, lay, trade
 
 SECOND = 1_000_000
@@ -109,6 +112,24 @@ def test_orders_are_whales_by_the_thresholds_that_held(root: Path) -> None:
     assert counts == [3, 2], "the order at Coinbase is no whale in the second hour"
     orders = read_held_orders(root, ClusterRequest(START, START + timedelta(hours=2), hold(50_000)))
     assert len(orders) == len(set(orders)) == 3 * 24 + 2 * 3, "fills of a sweep are no orders of their own"
+
+
+def test_a_low_threshold_of_one_market_reads_no_more_of_the_others(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read from the lake is held in memory, hour by hour."""
+    lowered = ThresholdChange("binance", "DOGEUSDT", ALWAYS, Decimal(100))
+    held = build_threshold_periods([ThresholdChange("*", "*", ALWAYS, Decimal(50_000)), lowered], Decimal(1))
+    read = list[WhaleOrder]()
+
+    def spy(*words: Any) -> list[WhaleOrder]:
+        found = read_whale_orders(*words)
+        read.extend(found)
+        return found
+
+    monkeypatch.setattr(cluster_search, "read_whale_orders", spy)
+    request = ClusterRequest(START, START + timedelta(hours=1), held)
+    assert read_held_orders(root, request) == read, "of both hours only what is asked for is read"
+    margin = cluster_search.MARGIN // timedelta(microseconds=1)
+    assert max(order.time for order in read) < FIRST + 3600 * SECOND + margin
 
 
 def test_the_report_names_members_with_their_market_kinds(root: Path) -> None:

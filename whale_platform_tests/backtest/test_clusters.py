@@ -139,10 +139,10 @@ def test_an_order_is_of_one_cluster_over_the_end_of_an_hour() -> None:
     assert [[member.trade_id for member in cluster.members] for cluster in found] == [[91, 92, 93]]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_order_is_of_two_clusters_wherever_a_range_is_cut(seed: int) -> None:
     orders = make_world(seed, 120, 6)
-    cuts = [0, *sorted(random.Random(seed).sample(range(HOUR), 5)), HOUR]
+    cuts = [0, *sorted(random.Random(seed).sample(range(HOUR), 20)), HOUR]
     found = [cluster for start, end in pairwise(cuts) for cluster in find_clusters(orders, start, end, most_false=1.0)]
     members = [member for cluster in found for member in cluster.members]
     assert len(members) == len(set(members)) > 0

@@ -10,8 +10,9 @@ from whale_platform.domain.suggestion import SuggestionRange
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.analysis.order_sizes import read_market_orders
 from whale_platform.lake.analysis.sweep_truth import count_sweeps
-from whale_platform.lake.analysis.whale_orders import read_whale_orders
+from whale_platform.lake.analysis.whale_orders import OrdersRequest, read_whale_orders
 from whale_platform.lake.delta import table
+from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine
 from whale_platform_tests.lake.builders import START, lay, trade
 
@@ -44,16 +45,30 @@ def root(tmp_path: Path) -> Path:
 def test_fills_of_a_sweep_are_no_orders_of_their_own(root: Path) -> None:
     paths = [file.path for file in table.list_files(table.open_table(root))]
     with engine.connect(root) as connection:
-        orders = read_whale_orders(connection, root, paths, Decimal(50_000))
+        asked = OrdersRequest(paths, START, START + HOUR, lambda *_: Decimal(50_000))
+        orders = read_whale_orders(connection, root, asked)
     assert {(order.kind, order.trade_id, order.usd) for order in orders} == {
-        ("sweep", 900, 180_000),
-        ("single_trade", 600, 60_000),
+        ("sweep", 900, Decimal(180_000)),
+        ("single_trade", 600, Decimal(60_000)),
     }
     assert len(orders) == 2
 
 
+def test_each_market_has_its_floor_and_one_without_has_none(root: Path) -> None:
+    ordinary = [
+        trade(number, symbol, quantity="600") for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT") for number in (1, 2)
+    ]
+    lay(root, ordinary, first_offset=4)
+    paths = [file.path for file in table.list_files(table.open_table(root))]
+    floors = {"BTCUSDT": Decimal(60_300), "ETHUSDT": Decimal(60_301)}
+    with engine.connect(root) as connection:
+        asked = OrdersRequest(paths, START, START + timedelta(seconds=2), lambda _, symbol: floors.get(symbol))
+        orders = read_whale_orders(connection, root, asked)
+    assert [(order.symbol, order.trade_id) for order in orders] == [("BTCUSDT", 1)], "the second comes at the end"
+
+
 def test_suggestions_count_it_once(root: Path) -> None:
-    [market] = read_market_orders(root, SuggestionRange(START + timedelta(hours=1), days=1))
+    [market] = read_market_orders(root, SuggestionRange(START + HOUR, days=1))
     assert [size.usd for size in market.sizes] == [180_000, 60_000]
 
 
