@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import groupby
 
-from whale_platform.backtest.clusters import MOVE_US, NEAR_US, OrderCluster, find_clusters
+from whale_platform.backtest.clusters import MOST_FALSE, MOVE_US, NEAR_US, OrderCluster, find_clusters
 from whale_platform.domain.whale import ThresholdPeriod
 from whale_platform.lake.analysis.whale_orders import OrdersRequest, WhaleOrder, read_whale_orders
 from whale_platform.lake.delta import table
@@ -35,10 +35,26 @@ class ClusterRequest:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FoundClusters:
+    """clusters: by time; hours: how many were searched, each of which may have a false one with MOST_FALSE."""
+
+    clusters: list[OrderCluster]
+    hours: int
+
+    def explain_false(self) -> str:
+        """Return how many of the hours may have a false cluster, as a sentence."""
+        hours = "1 hour was" if self.hours == 1 else f"{self.hours:,} hours were"
+        return (
+            f"{hours} searched, each by itself: of hours without clusters one in {1 / MOST_FALSE:.0f} gives a false "
+            f"one, so up to {self.hours * MOST_FALSE:,.2f} of them may have one."
+        )
+
+
 def find_lake_clusters(
     root: Folder, request: ClusterRequest, progress: Callable[[int, int], None] = lambda *_: None
-) -> list[OrderCluster]:
-    """Return the clusters of the range by time; `progress(hours done, of how many)`."""
+) -> FoundClusters:
+    """Return the clusters of the range; `progress(hours done, of how many)`."""
     orders, found = read_held_orders(root, request), list[OrderCluster]()
     hours = list(_split_hours(request.start, request.end))
     times = [order.time for order in orders]
@@ -46,7 +62,7 @@ def find_lake_clusters(
         first, last = bisect_left(times, _to_us(start - MARGIN)), bisect_left(times, _to_us(end + MARGIN))
         found += find_clusters(orders[first:last], _to_us(start), _to_us(end), request.seed)
         progress(number, len(hours))
-    return found
+    return FoundClusters(found, len(hours))
 
 
 def read_held_orders(root: Folder, request: ClusterRequest) -> list[WhaleOrder]:

@@ -64,7 +64,7 @@ def grade_range(root: Folder, request: GradeRequest) -> list[GradeLine]:
     clusters = build_truth(inside, cluster=True)
     if clusters.groups:
         found = find_lake_clusters(root, ClusterRequest(request.start, request.end, request.thresholds))
-        lines += grade_clusters(found, clusters)
+        lines += grade_clusters(found.clusters, clusters)
     return sorted(sum_lines(lines), key=lambda line: (line.subject, line.truth))
 
 

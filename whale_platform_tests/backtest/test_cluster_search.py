@@ -80,7 +80,7 @@ def find(
     root: Path, minutes: tuple[int, int] = (0, 120), thresholds: list[ThresholdPeriod] | None = None
 ) -> list[OrderCluster]:
     start, end = (START + timedelta(minutes=one) for one in minutes)
-    return find_lake_clusters(root, ClusterRequest(start, end, thresholds or hold(50_000)))
+    return find_lake_clusters(root, ClusterRequest(start, end, thresholds or hold(50_000))).clusters
 
 
 def test_a_sweep_a_single_trade_and_a_perpetual_are_a_cluster_each_hour(root: Path) -> None:
@@ -148,9 +148,11 @@ def test_the_command_writes_a_table_or_json(tmp_path: Path) -> None:
     words = ["clusters", "--from", "2026-01-02T10:00", "--to", "2026-01-02T11:00", "--home", str(tmp_path / "base")]
     text = CliRunner().invoke(app, [*words, "--minimum-usd", "50000"])
     assert text.exit_code == 0 and "hyperliquid:BTC (perpetual)" in text.stdout
+    assert text.stdout.splitlines()[-1].startswith("1 hour was searched") and "up to 0.05 of them" in text.stdout
     lines = CliRunner().invoke(app, [*words, "--minimum-usd", "50000", "--json"]).stdout.splitlines()
     [found] = [one for one in map(json.loads, lines) if len(one["members"]) == 3]
     assert found["usd"] == {"spot_usd": "160000", "perpetual_usd": "80000"} and found["side"] == "sell"
     assert [member["market_kind"] for member in found["members"]] == ["spot", "perpetual", "spot"]
+    assert "One hour in twenty" in CliRunner().invoke(app, ["clusters", "--help"]).stdout
     none = CliRunner().invoke(app, [*words, "--minimum-usd", "50000", "--base", "ETH"])
     assert none.stdout.startswith("no clusters")

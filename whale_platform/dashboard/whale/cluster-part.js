@@ -29,7 +29,7 @@ export function clusterPart({ cluster }) {
   }
   const text = element("p", {
     text: clusterText(cluster),
-    title: "q: the expected share of false ones among the clusters with this score or a better one",
+    title: "q: the expected share of false ones among the clusters of its hour with this score or a better one",
   });
   return part("cluster", HEADING, text, table(NAMES, cluster.members.map(memberRow)));
 }

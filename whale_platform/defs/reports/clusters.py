@@ -51,7 +51,8 @@ def whale_clusters(context: dg.AssetExecutionContext, store: StoreResource) -> N
     hours, dsn, settings = hours_of_run(context), store.dsn(), store.read()
     thresholds = build_threshold_periods(read_threshold_history(dsn), settings.threshold_usd)
     try:
-        found = find_lake_clusters(settings.trades_lake, ClusterRequest(hours.start, hours.end, thresholds))
+        request = ClusterRequest(hours.start, hours.end, thresholds)
+        found = find_lake_clusters(settings.trades_lake, request).clusters
     except LakeError as error:
         raise dg.Failure(f"the lake can't be read: {error}", allow_retries=False) from None
     rows = [cluster_report.build_row(cluster) for cluster in found]
