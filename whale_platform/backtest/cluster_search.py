@@ -5,8 +5,8 @@ subclasses.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -26,7 +26,10 @@ MARGIN = (MOVE_US + NEAR_US) * MICROSECOND
 
 @dataclass(frozen=True, slots=True)
 class ClusterRequest:
-    """Clusters that begin in [start, end), aware UTC. thresholds: what held when, oldest first; base: None for any."""
+    """Clusters that begin in [start, end), aware UTC. thresholds: what held when, oldest first; base: None for any.
+
+    Whole hours are searched, with all bases, whatever is asked for: what else is there decides on what is a cluster.
+    """
 
     start: datetime
     end: datetime
@@ -55,14 +58,18 @@ def find_lake_clusters(
     root: Folder, request: ClusterRequest, progress: Callable[[int, int], None] = lambda *_: None
 ) -> FoundClusters:
     """Return the clusters of the range; `progress(hours done, of how many)`."""
-    orders, found = read_held_orders(root, request), list[OrderCluster]()
-    hours = list(_split_hours(request.start, request.end))
+    start, end = _floor_hour(request.start), _floor_hour(request.end + HOUR - MICROSECOND)
+    hours = [start + number * HOUR for number in range((end - start) // HOUR)]
+    orders, found = read_held_orders(root, replace(request, start=start, end=end)), list[OrderCluster]()
     times = [order.time for order in orders]
-    for number, (start, end) in enumerate(hours, 1):
+    for number, start in enumerate(hours, 1):
+        end = start + HOUR
         first, last = bisect_left(times, _to_us(start - MARGIN)), bisect_left(times, _to_us(end + MARGIN))
         found += find_clusters(orders[first:last], _to_us(start), _to_us(end), request.seed)
         progress(number, len(hours))
-    return FoundClusters(found, len(hours))
+    asked = range(_to_us(request.start), _to_us(request.end))
+    wanted = [one for one in found if one.first.time in asked and request.base in (None, one.first.base)]
+    return FoundClusters(wanted, len(hours))
 
 
 def read_held_orders(root: Folder, request: ClusterRequest) -> list[WhaleOrder]:
@@ -79,7 +86,7 @@ def read_held_orders(root: Folder, request: ClusterRequest) -> list[WhaleOrder]:
             orders += [
                 order
                 for order in read_whale_orders(connection, root, asked)
-                if request.base in (None, order.base) and _is_whale(order, request.thresholds, since)
+                if _is_whale(order, request.thresholds, since)
             ]
     return orders
 
@@ -95,11 +102,8 @@ def _is_whale(order: WhaleOrder, thresholds: Sequence[ThresholdPeriod], since: S
     return limits is not None and order.usd >= limits.whale
 
 
-def _split_hours(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    while start < end:
-        following = min(end, EPOCH + ((start - EPOCH) // HOUR + 1) * HOUR)
-        yield start, following
-        start = following
+def _floor_hour(time: datetime) -> datetime:
+    return EPOCH + (time - EPOCH) // HOUR * HOUR
 
 
 def _to_us(time: datetime) -> int:

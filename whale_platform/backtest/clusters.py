@@ -88,9 +88,13 @@ def find_clusters(
     if not found:
         return []
     tests = sum(int(np.count_nonzero((group.times >= start) & (group.times < end))) for group in groups)
-    shuffled = [score for group in groups for score in _score_shuffled(group, start, end)]
+    shuffled, draws = list[float](), 0
+    for group in groups:
+        scores, count = _score_shuffled(group, start, end)
+        shuffled += scores
+        draws += count
     found.sort(key=lambda one: (-one[0], one[1], one[2].orders[0].base, one[2].orders[0].side))
-    chances = estimate_chances([score for score, _, _ in found], shuffled, SHUFFLES * tests)
+    chances = estimate_chances([score for score, _, _ in found], shuffled, draws)
     rates = adjust_false_discoveries(chances, tests)
     clusters = [
         OrderCluster(_find_members(group, time), score, chance, q)
@@ -162,10 +166,10 @@ def _score_orders(times: Times, exchange: NDArray[np.int64]) -> Scores:
     return scores
 
 
-def _score_shuffled(group: _Group, start: int, end: int) -> list[float]:
-    """Scores of the clusters that begin in [start, end) of SHUFFLES worlds, one after the other and far apart.
+def _score_shuffled(group: _Group, start: int, end: int) -> tuple[list[float], int]:
+    """Scores of the clusters that begin in [start, end) of SHUFFLES worlds, and how many orders are in it there.
 
-    In each of them every burst of one exchange is moved by itself.
+    The worlds are one after the other and far apart. In each of them every burst of one exchange is moved by itself.
     """
     moved = np.tile(group.times, (SHUFFLES, 1))
     for number in range(int(group.exchange.max()) + 1):
@@ -178,9 +182,8 @@ def _score_shuffled(group: _Group, start: int, end: int) -> list[float]:
     moved += (np.arange(SHUFFLES) * stride)[:, np.newaxis]
     order = np.argsort(moved, axis=None, kind="stable")
     inside = inside.ravel()[order]
-    return [
-        score for score, index in _pick(moved.ravel()[order], np.tile(group.exchange, SHUFFLES)[order]) if inside[index]
-    ]
+    picked = _pick(moved.ravel()[order], np.tile(group.exchange, SHUFFLES)[order])
+    return [score for score, index in picked if inside[index]], int(np.count_nonzero(inside))
 
 
 def _find_members(group: _Group, time: int) -> tuple[WhaleOrder, ...]:

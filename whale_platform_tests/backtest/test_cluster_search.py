@@ -77,10 +77,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def find(
-    root: Path, minutes: tuple[int, int] = (0, 120), thresholds: list[ThresholdPeriod] | None = None
+    root: Path,
+    minutes: tuple[int, int] = (0, 120),
+    thresholds: list[ThresholdPeriod] | None = None,
+    base: str | None = None,
 ) -> list[OrderCluster]:
     start, end = (START + timedelta(minutes=one) for one in minutes)
-    return find_lake_clusters(root, ClusterRequest(start, end, thresholds or hold(50_000))).clusters
+    return find_lake_clusters(root, ClusterRequest(start, end, thresholds or hold(50_000), base)).clusters
 
 
 def test_a_sweep_a_single_trade_and_a_perpetual_are_a_cluster_each_hour(root: Path) -> None:
@@ -99,6 +102,19 @@ def test_a_sweep_a_single_trade_and_a_perpetual_are_a_cluster_each_hour(root: Pa
 def test_each_hour_is_searched_by_itself_so_that_any_range_gives_the_same(root: Path) -> None:
     assert find(root, (0, 60)) + find(root, (60, 120)) == find(root)
     assert find(root, (0, 20)) == [] and len(find(root, (25, 35))) == 1
+    parts = [find(root, (start, start + 10)) for start in range(0, 120, 10)]
+    assert [cluster for part in parts for cluster in part] == find(root), "the same chances too"
+
+
+def test_one_base_has_the_clusters_that_it_has_among_all(tmp_path: Path) -> None:
+    """Orders of other bases count as tests, so the false-discovery rates are those of all bases."""
+    other = [fill._replace(symbol=fill.symbol.replace("BTC", "ETH"), base="ETH") for fill in make_world()]
+    quiet = [fill for fill in other if fill.quantity > 100 and fill.exchange != "hyperliquid"]
+    lay(tmp_path / "lake", [*make_world(), *quiet])
+    every = find(tmp_path / "lake")
+    assert {cluster.first.base for cluster in every} == {"BTC", "ETH"}
+    for base in ("BTC", "ETH"):
+        assert find(tmp_path / "lake", base=base) == [one for one in every if one.first.base == base]
 
 
 def test_orders_are_whales_by_the_thresholds_that_held(root: Path) -> None:

@@ -120,6 +120,15 @@ def test_of_hours_without_clusters_one_in_twenty_gives_one_at_most(bursts: bool)
     assert MOST_FALSE == 0.05
 
 
+def test_a_chance_is_a_share_of_the_shuffled_orders_that_are_in_the_range() -> None:
+    """Of two orders that are alone in two seconds, few are there in shuffled worlds: these show little of chance."""
+    pair = [make_order("binance", 1800, 5_000_000), make_order("coinbase", 1800.02, 5_000_001)]
+    orders = [*make_world(1, 10), *pair]
+    [found] = find_clusters(orders, 1799 * SECOND, 1801 * SECOND, most_false=1.0)
+    [same] = [one for one in find_clusters(orders, 0, HOUR, most_false=1.0) if one.first == found.first]
+    assert found.chance > 0.01 > 0.001 > same.chance
+
+
 def test_false_discovery_rates_are_those_of_benjamini_and_hochberg() -> None:
     assert adjust_false_discoveries([0.01, 0.02, 0.03], 10) == pytest.approx([0.1, 0.1, 0.1])
     assert adjust_false_discoveries([0.001, 0.5], 4) == pytest.approx([0.004, 1.0])
