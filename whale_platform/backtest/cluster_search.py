@@ -12,7 +12,15 @@ from decimal import Decimal
 from functools import partial
 from itertools import groupby
 
-from whale_platform.backtest.clusters import MOST_FALSE, MOVE_US, NEAR_US, OrderCluster, find_clusters
+from whale_platform.backtest.clusters import (
+    MOST_FALSE,
+    MOST_ORDERS,
+    MOVE_US,
+    NEAR_US,
+    OrderCluster,
+    find_busy,
+    find_clusters,
+)
 from whale_platform.domain.whale import ThresholdPeriod
 from whale_platform.lake.analysis.whale_orders import OrdersRequest, WhaleOrder, read_whale_orders
 from whale_platform.lake.delta import table
@@ -40,10 +48,14 @@ class ClusterRequest:
 
 @dataclass(frozen=True, slots=True)
 class FoundClusters:
-    """clusters: by time; hours: how many were searched, each of which may have a false one with MOST_FALSE."""
+    """clusters: by time; hours: how many were searched, each of which may have a false one with MOST_FALSE.
+
+    busy: start of an hour, base and side that were left out, since they have more whales than are searched.
+    """
 
     clusters: list[OrderCluster]
     hours: int
+    busy: list[tuple[datetime, str, str]]
 
     def explain_false(self) -> str:
         """Return how many of the hours may have a false cluster, as a sentence."""
@@ -53,6 +65,15 @@ class FoundClusters:
             f"one, so up to {self.hours * MOST_FALSE:,.2f} of them may have one."
         )
 
+    def explain_busy(self, hour: datetime | None = None) -> list[str]:
+        """Return what was left out, of any hour or of the one that begins at `hour`, a sentence each."""
+        return [
+            f"{base} {side} from {start:%Y-%m-%d %H:%M} is not searched: more than {MOST_ORDERS:,} whales; raise the "
+            "threshold or --minimum-usd."
+            for start, base, side in self.busy
+            if hour in (None, start)
+        ]
+
 
 def find_lake_clusters(
     root: Folder, request: ClusterRequest, progress: Callable[[int, int], None] = lambda *_: None
@@ -61,15 +82,17 @@ def find_lake_clusters(
     start, end = _floor_hour(request.start), _floor_hour(request.end + HOUR - MICROSECOND)
     hours = [start + number * HOUR for number in range((end - start) // HOUR)]
     orders, found = read_held_orders(root, replace(request, start=start, end=end)), list[OrderCluster]()
+    busy = list[tuple[datetime, str, str]]()
     times = [order.time for order in orders]
     for number, start in enumerate(hours, 1):
         end = start + HOUR
         first, last = bisect_left(times, _to_us(start - MARGIN)), bisect_left(times, _to_us(end + MARGIN))
         found += find_clusters(orders[first:last], _to_us(start), _to_us(end), request.seed)
+        busy += [(start, *group) for group in find_busy(orders[first:last]) if request.base in (None, group[0])]
         progress(number, len(hours))
     asked = range(_to_us(request.start), _to_us(request.end))
     wanted = [one for one in found if one.first.time in asked and request.base in (None, one.first.base)]
-    return FoundClusters(wanted, len(hours))
+    return FoundClusters(wanted, len(hours), busy)
 
 
 def read_held_orders(root: Folder, request: ClusterRequest) -> list[WhaleOrder]:

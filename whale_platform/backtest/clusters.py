@@ -31,6 +31,8 @@ MOVE_US = 60 * SECOND_US
 NEAR_US = 300 * SECOND_US  # by which an exchange's rate is taken, before and after
 RESOLUTION_US = SECOND_US // 20  # clocks of exchanges differ: what comes sooner is not less likely
 SHUFFLES = 200
+MOST_ORDERS = 5_000  # of a base and side; among more, two within a second are no news
+MOST_AT_ONCE = 50_000  # orders of shuffled worlds in memory
 MOST_FALSE = 0.05
 Times = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -77,6 +79,7 @@ def find_clusters(
     """Return the clusters whose first member is in [start, end), microseconds UTC, by time.
 
     orders: also those of some minutes before and after, without which the edges would seem quieter than they are.
+    What `find_busy` returns is not searched.
     """
     groups = _group_orders(orders, seed)
     found = [
@@ -104,6 +107,11 @@ def find_clusters(
     return sorted(clusters, key=lambda cluster: (cluster.first.time, cluster.first))
 
 
+def find_busy(orders: Sequence[WhaleOrder]) -> list[tuple[str, str]]:
+    """Return the bases and sides with more than MOST_ORDERS, which are not searched for clusters."""
+    return sorted(key for key, some in _split_groups(orders).items() if len(some) > MOST_ORDERS)
+
+
 def estimate_chances(scores: Sequence[float], shuffled: Sequence[float], draws: int) -> list[float]:
     """Return the share of `draws` shuffled orders that score at least as much, never less than one of them."""
     null = np.sort(np.asarray(shuffled, dtype=np.float64))
@@ -119,15 +127,20 @@ def adjust_false_discoveries(chances: Sequence[float], tests: int) -> list[float
     return rates[::-1]
 
 
-def _group_orders(orders: Sequence[WhaleOrder], seed: int) -> list[_Group]:
+def _split_groups(orders: Sequence[WhaleOrder]) -> dict[tuple[str, str], list[WhaleOrder]]:
     groups: dict[tuple[str, str], list[WhaleOrder]] = defaultdict(list)
-    for order in sorted(orders, key=lambda order: (order.time, order)):
+    for order in orders:
         if find_market_kind(order.exchange) != "block":
             groups[order.base, order.side].append(order)
+    return groups
+
+
+def _group_orders(orders: Sequence[WhaleOrder], seed: int) -> list[_Group]:
     made = []
-    for key, some in sorted(groups.items()):
+    for key, some in sorted(_split_groups(orders).items()):
+        some.sort(key=lambda order: (order.time, order))
         names = sorted({order.exchange for order in some})
-        if len(names) > 1:
+        if len(names) > 1 and len(some) <= MOST_ORDERS:
             times = np.array([order.time for order in some], dtype=np.int64)
             exchange = np.array([names.index(order.exchange) for order in some], dtype=np.int64)
             dice = np.random.default_rng([seed, zlib.crc32(" ".join(key).encode())])
@@ -167,23 +180,32 @@ def _score_orders(times: Times, exchange: NDArray[np.int64]) -> Scores:
 
 
 def _score_shuffled(group: _Group, start: int, end: int) -> tuple[list[float], int]:
-    """Scores of the clusters that begin in [start, end) of SHUFFLES worlds, and how many orders are in it there.
+    """Scores of the clusters that begin in [start, end) of SHUFFLES worlds, and how many orders are in it there."""
+    scores, count = list[float](), 0
+    at_once = max(1, MOST_AT_ONCE // len(group.times))
+    for done in range(0, SHUFFLES, at_once):
+        times, exchange, inside = _shuffle(group, min(at_once, SHUFFLES - done), start, end)
+        scores += [score for score, index in _pick(times, exchange) if inside[index]]
+        count += int(np.count_nonzero(inside))
+    return scores, count
 
-    The worlds are one after the other and far apart. In each of them every burst of one exchange is moved by itself.
+
+def _shuffle(group: _Group, worlds: int, start: int, end: int) -> tuple[Times, NDArray[np.int64], NDArray[np.bool_]]:
+    """Times, exchanges and which are in [start, end) of so many worlds one after the other, far apart.
+
+    In each of them every burst of one exchange is moved by itself.
     """
-    moved = np.tile(group.times, (SHUFFLES, 1))
+    moved = np.tile(group.times, (worlds, 1))
     for number in range(int(group.exchange.max()) + 1):
         mine = group.exchange == number
         theirs = group.times[mine]
         burst = np.concatenate(([0], np.cumsum(np.diff(theirs) > WINDOW_US)))
-        moved[:, mine] += group.dice.integers(-MOVE_US, MOVE_US, (SHUFFLES, int(burst[-1]) + 1))[:, burst]
+        moved[:, mine] += group.dice.integers(-MOVE_US, MOVE_US, (worlds, int(burst[-1]) + 1))[:, burst]
     inside = (moved >= start) & (moved < end)
     stride = int(group.times[-1] - group.times[0]) + 2 * (MOVE_US + NEAR_US)
-    moved += (np.arange(SHUFFLES) * stride)[:, np.newaxis]
+    moved += (np.arange(worlds) * stride)[:, np.newaxis]
     order = np.argsort(moved, axis=None, kind="stable")
-    inside = inside.ravel()[order]
-    picked = _pick(moved.ravel()[order], np.tile(group.exchange, SHUFFLES)[order])
-    return [score for score, index in picked if inside[index]], int(np.count_nonzero(inside))
+    return moved.ravel()[order], np.tile(group.exchange, worlds)[order], inside.ravel()[order]
 
 
 def _find_members(group: _Group, time: int) -> tuple[WhaleOrder, ...]:

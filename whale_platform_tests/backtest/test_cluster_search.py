@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from whale_platform.backtest import cluster_search
+from whale_platform.backtest import cluster_search, clusters
 from whale_platform.backtest.cluster_report import build_row, draw_clusters, render_clusters
 from whale_platform.backtest.cluster_search import ClusterRequest, find_lake_clusters, read_held_orders
 from whale_platform.backtest.clusters import OrderCluster
@@ -146,6 +146,14 @@ def test_a_low_threshold_of_one_market_reads_no_more_of_the_others(root: Path, m
     assert read_held_orders(root, request) == read, "of both hours only what is asked for is read"
     margin = cluster_search.MARGIN // timedelta(microseconds=1)
     assert max(order.time for order in read) < FIRST + 3600 * SECOND + margin
+
+
+def test_what_is_too_busy_to_be_searched_is_named_with_its_hour(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "MOST_ORDERS", 10)
+    found = find_lake_clusters(root, ClusterRequest(START, START + timedelta(hours=2), hold(50_000)))
+    assert found.clusters == [] and len(found.busy) == 4
+    [buys, sells] = found.explain_busy(START + timedelta(hours=1))
+    assert buys.startswith("BTC buy from 2026-01-02 11:00 is not searched") and sells.startswith("BTC sell")
 
 
 def test_the_report_names_members_with_their_market_kinds(root: Path) -> None:

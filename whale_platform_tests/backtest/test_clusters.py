@@ -1,6 +1,7 @@
 """Clusters of orders: what may never be one, what must be one, and how many false ones shuffled worlds give."""
 
 import random
+import tracemalloc
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from whale_platform.backtest.clusters import (
     MOST_FALSE,
+    MOST_ORDERS,
     WINDOW_US,
     OrderCluster,
     adjust_false_discoveries,
     estimate_chances,
+    find_busy,
     find_clusters,
 )
 from whale_platform.lake.analysis.whale_orders import WhaleOrder
@@ -155,6 +158,27 @@ def test_no_order_is_of_two_clusters_wherever_a_range_is_cut(seed: int) -> None:
     found = [cluster for start, end in pairwise(cuts) for cluster in find_clusters(orders, start, end, most_false=1.0)]
     members = [member for cluster in found for member in cluster.members]
     assert len(members) == len(set(members)) > 0
+
+
+def test_a_base_and_side_with_very_many_orders_is_left_out_and_named() -> None:
+    dice = random.Random(1)
+    busy = [
+        make_order(dice.choice(EXCHANGES), dice.uniform(0, 3600), number, "ETH") for number in range(MOST_ORDERS + 1)
+    ]
+    quiet = make_world(3, 5, clusters=5)
+    others = [order for order in quiet if (order.base, order.side) != ("ETH", "buy")]
+    assert find([*others, *busy]) == find(others) != []
+    assert find_busy([*others, *busy]) == [("ETH", "buy")] and find_busy(busy[1:]) == []
+
+
+def test_shuffled_worlds_take_bounded_memory() -> None:
+    dice = random.Random(1)
+    orders = [make_order(dice.choice(EXCHANGES), dice.uniform(0, 3600), number) for number in range(1500)]
+    tracemalloc.start()
+    find_clusters(orders, 0, HOUR)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
 
 
 def test_without_orders_or_a_second_exchange_there_is_none() -> None:

@@ -52,6 +52,8 @@ def clusters(
         found = find_lake_clusters(
             settings.trades_lake, request, lambda done, hours: bar.update(task, completed=done, total=hours)
         )
+    for line in found.explain_busy():
+        typer.echo(line, err=True)
     if as_json:
         for cluster in found.clusters:
             print(json.dumps(_build_object(cluster)))
