@@ -3,14 +3,16 @@
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from whale_platform.backtest import robot_search
 from whale_platform.backtest.grade_counts import GradeCounts, GradeLine, estimate_interval, sum_lines
 from whale_platform.backtest.grades import (
     GradeRequest,
@@ -26,6 +28,7 @@ from whale_platform.domain.trade import Side, Trade
 from whale_platform.domain.whale import build_threshold_periods
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.hyperliquid.adapter import Hyperliquid
+from whale_platform.lake.analysis.taker_orders import TakerOrder, read_taker_orders
 from whale_platform.simulator.play.planted_orders import PlantedTrade
 from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.support.captures import coinbase_frames, received_frames
@@ -175,6 +178,24 @@ def test_robots_are_graded_by_the_takers_that_were_hidden(tmp_path: Path) -> Non
     counts = total(pick(grade_day(tmp_path / "with", DAY, HELD, ()), "robots", "named takers"))
     assert counts == GradeCounts(2, 2, 2, 2), "one robot, once by noise and once by size"
     assert pick(grade_day(tmp_path / "without", DAY, HELD, ()), "robots", "named takers") == {}
+
+
+def test_orders_are_read_only_of_markets_with_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the grade of a robot costs grows with the orders that are read for it."""
+    read = list[TakerOrder]()
+
+    def spy(*words: Any) -> Iterator[TakerOrder]:
+        for order in read_taker_orders(*words):
+            read.append(order)
+            yield order
+
+    monkeypatch.setattr(robot_search, "read_taker_orders", spy)
+    others = [trade(number, quantity="50") for number in range(300)]
+    lay(tmp_path / "unnamed", others)
+    assert grade_day(tmp_path / "unnamed", DAY, HELD, ()) == [] and not read
+    lay(tmp_path / "named", [*others, *make_takers(robot=True)])
+    assert pick(grade_day(tmp_path / "named", DAY, HELD, ()), "robots", "named takers") != {}
+    assert {(order.exchange, order.symbol) for order in read} == {("hyperliquid", "BTC")}
 
 
 def test_a_day_without_any_truth_has_nothing_to_grade(tmp_path: Path) -> None:
