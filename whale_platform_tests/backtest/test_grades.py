@@ -28,7 +28,7 @@ from whale_platform.domain.trade import Side, Trade
 from whale_platform.domain.whale import build_threshold_periods
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.hyperliquid.adapter import Hyperliquid
-from whale_platform.lake.analysis.taker_orders import TakerOrder, read_taker_orders
+from whale_platform.lake.analysis.taker_orders import MarketChoice, TakerOrder, read_taker_orders
 from whale_platform.simulator.play.planted_orders import PlantedTrade
 from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.support.captures import coinbase_frames, received_frames
@@ -178,6 +178,20 @@ def test_robots_are_graded_by_the_takers_that_were_hidden(tmp_path: Path) -> Non
     counts = total(pick(grade_day(tmp_path / "with", DAY, HELD, ()), "robots", "named takers"))
     assert counts == GradeCounts(2, 2, 2, 2), "one robot, once by noise and once by size"
     assert pick(grade_day(tmp_path / "without", DAY, HELD, ()), "robots", "named takers") == {}
+
+
+def test_a_moment_of_several_takers_is_an_order_of_nobody(tmp_path: Path) -> None:
+    [first, *_] = make_takers(robot=False)
+    takers = [("a", 0), ("b", 0), ("a", 1), ("a", 1), (None, 2), ("a", 2)]
+    lay(
+        tmp_path / "lake",
+        [
+            first._replace(trade_id=number, seller=taker, event_time=first.event_time + moment)
+            for number, (taker, moment) in enumerate(takers)
+        ],
+    )
+    orders = read_taker_orders(tmp_path / "lake", START, START + timedelta(hours=1), 0, MarketChoice())
+    assert [order.taker for order in orders] == [None, "a", None]
 
 
 def test_orders_are_read_only_of_markets_with_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from whale_platform.storage.folders import Folder
 FETCH_ROWS = 10_000
 _ORDERS = f"""
 SELECT exchange, symbol, side, epoch_us(event_time), min(trade_id), sum(quantity)::DOUBLE,
-    sum(price::DOUBLE * quantity::DOUBLE) AS usd, any_value({PARTY_SQL})
+    sum(price::DOUBLE * quantity::DOUBLE) AS usd,
+    CASE WHEN count({PARTY_SQL}) = count(*) AND min({PARTY_SQL}) = max({PARTY_SQL}) THEN min({PARTY_SQL}) END
 FROM {{rows}} WHERE coalesce(fills, 1) = 1 AND NOT {BLOCK_SQL} AND list_contains($dollars, quote)
     AND event_time >= $start AND event_time < $end
     AND ($exchange IS NULL OR exchange = $exchange) AND ($symbol IS NULL OR symbol = $symbol)
@@ -32,7 +33,8 @@ _NAMED = "SELECT DISTINCT exchange, symbol FROM {rows} WHERE buyer IS NOT NULL O
 class TakerOrder(NamedTuple):
     """time: microseconds UTC; first_id: trade id of its first fill; quantity: base units; usd: dollars, rounded.
 
-    taker: who took, where the exchange publishes it.
+    taker: who took, where the exchange publishes it and all fills are of one; orders of several takers in one moment
+    that no order id tells apart are one order here, of nobody.
     """
 
     exchange: str
