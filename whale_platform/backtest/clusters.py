@@ -6,8 +6,8 @@ that of the exchange's own orders of this base and side within five minutes. Whe
 stays. What chance alone gives is measured on the same orders with shuffled times: on each exchange every burst is moved
 by up to a minute, which keeps how busy the minutes are and what belongs to one exchange, and ends what belongs
 together. A chance (p) is the share of shuffled orders with such a score; a cluster is kept if its false-discovery rate
-(q, by Benjamini and Hochberg over all orders) is MOST_FALSE at most. Pure functions: the same orders in any sequence,
-and the same seed, give the same clusters.
+(q, by Benjamini and Hochberg over the orders of the hour) is MOST_FALSE at most: of hours without clusters one in
+twenty has a false one. Pure functions: the same orders in any sequence, and the same seed, give the same clusters.
 """
 
 import zlib
@@ -31,6 +31,8 @@ MOVE_US = 60 * SECOND_US
 NEAR_US = 300 * SECOND_US  # by which an exchange's rate is taken, before and after
 RESOLUTION_US = SECOND_US // 20  # clocks of exchanges differ: what comes sooner is not less likely
 SHUFFLES = 200
+MOST_ORDERS = 5_000  # of a base and side; among more, two within a second are no news
+MOST_AT_ONCE = 50_000  # orders of shuffled worlds in memory
 MOST_FALSE = 0.05
 Times = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -77,20 +79,25 @@ def find_clusters(
     """Return the clusters whose first member is in [start, end), microseconds UTC, by time.
 
     orders: also those of some minutes before and after, without which the edges would seem quieter than they are.
+    What `find_busy` returns is not searched.
     """
     groups = _group_orders(orders, seed)
-    inside = [(group.times >= start) & (group.times < end) for group in groups]
-    tests = sum(int(np.count_nonzero(mask)) for mask in inside)
     found = [
-        (score, time, group)
-        for group, mask in zip(groups, inside, strict=True)
-        for score, time in _pick(group.times, group.exchange, mask)
+        (score, int(group.times[index]), group)
+        for group in groups
+        for score, index in _pick(group.times, group.exchange)
+        if start <= group.times[index] < end
     ]
     if not found:
         return []
-    shuffled = [score for group in groups for score, _ in _pick(*_shuffle(group, start, end))]
+    tests = sum(int(np.count_nonzero((group.times >= start) & (group.times < end))) for group in groups)
+    shuffled, draws = list[float](), 0
+    for group in groups:
+        scores, count = _score_shuffled(group, start, end)
+        shuffled += scores
+        draws += count
     found.sort(key=lambda one: (-one[0], one[1], one[2].orders[0].base, one[2].orders[0].side))
-    chances = estimate_chances([score for score, _, _ in found], shuffled, SHUFFLES * tests)
+    chances = estimate_chances([score for score, _, _ in found], shuffled, draws)
     rates = adjust_false_discoveries(chances, tests)
     clusters = [
         OrderCluster(_find_members(group, time), score, chance, q)
@@ -98,6 +105,11 @@ def find_clusters(
         if q <= most_false
     ]
     return sorted(clusters, key=lambda cluster: (cluster.first.time, cluster.first))
+
+
+def find_busy(orders: Sequence[WhaleOrder]) -> list[tuple[str, str]]:
+    """Return the bases and sides with more than MOST_ORDERS, which are not searched for clusters."""
+    return sorted(key for key, some in _split_groups(orders).items() if len(some) > MOST_ORDERS)
 
 
 def estimate_chances(scores: Sequence[float], shuffled: Sequence[float], draws: int) -> list[float]:
@@ -115,15 +127,20 @@ def adjust_false_discoveries(chances: Sequence[float], tests: int) -> list[float
     return rates[::-1]
 
 
-def _group_orders(orders: Sequence[WhaleOrder], seed: int) -> list[_Group]:
+def _split_groups(orders: Sequence[WhaleOrder]) -> dict[tuple[str, str], list[WhaleOrder]]:
     groups: dict[tuple[str, str], list[WhaleOrder]] = defaultdict(list)
-    for order in sorted(orders, key=lambda order: (order.time, order)):
-        if find_market_kind(order.exchange) != "block":
+    for order in orders:
+        if find_market_kind(order.exchange) not in ("block", "liquidation"):
             groups[order.base, order.side].append(order)
+    return groups
+
+
+def _group_orders(orders: Sequence[WhaleOrder], seed: int) -> list[_Group]:
     made = []
-    for key, some in sorted(groups.items()):
+    for key, some in sorted(_split_groups(orders).items()):
+        some.sort(key=lambda order: (order.time, order))
         names = sorted({order.exchange for order in some})
-        if len(names) > 1:
+        if len(names) > 1 and len(some) <= MOST_ORDERS:
             times = np.array([order.time for order in some], dtype=np.int64)
             exchange = np.array([names.index(order.exchange) for order in some], dtype=np.int64)
             dice = np.random.default_rng([seed, zlib.crc32(" ".join(key).encode())])
@@ -131,17 +148,21 @@ def _group_orders(orders: Sequence[WhaleOrder], seed: int) -> list[_Group]:
     return made
 
 
-def _pick(times: Times, exchange: NDArray[np.int64], inside: NDArray[np.bool_]) -> list[tuple[float, int]]:
-    """(score, time of the first member) of the clusters that begin `inside`; their windows do not overlap."""
+def _pick(times: Times, exchange: NDArray[np.int64]) -> list[tuple[float, int]]:
+    """(score, index of the first member) of the clusters among all orders; their windows do not overlap.
+
+    Those that begin in an hour are chosen from them afterwards: the order in which they are picked, and with it whose
+    an order is, may not depend on where an hour ends.
+    """
     scores = _score_orders(times, exchange)
-    wanted = np.flatnonzero((scores > 0) & inside)
-    candidates = sorted(zip((-scores[wanted]).tolist(), times[wanted].tolist(), strict=True))
+    wanted = np.flatnonzero(scores > 0)
+    candidates = sorted(zip((-scores[wanted]).tolist(), times[wanted].tolist(), wanted.tolist(), strict=True))
     picked, taken = list[tuple[float, int]](), list[int]()
-    for negative, time in candidates:
+    for negative, time, index in candidates:
         at = bisect_left(taken, time - WINDOW_US)
         if at == len(taken) or taken[at] > time + WINDOW_US:
             insort(taken, time)
-            picked.append((-negative, time))
+            picked.append((-negative, index))
     return picked
 
 
@@ -158,22 +179,33 @@ def _score_orders(times: Times, exchange: NDArray[np.int64]) -> Scores:
     return scores
 
 
-def _shuffle(group: _Group, start: int, end: int) -> tuple[Times, NDArray[np.int64], NDArray[np.bool_]]:
-    """Times, exchanges and which are in [start, end) of SHUFFLES worlds one after the other, far apart.
+def _score_shuffled(group: _Group, start: int, end: int) -> tuple[list[float], int]:
+    """Scores of the clusters that begin in [start, end) of SHUFFLES worlds, and how many orders are in it there."""
+    scores, count = list[float](), 0
+    at_once = max(1, MOST_AT_ONCE // len(group.times))
+    for done in range(0, SHUFFLES, at_once):
+        times, exchange, inside = _shuffle(group, min(at_once, SHUFFLES - done), start, end)
+        scores += [score for score, index in _pick(times, exchange) if inside[index]]
+        count += int(np.count_nonzero(inside))
+    return scores, count
+
+
+def _shuffle(group: _Group, worlds: int, start: int, end: int) -> tuple[Times, NDArray[np.int64], NDArray[np.bool_]]:
+    """Times, exchanges and which are in [start, end) of so many worlds one after the other, far apart.
 
     In each of them every burst of one exchange is moved by itself.
     """
-    moved = np.tile(group.times, (SHUFFLES, 1))
+    moved = np.tile(group.times, (worlds, 1))
     for number in range(int(group.exchange.max()) + 1):
         mine = group.exchange == number
         theirs = group.times[mine]
         burst = np.concatenate(([0], np.cumsum(np.diff(theirs) > WINDOW_US)))
-        moved[:, mine] += group.dice.integers(-MOVE_US, MOVE_US, (SHUFFLES, int(burst[-1]) + 1))[:, burst]
+        moved[:, mine] += group.dice.integers(-MOVE_US, MOVE_US, (worlds, int(burst[-1]) + 1))[:, burst]
     inside = (moved >= start) & (moved < end)
     stride = int(group.times[-1] - group.times[0]) + 2 * (MOVE_US + NEAR_US)
-    moved += (np.arange(SHUFFLES) * stride)[:, np.newaxis]
+    moved += (np.arange(worlds) * stride)[:, np.newaxis]
     order = np.argsort(moved, axis=None, kind="stable")
-    return moved.ravel()[order], np.tile(group.exchange, SHUFFLES)[order], inside.ravel()[order]
+    return moved.ravel()[order], np.tile(group.exchange, worlds)[order], inside.ravel()[order]
 
 
 def _find_members(group: _Group, time: int) -> tuple[WhaleOrder, ...]:

@@ -19,6 +19,7 @@ from whale_platform.backtest.robot_search import RobotRequest, read_stretches
 from whale_platform.domain.whale import ThresholdPeriod
 from whale_platform.files.atomic_files import write_text
 from whale_platform.lake.analysis.sweep_truth import SearchWay, count_sweeps
+from whale_platform.lake.analysis.taker_orders import MarketChoice, read_named_markets
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import engine
 from whale_platform.reports import charts
@@ -58,13 +59,15 @@ def grade_range(root: Folder, request: GradeRequest) -> list[GradeLine]:
     first, last = (time.timestamp() * 1e6 for time in (request.start, request.end))
     inside = [one for one in request.planted if first <= one.time < last]
     robots, lines = build_truth(inside, cluster=False), list(_grade_sweeps(root, request))
-    asked = RobotRequest(request.start, request.end, request.least_robot_usd)
-    for periods_s, orders in read_stretches(root, asked, lambda *_: None):
-        lines += grade_robots(orders, periods_s, robots)
+    known = robots.markets | read_named_markets(root, request.start, request.end)
+    if known:
+        asked = RobotRequest(request.start, request.end, request.least_robot_usd, MarketChoice(markets=known))
+        for periods_s, orders in read_stretches(root, asked, lambda *_: None):
+            lines += grade_robots(orders, periods_s, robots)
     clusters = build_truth(inside, cluster=True)
     if clusters.groups:
         found = find_lake_clusters(root, ClusterRequest(request.start, request.end, request.thresholds))
-        lines += grade_clusters(found, clusters)
+        lines += grade_clusters(found.clusters, clusters)
     return sorted(sum_lines(lines), key=lambda line: (line.subject, line.truth))
 
 

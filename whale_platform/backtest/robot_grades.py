@@ -80,18 +80,29 @@ def grade_robots(orders: Sequence[TakerOrder], periods_s: Sequence[int], planted
 
 
 def grade_clusters(clusters: Sequence[OrderCluster], planted: PlantedTruth) -> Iterator[GradeLine]:
-    """Yield the counts of the clusters by how many orders they have; right ones have two of one planted cluster."""
+    """Yield the counts of the clusters by how many orders they have.
+
+    A right one has two members of one planted cluster at least, which are half of its members; a planted one is found
+    if a right one has half of its orders.
+    """
     sizes = Counter(planted.groups.values())
-    keys = ([(one.exchange, one.symbol, one.trade_id) for one in cluster.members] for cluster in clusters)
-    names = [Counter(planted.groups[key] for key in some if key in planted.groups) for some in keys]
-    recalled = {name for counts in names for name, count in counts.items() if count > 1}
+    most = [_find_most(cluster, planted) for cluster in clusters]
+    right = [count > 1 and count * 2 >= len(one.members) for one, (_, count) in zip(clusters, most, strict=True)]
+    recalled = {name for (name, count), hit in zip(most, right, strict=True) if hit and count * 2 >= sizes[name]}
     for name, size in sizes.items():
         if size > 1:  # of the others no second order was sent
             counts = GradeCounts(actual=1, recalled=int(name in recalled))
             yield GradeLine(CLUSTERS, PLANTED, f"{size} orders", counts)
-    for cluster, members in zip(clusters, names, strict=True):
-        right, band = max(members.values(), default=0) > 1, f"{len(cluster.members)} orders"
-        yield GradeLine(CLUSTERS, PLANTED, band, GradeCounts(found=1, correct=int(right)))
+    for cluster, hit in zip(clusters, right, strict=True):
+        counts = GradeCounts(found=1, correct=int(hit))
+        yield GradeLine(CLUSTERS, PLANTED, f"{len(cluster.members)} orders", counts)
+
+
+def _find_most(cluster: OrderCluster, planted: PlantedTruth) -> tuple[str, int]:
+    """The planted cluster that most members are of, and how many; no name and 0 where none is planted."""
+    keys = ((one.exchange, one.symbol, one.trade_id) for one in cluster.members)
+    names = Counter(planted.groups[key] for key in keys if key in planted.groups)
+    return names.most_common(1)[0] if names else ("", 0)
 
 
 def count_noise(row: Sequence[TakerOrder], orders: Sequence[TakerOrder]) -> float:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from whale_platform.domain.robots import LEAST_ORDERS, PERIODS_S, RobotScore, score_orders
-from whale_platform.lake.analysis.taker_orders import TakerOrder, read_taker_orders
+from whale_platform.lake.analysis.taker_orders import ANY_MARKET, MarketChoice, TakerOrder, read_taker_orders
 from whale_platform.storage.folders import Folder
 
 HOUR, LONG = timedelta(hours=1), timedelta(hours=4)
@@ -24,13 +24,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RobotRequest:
-    """Orders of [start, end), aware UTC, from so many dollars on, of one exchange or symbol, or any where None."""
+    """Orders of [start, end), aware UTC, from so many dollars on."""
 
     start: datetime
     end: datetime
     least_usd: float = 1000.0
-    exchange: str | None = None
-    symbol: str | None = None
+    choice: MarketChoice = ANY_MARKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def read_stretches(
     short = tuple(period for period in PERIODS_S if period not in LONG_PERIODS_S)
     stretches = [*_split(request, HOUR, short), *_split(request, LONG, LONG_PERIODS_S)]
     for number, (start, end, periods) in enumerate(stretches, 1):
-        orders = read_taker_orders(root, start, end, request.least_usd, request.exchange, request.symbol)
+        orders = read_taker_orders(root, start, end, request.least_usd, request.choice)
         for _, some in groupby(orders, lambda order: order[:3]):
             yield periods, list(some)
         progress(number, len(stretches))

@@ -1,8 +1,10 @@
 """Clusters of orders: what may never be one, what must be one, and how many false ones shuffled worlds give."""
 
 import random
+import tracemalloc
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -10,10 +12,12 @@ from hypothesis import strategies as st
 
 from whale_platform.backtest.clusters import (
     MOST_FALSE,
+    MOST_ORDERS,
     WINDOW_US,
     OrderCluster,
     adjust_false_discoveries,
     estimate_chances,
+    find_busy,
     find_clusters,
 )
 from whale_platform.lake.analysis.whale_orders import WhaleOrder
@@ -119,11 +123,62 @@ def test_of_hours_without_clusters_one_in_twenty_gives_one_at_most(bursts: bool)
     assert MOST_FALSE == 0.05
 
 
+def test_a_chance_is_a_share_of_the_shuffled_orders_that_are_in_the_range() -> None:
+    """Of two orders that are alone in two seconds, few are there in shuffled worlds: these show little of chance."""
+    pair = [make_order("binance", 1800, 5_000_000), make_order("coinbase", 1800.02, 5_000_001)]
+    orders = [*make_world(1, 10), *pair]
+    [found] = find_clusters(orders, 1799 * SECOND, 1801 * SECOND, most_false=1.0)
+    [same] = [one for one in find_clusters(orders, 0, HOUR, most_false=1.0) if one.first == found.first]
+    assert found.chance > 0.01 > 0.001 > same.chance
+
+
 def test_false_discovery_rates_are_those_of_benjamini_and_hochberg() -> None:
     assert adjust_false_discoveries([0.01, 0.02, 0.03], 10) == pytest.approx([0.1, 0.1, 0.1])
     assert adjust_false_discoveries([0.001, 0.5], 4) == pytest.approx([0.004, 1.0])
     assert adjust_false_discoveries([], 4) == []
     assert estimate_chances([9.0, 2.0, 0.5], [1.0, 2.0, 3.0], 99) == pytest.approx([0.01, 0.03, 0.04])
+
+
+def test_an_order_is_of_one_cluster_over_the_end_of_an_hour() -> None:
+    """It begins before the end, and two of its members after it would be a cluster by themselves."""
+    orders = [make_order("binance", time, time) for time in range(300, 7200, 600)]
+    orders += [
+        make_order("binance", 3599.5, 91),
+        make_order("coinbase", 3600.2, 92),
+        make_order("hyperliquid", 3600.5, 93),
+    ]
+    found = [*find_clusters(orders, 0, HOUR), *find_clusters(orders, HOUR, 2 * HOUR)]
+    assert [[member.trade_id for member in cluster.members] for cluster in found] == [[91, 92, 93]]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_order_is_of_two_clusters_wherever_a_range_is_cut(seed: int) -> None:
+    orders = make_world(seed, 120, 6)
+    cuts = [0, *sorted(random.Random(seed).sample(range(HOUR), 20)), HOUR]
+    found = [cluster for start, end in pairwise(cuts) for cluster in find_clusters(orders, start, end, most_false=1.0)]
+    members = [member for cluster in found for member in cluster.members]
+    assert len(members) == len(set(members)) > 0
+
+
+def test_a_base_and_side_with_very_many_orders_is_left_out_and_named() -> None:
+    dice = random.Random(1)
+    busy = [
+        make_order(dice.choice(EXCHANGES), dice.uniform(0, 3600), number, "ETH") for number in range(MOST_ORDERS + 1)
+    ]
+    quiet = make_world(3, 5, clusters=5)
+    others = [order for order in quiet if (order.base, order.side) != ("ETH", "buy")]
+    assert find([*others, *busy]) == find(others) != []
+    assert find_busy([*others, *busy]) == [("ETH", "buy")] and find_busy(busy[1:]) == []
+
+
+def test_shuffled_worlds_take_bounded_memory() -> None:
+    dice = random.Random(1)
+    orders = [make_order(dice.choice(EXCHANGES), dice.uniform(0, 3600), number) for number in range(1500)]
+    tracemalloc.start()
+    find_clusters(orders, 0, HOUR)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
 
 
 def test_without_orders_or_a_second_exchange_there_is_none() -> None:

@@ -3,14 +3,17 @@
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from whale_platform.backtest import robot_search
+from whale_platform.backtest.clusters import OrderCluster
 from whale_platform.backtest.grade_counts import GradeCounts, GradeLine, estimate_interval, sum_lines
 from whale_platform.backtest.grades import (
     GradeRequest,
@@ -20,12 +23,14 @@ from whale_platform.backtest.grades import (
     render_grades,
     write_grades,
 )
-from whale_platform.backtest.robot_grades import name_band
+from whale_platform.backtest.robot_grades import build_truth, grade_clusters, name_band
 from whale_platform.bench.detection.planted_world import WorldPlan, lay_planted_world
 from whale_platform.domain.trade import Side, Trade
 from whale_platform.domain.whale import build_threshold_periods
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.exchanges.hyperliquid.adapter import Hyperliquid
+from whale_platform.lake.analysis.taker_orders import MarketChoice, TakerOrder, read_taker_orders
+from whale_platform.lake.analysis.whale_orders import WhaleOrder
 from whale_platform.simulator.play.planted_orders import PlantedTrade
 from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.support.captures import coinbase_frames, received_frames
@@ -175,6 +180,58 @@ def test_robots_are_graded_by_the_takers_that_were_hidden(tmp_path: Path) -> Non
     counts = total(pick(grade_day(tmp_path / "with", DAY, HELD, ()), "robots", "named takers"))
     assert counts == GradeCounts(2, 2, 2, 2), "one robot, once by noise and once by size"
     assert pick(grade_day(tmp_path / "without", DAY, HELD, ()), "robots", "named takers") == {}
+
+
+def test_a_moment_of_several_takers_is_an_order_of_nobody(tmp_path: Path) -> None:
+    [first, *_] = make_takers(robot=False)
+    takers = [("a", 0), ("b", 0), ("a", 1), ("a", 1), (None, 2), ("a", 2)]
+    lay(
+        tmp_path / "lake",
+        [
+            first._replace(trade_id=number, seller=taker, event_time=first.event_time + moment)
+            for number, (taker, moment) in enumerate(takers)
+        ],
+    )
+    orders = read_taker_orders(tmp_path / "lake", START, START + timedelta(hours=1), 0, MarketChoice())
+    assert [order.taker for order in orders] == [None, "a", None]
+
+
+def make_cluster(*exchanges: str, number: int = 0) -> OrderCluster:
+    members = (WhaleOrder(exchange, "BTC", "sweep", number, "BTC", "buy", 0, Decimal(60_000)) for exchange in exchanges)
+    return OrderCluster(tuple(members), 9, 0.001, 0.01)
+
+
+def test_a_right_cluster_has_half_of_its_members_and_of_the_planted_ones() -> None:
+    planted = [
+        PlantedTrade("g", "cluster", f"sim_{name}", "BTC", "buy", 0, 0, 6e4, 5, None, None, 1) for name in "abcde"
+    ]
+    truth, others = build_truth(planted, cluster=True), [f"sim_{number}" for number in range(4)]
+
+    def grade(*exchanges: str) -> GradeCounts:
+        return total({str(n): line.counts for n, line in enumerate(grade_clusters([make_cluster(*exchanges)], truth))})
+
+    assert grade("sim_a", "sim_b", "sim_c", *others[:3]) == GradeCounts(1, 1, 1, 1)
+    assert grade("sim_a", "sim_b", "sim_c", *others) == GradeCounts(1, 0, 1, 0), "most members are others"
+    assert grade("sim_a", "sim_b") == GradeCounts(1, 0, 1, 1), "less than half of the planted one"
+    assert grade("sim_a", others[0]) == GradeCounts(1, 0, 1, 0)
+
+
+def test_orders_are_read_only_of_markets_with_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the grade of a robot costs grows with the orders that are read for it."""
+    read = list[TakerOrder]()
+
+    def spy(*words: Any) -> Iterator[TakerOrder]:
+        for order in read_taker_orders(*words):
+            read.append(order)
+            yield order
+
+    monkeypatch.setattr(robot_search, "read_taker_orders", spy)
+    others = [trade(number, quantity="50") for number in range(300)]
+    lay(tmp_path / "unnamed", others)
+    assert grade_day(tmp_path / "unnamed", DAY, HELD, ()) == [] and not read
+    lay(tmp_path / "named", [*others, *make_takers(robot=True)])
+    assert pick(grade_day(tmp_path / "named", DAY, HELD, ()), "robots", "named takers") != {}
+    assert {(order.exchange, order.symbol) for order in read} == {("hyperliquid", "BTC")}
 
 
 def test_a_day_without_any_truth_has_nothing_to_grade(tmp_path: Path) -> None:

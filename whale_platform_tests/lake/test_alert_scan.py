@@ -149,6 +149,18 @@ def test_a_share_is_of_the_minute_up_to_the_alert(root: Path) -> None:
             assert set(read(scan, share=share)) == {key for key, found in shares.items() if float(found) >= share}
 
 
+def test_an_order_whose_ids_have_no_order_is_no_more_than_its_minute(root: Path) -> None:
+    """The ids of its fills are hashes: some are greater than its last one's, and are traded with it all the same."""
+    fills = [
+        trade(number, quantity="3")._replace(dense=False, event_time=BEGIN, side="buy") for number in (900, 100, 500)
+    ]
+    earlier = trade(700, quantity="11")._replace(dense=False, event_time=BEGIN - SECOND)
+    lay(root, [earlier, *fills])
+    with scan_alerts(root, request(START - HOUR), quiet) as scan:
+        assert ("BTCUSDT", SWEEP, 900) in read(scan, share=0.4)
+        assert ("BTCUSDT", SWEEP, 900) not in read(scan, share=0.46), "9 of 20"
+
+
 def test_a_part_of_an_hour_has_the_alerts_of_that_part_and_the_prices_after_it(root: Path) -> None:
     trades = make_trades(7)
     lay(root, trades)

@@ -18,6 +18,8 @@ from whale_platform.simulator.play.market_profile import build_profile
 from whale_platform.simulator.play.planted_orders import (
     CLUSTER_SPREAD_S,
     CLUSTERS_AN_HOUR,
+    DAY_US,
+    KEPT_DAYS,
     PlantableMarket,
     PlantedOrder,
     Planting,
@@ -156,9 +158,37 @@ def test_what_is_sent_is_on_record_with_its_id_and_is_in_history_after_a_restart
     assert float(fill.size) == pytest.approx(1e5 / 61_700, rel=0.001)
     restarted = GeneratedPlay(pairs, 50.0, 1, running.to_save(), SoonPlanting(1, (), path))
     assert restarted.upward(BTC, 11, 1)[0].size == fill.size
-    path.write_text("{")
+    path.write_text("{\n")
     with pytest.raises(PlaySetupError, match="no list of planted orders"):
         Planting(1, (1,), path)
+
+
+def test_a_torn_last_line_is_no_order_and_stops_nobody(tmp_path: Path) -> None:
+    """A killed simulator leaves one; the next line is not appended to it."""
+    path = tmp_path / "planted.jsonl"
+    planting = record_orders(path, [5 * SECOND, 6 * SECOND])
+    path.write_text(path.read_text()[:-20])
+    assert [one.time for one in read_planted(path)] == [5 * SECOND]
+    planting = record_orders(path, [7 * SECOND])
+    assert [one.time for one in planting.sent] == [5 * SECOND]
+    assert [one.time for one in read_planted(path)] == [5 * SECOND, 7 * SECOND]
+
+
+def test_what_is_older_than_two_days_is_deleted(tmp_path: Path) -> None:
+    path, now = tmp_path / "planted.jsonl", 1_764_000_000 * SECOND
+    planting = record_orders(path, [now - KEPT_DAYS * DAY_US - 1, now - KEPT_DAYS * DAY_US, now])
+    planting.take_due(now)
+    assert [one.time for one in read_planted(path)] == [now - KEPT_DAYS * DAY_US, now]
+    planting.take_due(now + DAY_US)
+    assert [one.time for one in read_planted(path)] == [now], "each day again"
+
+
+def record_orders(path: Path, times: list[int]) -> Planting:
+    planting = Planting(1, (1,), path)
+    for number, time in enumerate(times):
+        order = PlantedOrder(time, "1-0-0", "repeat", BTC, "sell", 1e5, 1, 1, 5)
+        planting.record(order, PlantedPrint(True, 1), number, time)
+    return planting
 
 
 def test_planted_orders_come_by_the_socket_while_their_hour_runs(tmp_path: Path) -> None:

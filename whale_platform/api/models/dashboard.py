@@ -116,7 +116,9 @@ class WhaleContext(BaseModel):
     report: Report | None = Field(description="Null until the hour has been reported.")
     sweep: Whale | None = Field(description="The sweep that this single trade is a fill of.")
     parts: list[Whale] = Field(description="Of a sweep: the single trades that are fills of it, up to 100.")
-    cluster: Cluster | None = Field(description="The cluster that its order is a member of; null until one is found.")
+    cluster: Cluster | None = Field(
+        description="The cluster that its order is a member of; null where none was found or its hour was not searched."
+    )
     trade: Place | None = Field(description="Of a sweep that of its newest fill.")
     trade_missing: str | None = Field(description="Why its offset is not known.")
     around: list[TradeBeside] = Field(description="Up to 20 before and 20 after, oldest first.")

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from whale_platform.backtest.cluster_report import HEAD, build_cells, build_row
-from whale_platform.backtest.cluster_search import ClusterRequest, find_lake_clusters
+from whale_platform.backtest.cluster_search import ClusterRequest, FoundClusters, find_lake_clusters
 from whale_platform.backtest.clusters import OrderCluster
 from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
@@ -41,7 +41,7 @@ def clusters(
     as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Which whales came together on several exchanges? One in twenty of those listed is expected to be false."""
+    """Which whales came together on several exchanges? One hour in twenty may have a false cluster."""
     first, last = parse_time(start), parse_time(end)
     if first >= last:
         raise UserError(f"--from {start} is not before --to {end}")
@@ -52,8 +52,10 @@ def clusters(
         found = find_lake_clusters(
             settings.trades_lake, request, lambda done, hours: bar.update(task, completed=done, total=hours)
         )
+    for line in found.explain_busy():
+        typer.echo(line, err=True)
     if as_json:
-        for cluster in found:
+        for cluster in found.clusters:
             print(json.dumps(_build_object(cluster)))
     else:
         _print_table(found)
@@ -75,14 +77,16 @@ def _build_object(cluster: OrderCluster) -> dict[str, object]:
     return {**row._asdict(), "usd": usd, "members": members}
 
 
-def _print_table(found: list[OrderCluster]) -> None:
+def _print_table(found: FoundClusters) -> None:
     console = Console(width=WIDE, highlight=False)
-    if not found:
+    if not found.clusters:
         console.print("no clusters: no whales come closer together on several exchanges than chance has it")
+        console.print(found.explain_false())
         return
     table = Table(box=None, pad_edge=False)
     for name in HEAD:
         table.add_column(name, no_wrap=True)
-    for cluster in found:
+    for cluster in found.clusters:
         table.add_row(*build_cells(cluster))
     console.print(table)
+    console.print(found.explain_false())

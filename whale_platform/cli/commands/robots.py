@@ -15,6 +15,7 @@ from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
 from whale_platform.cli.common.time_input import parse_time
+from whale_platform.lake.analysis.taker_orders import MarketChoice
 
 WIDE = 1000  # columns: lines are never broken or cut
 HEAD = ("first order", "last", "exchange", "symbol", "side", "trade", "every", "orders", "dollars", "score", "chance")
@@ -38,7 +39,7 @@ def robots(
     root = load_home_settings(require_home(home)).trades_lake
     with explain_errors(), Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("hours", total=None)
-        request = RobotRequest(first, last, least_usd, exchange, symbol)
+        request = RobotRequest(first, last, least_usd, MarketChoice(exchange, symbol))
         found = find_robots(root, request, lambda done, spans: bar.update(task, completed=done, total=spans))
     if as_json:
         for robot in found:

@@ -7,6 +7,8 @@ import { none, part, table } from "./part.js";
 /** @import { Cluster, ClusterMember, WhaleContext } from "../data/messages.d.ts" */
 
 const HEADING = "Its cluster";
+const NONE_KNOWN =
+  "It is in none that is known. An hour is searched 19 minutes after its end; one never searched looks the same.";
 /** @type {[string, boolean][]} */
 const NAMES = [["Time", false], ["Market", false], ["What", false], ["Notional", true]];
 
@@ -25,11 +27,11 @@ export function clusterText(cluster) {
 /** @param {WhaleContext} context */
 export function clusterPart({ cluster }) {
   if (!cluster) {
-    return part("cluster", HEADING, none("It is in none that is known. Those of an hour are found minutes after it."));
+    return part("cluster", HEADING, none(NONE_KNOWN));
   }
   const text = element("p", {
     text: clusterText(cluster),
-    title: "q: the expected share of false ones among the clusters with this score or a better one",
+    title: "q: the expected share of false ones among the clusters of its hour with this score or a better one",
   });
   return part("cluster", HEADING, text, table(NAMES, cluster.members.map(memberRow)));
 }

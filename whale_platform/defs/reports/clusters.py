@@ -51,26 +51,29 @@ def whale_clusters(context: dg.AssetExecutionContext, store: StoreResource) -> N
     hours, dsn, settings = hours_of_run(context), store.dsn(), store.read()
     thresholds = build_threshold_periods(read_threshold_history(dsn), settings.threshold_usd)
     try:
-        found = find_lake_clusters(settings.trades_lake, ClusterRequest(hours.start, hours.end, thresholds))
+        request = ClusterRequest(hours.start, hours.end, thresholds)
+        found = find_lake_clusters(settings.trades_lake, request)
     except LakeError as error:
         raise dg.Failure(f"the lake can't be read: {error}", allow_retries=False) from None
-    rows = [cluster_report.build_row(cluster) for cluster in found]
+    rows = [cluster_report.build_row(cluster) for cluster in found.clusters]
     cluster_table.store_clusters(dsn, hours, rows, store.provenance(context))
     by_hour: dict[str, list[OrderCluster]] = defaultdict(list)
-    for cluster, row in zip(found, rows, strict=True):
+    for cluster, row in zip(found.clusters, rows, strict=True):
         hour = row.members[0].event_time.replace(minute=0, second=0, microsecond=0)
         by_hour[partition_key(hour)].append(cluster)
     for number in range(hours.count):
-        key = partition_key(hours.start + number * HOUR)
+        hour = hours.start + number * HOUR
+        key = partition_key(hour)
+        report = [cluster_report.render_clusters(by_hour[key]), *found.explain_busy(hour)]
         context.add_asset_metadata(
             {
                 "dagster/row_count": len(by_hour[key]),
                 "most_exchanges": max((cluster.exchanges for cluster in by_hour[key]), default=0),
-                "report": dg.MetadataValue.md(cluster_report.render_clusters(by_hour[key])),
+                "report": dg.MetadataValue.md("\n\n".join(report)),
             },
             partition_key=key,
         )
-    picture = cluster_report.draw_clusters(found)
+    picture = cluster_report.draw_clusters(found.clusters)
     if picture is not None:
         shown = dg.MetadataValue.md(embed_png(picture, "clusters by hour"))
         context.add_asset_metadata({"picture": shown}, partition_key=partition_key(hours.end - HOUR))

@@ -37,15 +37,18 @@ def detection_grades(context: dg.AssetExecutionContext, store: StoreResource) ->
     and Markdown in `HOME/reports`.
     """
     from whale_platform.backtest import grades  # with numpy and DuckDB, and every process loads this file
+    from whale_platform.simulator.errors import PlaySetupError
     from whale_platform.simulator.play.planted_orders import planted_path, read_planted
 
     day, settings = context.partition_time_window.start.date(), store.read()
     thresholds = build_threshold_periods(read_threshold_history(store.dsn()), settings.threshold_usd)
-    planted = read_planted(planted_path(store.folder))
     try:
+        planted = read_planted(planted_path(store.folder))
         lines = grades.grade_day(settings.trades_lake, day, thresholds, planted)
     except LakeError as error:
         raise dg.Failure(f"the lake can't be read: {error}", allow_retries=False) from None
+    except PlaySetupError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
     path, picture = grades.write_grades(store.folder, day, lines), grades.draw_grades(lines)
     shown = {} if picture is None else {"picture": dg.MetadataValue.md(embed_png(picture, "recall and precision"))}
     context.add_asset_metadata(

@@ -86,15 +86,17 @@ CREATE OR REPLACE TEMP TABLE new_alerts AS SELECT nextval('numbers') AS n, found
 ) AS found WHERE t >= $start AND t < $end
 """
 
+# Of the moment of the alert what came up to it; all of it where ids have no order, since an order's own lie anywhere.
 SHARES = f"""
 CREATE OR REPLACE TEMP TABLE shares AS
 WITH nearby AS (
-    SELECT m, id, t, price, quantity FROM trades WHERE NOT block UNION ALL SELECT m, id, t, price, quantity FROM before
+    SELECT m, id, t, price, quantity, dense FROM trades WHERE NOT block
+    UNION ALL SELECT m, id, t, price, quantity, true FROM before
 ),
 wanted AS (SELECT n, m, t, last_id, unnest([t // {MINUTE_US}, t // {MINUTE_US} - 1]) AS minute FROM new_alerts)
 SELECT n, sum(nearby.price::DOUBLE * nearby.quantity::DOUBLE) AS traded FROM wanted JOIN nearby
     ON wanted.m = nearby.m AND minute = nearby.t // {MINUTE_US} AND nearby.t > wanted.t - {MINUTE_US}
-    AND (nearby.t < wanted.t OR nearby.t = wanted.t AND nearby.id <= wanted.last_id)
+    AND (nearby.t < wanted.t OR nearby.t = wanted.t AND (NOT nearby.dense OR nearby.id <= wanted.last_id))
 GROUP BY n
 """
 NO_SHARES = "CREATE OR REPLACE TEMP TABLE shares (n BIGINT, traded DOUBLE)"

@@ -26,7 +26,7 @@ from whale_platform.domain.suggestion import (
     suggest_threshold,
 )
 from whale_platform.domain.whale import ThresholdPeriod
-from whale_platform.lake.analysis.sweeps import BLOCK_SQL, select_sweeps
+from whale_platform.lake.analysis.sweeps import BLOCK_SQL, IN_SWEEP_SQL, select_sweeps
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
@@ -56,14 +56,12 @@ _SWEEPS = "CREATE OR REPLACE TEMP TABLE found AS {sweeps}"
 _ORDERS = f"""
 INSERT INTO orders SELECT exchange, symbol, usd, $day, $hour_of_week FROM found UNION ALL
 SELECT trade.exchange, trade.symbol, trade.usd, $day, $hour_of_week FROM (
-    SELECT exchange, symbol, event_time, side, taker_order_id, trade_id, {BLOCK_SQL} AS block, {engine.USD_SQL} AS usd
+    SELECT exchange, symbol, event_time, side, taker_order_id, trade_id, dense, {BLOCK_SQL} AS block,
+        {engine.USD_SQL} AS usd
     FROM {{rows}} WHERE coalesce(fills, 1) = 1
     QUALIFY row_number() OVER (PARTITION BY exchange, symbol, block, trade_id) = 1
 ) AS trade JOIN floors ON (floors.exchange, floors.symbol) = (trade.exchange, trade.symbol) AND trade.usd >= floor
-ANTI JOIN found ON NOT trade.block AND found.exchange = trade.exchange AND found.symbol = trade.symbol
-    AND found.event_time = trade.event_time AND found.side = trade.side
-    AND found.taker_order_id IS NOT DISTINCT FROM trade.taker_order_id
-    AND trade.trade_id BETWEEN found.first_id AND found.last_id
+ANTI JOIN found ON NOT trade.block AND {IN_SWEEP_SQL}
 """
 _PRUNE = """
 CREATE OR REPLACE TABLE orders AS SELECT * FROM orders

@@ -21,25 +21,24 @@ _LABELLED = f"""
     FROM {{rows}} WHERE coalesce(fills, 1) = 1 AND NOT {BLOCK_SQL} AND coalesce({PARTY_SQL}, taker_order_id) IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY exchange, symbol, trade_id ORDER BY topic_offset) = 1)
 """
-_TRUE_ORDERS = """
-SELECT exchange, symbol, count(*) AS fills, sum(usd) AS usd, min(trade_id) AS least_id, max(trade_id) AS most_id
-FROM {labelled}
+_PLACE = "CASE WHEN coalesce(dense, true) THEN trade_id ELSE topic_offset END NULLS LAST, trade_id"
+_TRUE_ORDERS = f"""
+SELECT exchange, symbol, count(*) AS fills, sum(usd) AS usd, first(trade_id ORDER BY {_PLACE}) AS first_id,
+    last(trade_id ORDER BY {_PLACE}) AS last_id
+FROM {{labelled}}
 GROUP BY exchange, symbol, party, taker_order_id, CASE WHEN party IS NOT NULL THEN (event_time, side) END
 HAVING count(*) > 1
 """
 _FLOORS = "SELECT DISTINCT exchange, symbol, 0::DECIMAL(38,18) AS floor FROM {rows}"
-_FOUND = """
-SELECT exchange, symbol, fills, usd, least(first_id, last_id) AS least_id, greatest(first_id, last_id) AS most_id
-FROM ({sweeps})
-"""
 _COUNTS = """
-WITH actual AS ({actual}), found AS ({found}), sizes AS (SELECT unnest($sizes) AS least_usd)
+WITH actual AS ({actual}), found AS (SELECT exchange, symbol, fills, first_id, last_id, usd FROM ({found})),
+sizes AS (SELECT unnest($sizes) AS least_usd)
 SELECT exchange, least_usd, sum(actual), sum(found), sum(correct) FROM (
     SELECT exchange, least_usd, count(*) AS actual, 0 AS found, 0 AS correct
     FROM actual JOIN sizes ON usd >= least_usd GROUP BY ALL
     UNION ALL SELECT exchange, least_usd, 0, count(*), 0 FROM found JOIN sizes ON usd >= least_usd GROUP BY ALL
     UNION ALL SELECT exchange, least_usd, 0, 0, count(*)
-    FROM actual JOIN found USING (exchange, symbol, fills, least_id, most_id, usd) JOIN sizes ON usd >= least_usd
+    FROM actual JOIN found USING (exchange, symbol, fills, first_id, last_id, usd) JOIN sizes ON usd >= least_usd
     GROUP BY ALL
 ) GROUP BY exchange, least_usd ORDER BY exchange, least_usd
 """
@@ -68,7 +67,7 @@ def count_sweeps(
     labelled = _LABELLED.format(rows=engine.select_rows(root, paths))
     shown = f"(SELECT * EXCLUDE (party, usd) FROM {labelled})"
     searched = f"(SELECT * REPLACE (NULL::VARCHAR AS taker_order_id) FROM {shown})" if way == "hidden" else shown
-    found = _FOUND.format(sweeps=select_sweeps(searched, _FLOORS.format(rows=shown)))
+    found = select_sweeps(searched, _FLOORS.format(rows=shown))
     statement = _COUNTS.format(actual=_TRUE_ORDERS.format(labelled=labelled), found=found)
     with engine.translate_duckdb_errors():
         rows = connection.execute(statement, {"sizes": list(LEAST_USD)}).fetchall()

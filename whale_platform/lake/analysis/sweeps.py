@@ -29,6 +29,11 @@ BLOCK_SQL = "coalesce(block, false)"
 _LIQUIDATION_EXCHANGES = ", ".join(f"'{name}'" for name in LIQUIDATION_EXCHANGES)
 KIND_SQL = f"""CASE WHEN NOT {BLOCK_SQL} THEN '{SINGLE_TRADE}'
     WHEN exchange IN ({_LIQUIDATION_EXCHANGES}) THEN '{LIQUIDATION}' ELSE '{BLOCK}' END"""  # of one trade
+# Whether a row `trade` is a fill of the sweep `found`; ids without an order (not dense) lie beyond its first and last.
+IN_SWEEP_SQL = """found.exchange = trade.exchange AND found.symbol = trade.symbol
+    AND found.event_time = trade.event_time AND found.side = trade.side
+    AND found.taker_order_id IS NOT DISTINCT FROM trade.taker_order_id
+    AND (NOT coalesce(trade.dense, true) OR trade.trade_id BETWEEN found.first_id AND found.last_id)"""
 _COLUMNS = (
     "exchange, symbol, base, quote, trade_id, price, quantity, notional_wide, side, event_time, received_time, source, "
     "taker_order_id, block, usd_pair, usd_rate, usd_exact, topic_partition, topic_offset, "

@@ -4,7 +4,8 @@ What is planted in an hour follows from the seed, the hour, the markets and thei
 noise: how many ordinary orders of like quantity and side are expected for each of its own. Robots are `twap` (sizes
 within a twentieth) or `repeat` (one size); a `cluster` has an order of one side on several exchanges within a second.
 Each order is written to a file beside the simulator's state before it is sent, one JSON object a line: truth, and the
-contents that history needs. Raises PlaySetupError where that file can't be read.
+contents that history needs; what is older than KEPT_DAYS is deleted. A last line without its end, which a killed
+simulator leaves, is no order that was sent. Raises PlaySetupError where that file can't be read.
 """
 
 import json
@@ -20,6 +21,7 @@ from typing import Literal, NamedTuple
 
 from whale_platform.domain.trade import Side
 from whale_platform.exchanges.simulation.play import MarketKey
+from whale_platform.files.atomic_files import write_text
 from whale_platform.simulator.errors import PlaySetupError
 from whale_platform.simulator.play.market_feed import PlantedPrint
 from whale_platform.simulator.play.market_profile import MarketProfile
@@ -33,6 +35,7 @@ CLUSTER_SPREAD_S = 1.0
 LEAST_USD, CLUSTER_USD = 1_250.0, (60_000.0, 250_000.0)  # $1,000 is the least that is searched
 LIKE = math.sqrt(1.25)  # the same quantity, by so much more or less
 HOUR_S, SECOND_US = 3600, 1_000_000
+KEPT_DAYS, DAY_US = 2, 24 * HOUR_S * SECOND_US  # a day is graded in the night after it
 _MEASURED_TRADES = 8_192
 
 
@@ -164,6 +167,9 @@ class Planting:
     def __init__(self, seed: int, noises: Sequence[float], path: Path | None) -> None:
         self._seed, self._noises, self._path = seed, noises, path
         self.sent = read_planted(path) if path is not None else []
+        if path is not None and path.exists():
+            _write_planted(path, self.sent)  # without a torn last line, to which the next one would be appended
+        self._pruned_day: int | None = None
         self._markets: dict[MarketKey, PlantableMarket] = {}
         self._coming: list[PlantedOrder] = []
         self._planned_hour: int | None = None
@@ -183,6 +189,7 @@ class Planting:
 
     def take_due(self, now: int) -> list[PlantedOrder]:
         """The orders that have become due by `now` (µs UTC); those of the time before the first call are left out."""
+        self._prune(now)
         hour = now // SECOND_US // HOUR_S
         if self._noises and hour != self._planned_hour:
             plan = plan_hour(self._seed, hour, list(self._markets.values()), self._noises)
@@ -208,7 +215,16 @@ class Planting:
             self.sent.append(sent)
         else:
             with self._path.open("a") as file:
-                file.write(json.dumps(asdict(sent)) + "\n")
+                file.write(_encode_line(sent))
+
+    def _prune(self, now: int) -> None:
+        """Once a day of `now` (µs UTC), delete what is older than KEPT_DAYS from the file."""
+        if self._path is not None and now // DAY_US != self._pruned_day:
+            self._pruned_day = now // DAY_US
+            known = read_planted(self._path)
+            kept = [one for one in known if one.time >= now - KEPT_DAYS * DAY_US]
+            if len(kept) < len(known):
+                _write_planted(self._path, kept)
 
 
 def planted_path(home: Path) -> Path:
@@ -219,8 +235,16 @@ def planted_path(home: Path) -> Path:
 def read_planted(path: Path) -> list[PlantedTrade]:
     """Return what was planted, in the order of sending; none where there is no file."""
     try:
-        return [PlantedTrade(**json.loads(line)) for line in path.read_text().splitlines()]
+        return [PlantedTrade(**json.loads(line)) for line in path.read_text().split("\n")[:-1]]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:
         raise PlaySetupError(f"{path} is no list of planted orders ({error}): take a fresh --home") from None
+
+
+def _write_planted(path: Path, planted: Sequence[PlantedTrade]) -> None:
+    write_text(path, "".join(map(_encode_line, planted)))
+
+
+def _encode_line(planted: PlantedTrade) -> str:
+    return json.dumps(asdict(planted)) + "\n"

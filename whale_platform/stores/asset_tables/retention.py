@@ -19,12 +19,14 @@ from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stores.stream_tables.partitions import drop_day, partition_name
 
 _DAYS = """
-SELECT day, sum(windows)::bigint, sum(whales)::bigint FROM (
-    SELECT to_date(right(relname, 8), 'YYYYMMDD') AS day, 0 AS windows, 0 AS whales
+SELECT day, sum(windows)::bigint, sum(whales)::bigint, sum(clusters)::bigint FROM (
+    SELECT to_date(right(relname, 8), 'YYYYMMDD') AS day, 0 AS windows, 0 AS whales, 0 AS clusters
     FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'trade_windows'::regclass
-    UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, count(*), 0 FROM trade_windows
+    UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, count(*), 0, 0 FROM trade_windows
         WHERE window_start < %(end)s GROUP BY 1
-    UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*) FROM whale_alerts
+    UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*), 0 FROM whale_alerts
+        WHERE event_time < %(whales_end)s GROUP BY 1
+    UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, 0, count(*) FROM whale_clusters
         WHERE event_time < %(whales_end)s GROUP BY 1
 ) AS found WHERE day < %(day)s AND (%(imported)s OR day NOT IN (SELECT day FROM imported_days))
 GROUP BY day ORDER BY day
@@ -47,6 +49,7 @@ class StreamTableDay:
     windows: int
     whales: int
     kept: str = ""
+    clusters: int = 0
 
 
 def plan_retention(
@@ -67,7 +70,10 @@ def plan_retention(
         "imported": imported,
     }
     found = fetch_rows(dsn, _DAYS, values)
-    return [StreamTableDay(day, windows, whales, _explain_kept(dsn, day)) for day, windows, whales in found]
+    return [
+        StreamTableDay(day, windows, whales, _explain_kept(dsn, day), clusters)
+        for day, windows, whales, clusters in found
+    ]
 
 
 def apply_retention(dsn: str, days: list[StreamTableDay], confirmed: bool = False) -> int:
@@ -115,10 +121,11 @@ def _drop(dsn: str, planned: StreamTableDay) -> None:
             raise DayChangedError(f"{day} has changed since it was planned: windows were written meanwhile")
         if planned.whales:
             cursor.execute(_DELETE_PRICES, (day,))
-            cursor.execute("DELETE FROM whale_clusters WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
             cursor.execute("DELETE FROM whale_alerts WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
             if cursor.rowcount != planned.whales:
                 raise DayChangedError(f"{day} has {cursor.rowcount} whales, {planned.whales} were planned")
+        if planned.clusters:  # of a day that was imported there are no whales beside them
+            cursor.execute("DELETE FROM whale_clusters WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
         start = _midnight(day)
         cursor.execute(
             "DELETE FROM size_bands WHERE window_start >= %s AND window_start < %s", (start, start + timedelta(days=1))

@@ -49,6 +49,12 @@ def test_a_day_without_truth_says_that_there_is_nothing_to_grade(platform: Setti
     assert str(shown["report"].value).startswith("Nothing to grade")
 
 
+def test_a_damaged_list_of_planted_orders_fails_the_run_with_one_line(platform: Settings) -> None:
+    planted_path(platform.home).write_text("{\n")
+    with pytest.raises(dg.Failure, match="is no list of planted orders"):
+        materialise(platform, "2026-01-02")
+
+
 def test_without_a_lake_the_run_fails_with_one_line(platform: Settings) -> None:
     with pytest.raises(dg.Failure, match="the lake can't be read"):
         materialise(platform, "2026-01-02")

@@ -129,13 +129,30 @@ def test_days_go_one_after_the_other_though_reports_look_back_past_midnight(data
     assert retention.apply_retention(database, retention.plan_retention(database, 7, later)) == 1
 
 
-def test_whales_outlive_the_windows_around_them(stream: str) -> None:
-    roll_up(stream)
+def store_cluster(dsn: str) -> None:
     members = tuple(
         StoredMember(exchange, "BTCUSDT", "spot", "single_trade", 1, START, Decimal(60_000))
         for exchange in ("binance", "okx")
     )
-    whale_clusters.store_clusters(stream, ALL, [ClusterRow("BTC", "buy", members, {}, 9.0, 0.01, 0.04)], MAKER)
+    whale_clusters.store_clusters(dsn, ALL, [ClusterRow("BTC", "buy", members, {}, 9.0, 0.01, 0.04)], MAKER)
+
+
+def test_clusters_of_a_day_without_alerts_go_too(stream: str) -> None:
+    """The lake has whales that were no alerts, such as imported ones."""
+    roll_up(stream)
+    store_cluster(stream)
+    query(stream, "DELETE FROM whale_alerts")
+    assert retention.plan_retention(stream, 1, TODAY, 9)[0].clusters == 0, "young enough"
+    [planned] = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
+    assert (planned.whales, planned.clusters) == (0, 1)
+    assert retention.apply_retention(stream, [planned]) == 1
+    assert query(stream, "SELECT count(*) FROM whale_clusters") == [(0,)]
+    assert retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS) == []
+
+
+def test_whales_outlive_the_windows_around_them(stream: str) -> None:
+    roll_up(stream)
+    store_cluster(stream)
     planned = retention.plan_retention(stream, 7, TODAY, FOREVER)
     assert planned == [StreamTableDay(FIRST, len(some_windows(3)), 0)]
     assert retention.apply_retention(stream, planned) == 1
