@@ -40,6 +40,11 @@ class DueWhale(NamedTuple):
     reached: datetime
 
     @property
+    def key(self) -> tuple[str, str, str, int]:
+        """Return the key of its row."""
+        return self[:4]
+
+    @property
     def ref(self) -> WhaleRef:
         """Return its key and event time."""
         return self[:5]
