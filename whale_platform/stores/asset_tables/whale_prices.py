@@ -79,7 +79,8 @@ SELECT exchange, symbol, kind, trade_id, event_time FROM whale_alerts
 WHERE event_time >= %s AND event_time < %s ORDER BY event_time
 """
 
-# Markets are found by jumps along the index, as in queries/latest_states.py.
+# Markets are found by jumps along the index, as in queries/latest_states.py. OFFSET 0 keeps Postgres to the indexes: it
+# would rather read all whales and all prices that there are once, which grow with the history.
 _DUE = """
 WITH RECURSIVE markets AS (
     (SELECT symbol, exchange FROM whale_alerts ORDER BY symbol, exchange LIMIT 1)
@@ -91,13 +92,19 @@ WITH RECURSIVE markets AS (
         SELECT last_event_time AS reached FROM trade_windows w
         WHERE w.exchange = markets.exchange AND w.symbol = markets.symbol ORDER BY window_start DESC LIMIT 1) newest
 )
-SELECT exchange, symbol, kind, trade_id, event_time, reached
-FROM edges JOIN whale_alerts USING (exchange, symbol) LEFT JOIN whale_prices p USING (exchange, symbol, kind, trade_id)
-WHERE event_time > reached - %(look_back)s AND NOT coalesce(p.settled, false) AND reached > event_time + CASE
+SELECT edges.exchange, edges.symbol, whale.kind, whale.trade_id, event_time, reached
+FROM edges CROSS JOIN LATERAL (
+    SELECT kind, trade_id, event_time FROM whale_alerts one WHERE one.exchange = edges.exchange
+        AND one.symbol = edges.symbol AND one.event_time > edges.reached - %(look_back)s OFFSET 0
+) whale LEFT JOIN LATERAL (
+    SELECT * FROM whale_prices one WHERE (one.exchange, one.symbol, one.kind, one.trade_id)
+        = (edges.exchange, edges.symbol, whale.kind, whale.trade_id) OFFSET 0
+) p ON true
+WHERE NOT coalesce(p.settled, false) AND reached > event_time + CASE
     WHEN p.after_1s IS NULL THEN interval '1 second' WHEN p.after_10s IS NULL THEN interval '10 seconds'
     WHEN p.after_1 IS NULL THEN interval '1 minute' WHEN p.after_5 IS NULL THEN interval '5 minutes'
     WHEN p.after_15 IS NULL THEN interval '15 minutes' ELSE %(settled_after)s END
-ORDER BY event_time, exchange, symbol, kind, trade_id LIMIT %(most)s
+ORDER BY event_time, edges.exchange, edges.symbol, whale.kind, whale.trade_id LIMIT %(most)s
 """
 
 _WRITE = """
