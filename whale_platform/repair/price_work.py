@@ -8,8 +8,10 @@ Postgres can't be used now.
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 
 import structlog
@@ -67,15 +69,22 @@ def store_due_prices(root: Folder, dsn: str, provenance: Provenance, most: int =
     for hour, some in groupby(due, _find_hour):
         whales = list(some)
         try:
-            rows = price_rows.find_whale_prices(root, [whale.ref for whale in whales])
+            whale_prices.store_prices(dsn, partial(_find_rows, root, whales), provenance)
         except DamagedFileError as error:
             done.damaged[hour] = str(error)
-            unknown = (WhalePriceRow(*whale.key, None, None, None, None, None, None) for whale in whales)
-            rows = [row for row, whale in zip(unknown, whales, strict=True) if _is_settled(row, whale)]
-        by_key = {whale.key: whale for whale in whales}
-        settled = [row._replace(settled=_is_settled(row, by_key[row[:4]])) for row in rows]
-        whale_prices.store_prices(dsn, settled, provenance)
+            unknown = [WhalePriceRow(*whale.key, None, None, None, None, None, None) for whale in whales]
+            given_up = [row for row in _settle(unknown, whales) if row.settled]
+            whale_prices.store_prices(dsn, partial(list, given_up), provenance)
     return done
+
+
+def _find_rows(root: Folder, whales: Sequence[DueWhale]) -> list[WhalePriceRow]:
+    return _settle(price_rows.find_whale_prices(root, [whale.ref for whale in whales]), whales)
+
+
+def _settle(rows: Sequence[WhalePriceRow], whales: Sequence[DueWhale]) -> list[WhalePriceRow]:
+    by_key = {whale.key: whale for whale in whales}
+    return [row._replace(settled=_is_settled(row, by_key[row[:4]])) for row in rows]
 
 
 def _find_hour(whale: DueWhale) -> datetime:

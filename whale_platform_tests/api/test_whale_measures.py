@@ -33,7 +33,7 @@ def filled(sink: Sink) -> Sink:
     part = whale(11, AT, notional_usd="50000", sweep_first_id=10)
     sink.write(whale(3, AT - MINUTE, side="sell", notional_usd="100000", notional="100000"), sweep, part)
     row = WhalePriceRow(*sweep.key, Decimal(100), Decimal("100.05"), Decimal("100.1"), None, None, None)
-    whale_prices.store_prices(sink.dsn, [row], Provenance("run", "code"))
+    whale_prices.store_prices(sink.dsn, lambda: [row], Provenance("run", "code"))
     return sink
 
 

@@ -1,14 +1,18 @@
 """What the process that stores prices around whales does with whales that it can't price."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from whale_platform.lake.delta import table
+from whale_platform.repair import price_rows
 from whale_platform.repair.price_work import store_due_prices
+from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables import whale_prices
 from whale_platform.stores.asset_tables.materialisation import HOUR
+from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow, WhaleRef
 from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.repair.context_oracle import PlainWhale, build_rows, build_windows
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
@@ -16,6 +20,7 @@ from whale_platform_tests.support.postgres_server import database, empty_databas
 
 __all__ = ["database", "empty_database", "postgres_server"]
 
+LOCKED = "SELECT NOT pg_try_advisory_xact_lock(hashtext('make whale_prices'))"
 PRICES = "SELECT trade_id, after_15 IS NOT NULL, settled FROM whale_prices ORDER BY trade_id"
 
 
@@ -32,6 +37,18 @@ def root(database: str, tmp_path: Path) -> Path:
 def damage(root: Path, hour: int) -> None:
     (file,) = (file for file in table.list_files(table.open_table(root)) if file.start == START + hour * HOUR)
     (root / file.path).write_bytes(b"x" * file.size)
+
+
+def watch_lock(dsn: str, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether nobody else could have made prices, each time that the lake was asked for some."""
+    locked, find = list[bool](), price_rows.find_whale_prices
+
+    def find_and_look(root: Folder, whales: Iterable[WhaleRef]) -> list[WhalePriceRow]:
+        locked.append(query(dsn, LOCKED)[0][0])
+        return find(root, whales)
+
+    monkeypatch.setattr(price_rows, "find_whale_prices", find_and_look)
+    return locked
 
 
 def test_a_damaged_file_costs_no_whale_of_another_hour_its_prices(database: str, root: Path) -> None:
@@ -52,3 +69,11 @@ def test_a_whale_of_a_damaged_hour_has_its_prices_when_the_file_is_whole_in_time
     (root / file.path).write_bytes(whole)
     assert not store_due_prices(root, database, MAKER).damaged
     assert query(database, PRICES)[-1] == (27, True, True)
+
+
+def test_the_lake_is_read_while_nobody_else_makes_prices(
+    database: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = watch_lock(database, monkeypatch)
+    store_due_prices(root, database, MAKER)
+    assert locked == [True] * 4, "of each hour with a whale"

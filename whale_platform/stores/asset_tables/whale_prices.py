@@ -5,7 +5,7 @@ has stays as it was. Which rows may be incomplete follows from how far the strea
 replayed days are as good as today. Raises as `session` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -27,6 +27,7 @@ WhaleRef = tuple[str, str, str, int, datetime]  # exchange, symbol, kind, trade 
 SETTLED_AFTER = timedelta(minutes=27)
 GIVEN_UP_AFTER = timedelta(hours=2)  # after which a price that the lake has not got yet is no longer looked for
 LOOK_BACK = timedelta(hours=24)
+TABLE = "whale_prices"
 
 
 class DueWhale(NamedTuple):
@@ -137,13 +138,17 @@ def read_due_whales(dsn: str, most: int) -> list[DueWhale]:
     return [DueWhale(*row) for row in fetch_rows(dsn, _DUE, values)]
 
 
-def store_prices(dsn: str, rows: Sequence[WhalePriceRow], provenance: Provenance) -> None:
-    """Do as `write_prices`, in a transaction of its own."""
-    with open_exclusive_transaction(dsn, "whale_prices") as cursor:
-        write_prices(cursor, rows, provenance)
+def store_prices(dsn: str, find: Callable[[], Sequence[WhalePriceRow]], provenance: Provenance) -> None:
+    """Insert or replace the rows that `find` returns, in a transaction of its own.
+
+    `find` reads the lake while nobody else makes prices, so that none replaces what a later look has found.
+    """
+    with open_exclusive_transaction(dsn, TABLE) as cursor:
+        write_prices(cursor, find(), provenance)
 
 
 def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], provenance: Provenance) -> None:
-    """Insert or replace these rows, in the order of their keys, in the caller's transaction."""
+    """Insert or replace these rows, in the order of their keys, in the caller's transaction, in which they were
+    found under the lock of TABLE."""
     values = [(*row, provenance.run_id, provenance.code_version) for row in sorted(rows, key=lambda row: row[:4])]
     execute_values(cursor, _WRITE, values, page_size=1000)

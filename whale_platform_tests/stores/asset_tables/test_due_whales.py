@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from whale_platform.stores.asset_tables import whale_prices
+from whale_platform.stores.asset_tables.materialisation import fetch_rows
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
 from whale_platform_tests.stores.builders import START, WHALE, WINDOW
 from whale_platform_tests.support.postgres_server import query
@@ -43,14 +44,15 @@ def test_only_the_whales_of_the_last_day_are_read(database: str, monkeypatch: py
     query(database, "ANALYZE whale_alerts, whale_prices, trade_windows")
     due = whale_prices.read_due_whales(database, 9)
     assert [(one.symbol, one.trade_id) for one in due] == [("S3", 103), ("S2", 102), ("S1", 101), ("S0", 100)]
-    asked: list[Any] = []
-    monkeypatch.setattr(whale_prices, "fetch_rows", lambda _, *statement: asked.append(statement) or [])
+    plans: list[Any] = []
+
+    def explain(dsn: str, statement: str, values: dict[str, object]) -> list[tuple[Any, ...]]:
+        plans.extend(fetch_rows(dsn, f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", values))
+        return []
+
+    monkeypatch.setattr(whale_prices, "fetch_rows", explain)
     whale_prices.read_due_whales(database, 9)
-    ((statement, values),) = asked
-    explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
-    with whale_prices.open_exclusive_transaction(database, "whale_prices") as cursor:
-        cursor.execute(explain, values)
-        (((plan,),),) = cursor.fetchall()
+    (([plan],),) = plans
     scans = list(find_scans(plan["Plan"]))
     read = sum((one["Actual Rows"] + one.get("Rows Removed by Filter", 0)) * one["Actual Loops"] for one in scans)
     assert len(scans) > 2 and read < OLD / 20, "a day has 72, each with its prices"
