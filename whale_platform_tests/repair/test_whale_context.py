@@ -219,11 +219,22 @@ def test_a_block_has_neither_share_nor_streak_nor_impact(database: str) -> None:
     assert read_context(database) == {("binance", "BTCUSDT", "block", 5): dict.fromkeys(MEASURED.split())}
 
 
-def test_a_share_is_not_known_until_the_window_has_the_whale(database: str) -> None:
-    whale = trade(5, quantity="1000")
-    store(database, build_windows([whale._replace(quantity=Decimal(3))]), build_rows([PlainWhale([whale])], Decimal(5)))
+SMALLER, EARLIER = trade(65, quantity="3"), trade(64, quantity="1200")
+
+
+@pytest.mark.parametrize(
+    "held",
+    [SMALLER, EARLIER._replace(event_time=SMALLER.event_time), EARLIER._replace(trade_id=66)],
+    ids=["less than it", "up to an earlier id", "up to an earlier time"],
+)
+def test_a_share_is_not_known_until_the_window_has_the_whale(database: str, held: Trade) -> None:
+    before, whale = trade(0, quantity="9000"), trade(65, quantity="1000")
+    store(database, build_windows([before, held]), build_rows([PlainWhale([whale])], Decimal(5)))
     (found,) = read_context(database).values()
-    assert (found["minute_notional"], found["minute_share"], found["hour_share"]) == (Decimal("301.5"), None, None)
+    assert (found["minute_notional"], found["minute_share"], found["hour_share"]) == (held.notional, None, None)
+    store(database, [one._replace(trade_count=2) for one in build_windows([held, whale])])
+    (found,) = read_context(database).values()
+    assert found["minute_share"] > found["hour_share"] > 0
 
 
 def test_a_fit_is_used_from_its_end_on(database: str) -> None:
