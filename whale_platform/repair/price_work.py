@@ -33,9 +33,13 @@ MOST = 2_000
 
 @dataclass(slots=True)
 class PriceCounts:
-    """What was looked at, and the hours (start, aware UTC) of which a file is damaged, with the reason."""
+    """How many whales were due, and of how many a row has changed.
 
-    whales: int = 0
+    damaged: hours (start, aware UTC) with a file that can't be read, with the reason.
+    """
+
+    due: int = 0
+    changed: int = 0
     damaged: dict[datetime, str] = field(default_factory=dict)
 
 
@@ -54,7 +58,7 @@ def main() -> int:
     for hour, reason in done.damaged.items():
         log.error("prices around the whales of an hour can't be read", hour=hour.isoformat(), error=reason)
     damaged = {hour.isoformat(): reason for hour, reason in done.damaged.items()}
-    print(json.dumps({"whales_priced": done.whales, "damaged_hours": damaged}))
+    print(json.dumps({"whales_priced": done.changed, "whales_due": done.due, "damaged_hours": damaged}))
     return 0
 
 
@@ -69,12 +73,12 @@ def store_due_prices(root: Folder, dsn: str, provenance: Provenance, most: int =
     for hour, some in groupby(due, _find_hour):
         whales = list(some)
         try:
-            whale_prices.store_prices(dsn, partial(_find_rows, root, whales), provenance)
+            done.changed += whale_prices.store_prices(dsn, partial(_find_rows, root, whales), provenance)
         except DamagedFileError as error:
             done.damaged[hour] = str(error)
             unknown = [WhalePriceRow(*whale.key, None, None, None, None, None, None) for whale in whales]
             given_up = [row for row in _settle(unknown, whales) if row.settled]
-            whale_prices.store_prices(dsn, partial(list, given_up), provenance)
+            done.changed += whale_prices.store_prices(dsn, partial(list, given_up), provenance)
     return done
 
 

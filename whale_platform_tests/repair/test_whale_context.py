@@ -80,7 +80,7 @@ def read_context(dsn: str) -> dict[Any, dict[str, Any]]:
 def check(dsn: str, root: Path, trades: Sequence[Trade], floor: Decimal) -> dict[Any, dict[str, Any]]:
     """Returns what was found, by whale."""
     whales = store_all(dsn, trades, floor)
-    while store_due_prices(root, dsn, MAKER, most=50).whales:
+    while store_due_prices(root, dsn, MAKER, most=50).due:
         pass
     prices = {row[:4]: list(row[4:]) for row in query(dsn, PRICES.format(ONLY_ORDERS))}
     found = read_context(dsn)
@@ -151,7 +151,7 @@ def test_page_and_back_test_have_the_same_prices(database: str, tmp_path: Path, 
     lay(root, trades)
     single = [PlainWhale([one]) for one in trades if one.price * one.quantity >= 500]
     store(database, build_windows(trades), build_rows(single, Decimal(500)))
-    while store_due_prices(root, database, MAKER).whales:
+    while store_due_prices(root, database, MAKER).due:
         pass
     prices = {row[:4]: row[5:] for row in query(database, PRICES.format("whale_prices"))}
     by_key = {one.key: one for one in single}
@@ -178,7 +178,7 @@ def test_a_whale_is_looked_at_when_a_price_may_be_known_and_then_left_alone(data
         trades.append(later)
         lay(root, [later], first_offset=number)
         store(database, [one._replace(trade_count=number + 1) for one in build_windows(trades)])
-        asked.append((second, store_due_prices(root, database, MAKER).whales))
+        asked.append((second, store_due_prices(root, database, MAKER).due))
     looked = [second for second, count in asked if count]
     assert looked == [2, 11, 61, 301, 901, 1621], "once a mark is passed, and once when nothing is late any more"
     assert query(database, "SELECT settled FROM whale_prices") == [(True,)]
@@ -192,8 +192,9 @@ def test_what_the_lake_never_gets_is_not_looked_for_for_ever(database: str, tmp_
     for number, minutes in enumerate((1, 110, 121, 130), 1):
         later = trade(number)._replace(event_time=whale.event_time + minutes * MINUTE)
         store(database, [one._replace(trade_count=number + 1) for one in build_windows([whale, later])])
-        counts.append(store_due_prices(root, database, MAKER).whales)
-    assert counts == [1, 1, 1, 0]
+        done = store_due_prices(root, database, MAKER)
+        counts.append((done.due, done.changed))
+    assert counts == [(1, 1), (1, 0), (1, 1), (0, 0)], "due and changed: first without a price, then given up"
     assert query(database, "SELECT settled, after_15 FROM whale_prices") == [(True, None)]
 
 

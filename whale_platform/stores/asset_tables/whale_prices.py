@@ -121,6 +121,7 @@ WHERE (made.before, made.after_1s, made.after_10s, made.after_1, made.after_5, m
         coalesce(excluded.after_10s, made.after_10s), coalesce(excluded.after_1, made.after_1),
         coalesce(excluded.after_5, made.after_5), coalesce(excluded.after_15, made.after_15),
         made.settled OR excluded.settled)
+RETURNING true
 """
 
 
@@ -138,17 +139,19 @@ def read_due_whales(dsn: str, most: int) -> list[DueWhale]:
     return [DueWhale(*row) for row in fetch_rows(dsn, _DUE, values)]
 
 
-def store_prices(dsn: str, find: Callable[[], Sequence[WhalePriceRow]], provenance: Provenance) -> None:
-    """Insert or replace the rows that `find` returns, in a transaction of its own.
+def store_prices(dsn: str, find: Callable[[], Sequence[WhalePriceRow]], provenance: Provenance) -> int:
+    """Insert or replace the rows that `find` returns, in a transaction of its own; returns how many have changed.
 
     `find` reads the lake while nobody else makes prices, so that none replaces what a later look has found.
     """
     with open_exclusive_transaction(dsn, TABLE) as cursor:
-        write_prices(cursor, find(), provenance)
+        return write_prices(cursor, find(), provenance)
 
 
-def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], provenance: Provenance) -> None:
-    """Insert or replace these rows, in the order of their keys, in the caller's transaction, in which they were
-    found under the lock of TABLE."""
+def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], provenance: Provenance) -> int:
+    """Insert or replace these rows, in the order of their keys; returns how many have changed.
+
+    In the caller's transaction, in which they were found under the lock of TABLE.
+    """
     values = [(*row, provenance.run_id, provenance.code_version) for row in sorted(rows, key=lambda row: row[:4])]
-    execute_values(cursor, _WRITE, values, page_size=1000)
+    return len(execute_values(cursor, _WRITE, values, page_size=1000, fetch=True))
