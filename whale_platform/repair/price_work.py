@@ -16,11 +16,12 @@ from itertools import groupby
 
 import structlog
 
+from whale_platform.lake.delta.schema import table_exists
 from whale_platform.lake.errors import DamagedFileError, LakeError
 from whale_platform.repair import price_rows
 from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables import whale_prices
-from whale_platform.stores.asset_tables.materialisation import Provenance
+from whale_platform.stores.asset_tables.materialisation import HOUR, Provenance
 from whale_platform.stores.asset_tables.whale_prices import GIVEN_UP_AFTER, SETTLED_AFTER, DueWhale, WhalePriceRow
 from whale_platform.stores.errors import PostgresError
 from whale_platform.supervision.processes import parent_watch
@@ -65,13 +66,17 @@ def main() -> int:
 def store_due_prices(root: Folder, dsn: str, provenance: Provenance, most: int = MOST) -> PriceCounts:
     """Store what the lake has around the whales that are due, at most so many.
 
-    An hour whose prices are in a damaged file keeps no other waiting; its whales are given up as those of which the
-    lake gets nothing. Raises LakeError and PostgresError: the hours before stay stored.
+    Nothing is settled by a stream that is ahead of the lake. An hour whose prices are in a damaged file keeps no other
+    waiting; its whales are given up as those of which the lake gets nothing. Raises LakeError and PostgresError: the
+    hours before stay stored.
     """
     due = whale_prices.read_due_whales(dsn, most)
     done = PriceCounts(len(due))
+    newest = price_rows.find_newest_hour(root) if due and table_exists(root) else None
+    if newest is None:
+        return done
     for hour, some in groupby(due, _find_hour):
-        whales = list(some)
+        whales = [whale._replace(reached=min(whale.reached, newest + HOUR)) for whale in some]
         try:
             done.changed += whale_prices.store_prices(dsn, partial(_find_rows, root, whales), provenance)
         except DamagedFileError as error:

@@ -184,9 +184,10 @@ def test_a_whale_is_looked_at_when_a_price_may_be_known_and_then_left_alone(data
     assert query(database, "SELECT settled FROM whale_prices") == [(True,)]
 
 
-def test_what_the_lake_never_gets_is_not_looked_for_for_ever(database: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_behind", [False, True])
+def test_what_the_lake_never_gets_is_not_looked_for_for_ever(database: str, tmp_path: Path, is_behind: bool) -> None:
     root, whale = tmp_path / "lake" / "trades", trade(0, quantity="1000")
-    lay(root, [trade(0, "ETHUSDT")])
+    lay(root, [trade(0, "ETHUSDT"), trade(1 if is_behind else 3, "ETHUSDT", every_s=3600)])
     store(database, build_windows([whale]), build_rows([PlainWhale([whale])], Decimal(500)))
     counts = []
     for number, minutes in enumerate((1, 110, 121, 130), 1):
@@ -194,8 +195,9 @@ def test_what_the_lake_never_gets_is_not_looked_for_for_ever(database: str, tmp_
         store(database, [one._replace(trade_count=number + 1) for one in build_windows([whale, later])])
         done = store_due_prices(root, database, MAKER)
         counts.append((done.due, done.changed))
-    assert counts == [(1, 1), (1, 0), (1, 1), (0, 0)], "due and changed: first without a price, then given up"
-    assert query(database, "SELECT settled, after_15 FROM whale_prices") == [(True, None)]
+    last = [(1, 0), (1, 0)] if is_behind else [(1, 1), (0, 0)]
+    assert counts == [(1, 1), (1, 0), *last], "due and changed: first without a price, then given up"
+    assert query(database, "SELECT settled, after_15 FROM whale_prices") == [(not is_behind, None)]
 
 
 def test_a_late_trade_changes_the_prices_until_they_are_settled(database: str, tmp_path: Path) -> None:
