@@ -122,7 +122,7 @@ COMMENTS = {
     "the five minutes up to it, itself included",
     "COLUMN whale_context.moved_bps": "from the price before it to that a second after it, in the direction of its "
     "taker, in hundredths of a per cent",
-    "COLUMN whale_context.expected_bps": "by the newest fit that was there before it; null where there is no factor",
+    "COLUMN whale_context.expected_bps": "by the newest fit that ended before it; null where there is no factor",
     "COLUMN whale_context.outcome": "absorbed: it moved less than half of what was expected; broke_through: more than "
     "twice as far; as_expected: between",
 }
