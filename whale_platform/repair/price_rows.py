@@ -4,12 +4,19 @@ A lake that is not there yet knows of none. Raises LakeError's subclasses.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from whale_platform.domain.names import BLOCK, LIQUIDATION
 from whale_platform.lake.analysis import trade_prices
+from whale_platform.lake.delta import table
 from whale_platform.lake.delta.schema import table_exists
 from whale_platform.storage.folders import Folder
 from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow, WhaleRef
+
+
+def find_newest_hour(root: Folder) -> datetime | None:
+    """The start (aware UTC) of the newest hour of which the lake has trades."""
+    return max((file.start for file in table.list_files(table.open_table(root))), default=None)
 
 
 def find_whale_prices(root: Folder, whales: Iterable[WhaleRef]) -> list[WhalePriceRow]:

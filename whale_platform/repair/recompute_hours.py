@@ -129,7 +129,7 @@ def recompute_hours(
         sure, imported = {key for key in known if key[2] in over}, {key[2].date() for key in held if held[key].alone}
         near = whale_prices.read_whale_refs(dsn, HourRange(part.start - HOUR, part.end + HOUR))
         asked = {*near, *((*row.key, row.event_time) for row in whales)}
-        around = price_rows.find_whale_prices(root, asked)
+        around = partial(price_rows.find_whale_prices, root, asked)
         stored = recomputed_hours.store_recomputed(
             dsn, part, windows, whales, sure, provenance, before, imported, around
         )

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from starlette.testclient import TestClient
 
 from whale_platform.api.endpoints import kafka_lookup
@@ -65,7 +66,7 @@ def test_whales_are_summed_up_by_hour_and_size(sink: Sink, make: Make) -> None:
         assert client.get("/whales/summary", params=wrong).status_code == 422
 
 
-def test_a_whale_has_its_context(client: TestClient, sink: Sink) -> None:
+def test_a_whale_has_its_context(client: TestClient, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = client.get("/whales/binance/BTCUSDT/2").json()
     dashboard_models.WhaleContext.model_validate(whole)
     assert whole["whale"]["notional_usd"] == "300000.5"
@@ -78,6 +79,10 @@ def test_a_whale_has_its_context(client: TestClient, sink: Sink) -> None:
     assert [starts[0], starts[-1]] == [format_time(old - 15 * MINUTE), format_time(old + 15 * MINUTE)]
     assert whole["trade"] is None and "no answer from Kafka" in whole["trade_missing"] and whole["around"] == []
     assert whole["run"]["id"] == whole["whale"]["run_id"]
+    asked: list[object] = []
+    monkeypatch.setattr(kafka_lookup, "find_trade", lambda *values: asked.append(values))
+    again = client.get("/whales/binance/BTCUSDT/2?topic=skip").json()
+    assert again == whole | {"trade_missing": "it was not asked for"} and asked == []
     unknown = client.get("/whales/binance/BTCUSDT/77")
     assert unknown.status_code == 404 and "/whales lists them" in unknown.json()["detail"]
     taken = HourRange(old.replace(minute=0), old.replace(minute=0) + HOUR)

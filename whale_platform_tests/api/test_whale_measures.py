@@ -28,12 +28,12 @@ VALUES ('binance', 'BTCUSDT', %s, 100, 0.02, 1e9, 70, 40, %s, %s, %s, 'run', 'co
 @pytest.fixture
 def filled(sink: Sink) -> Sink:
     """A sweep of $60,200 in a minute of $200,999 and an hour of $401,998, after a sell, with the prices around it."""
-    sink.write(window(AT), window(AT - MINUTE))
+    sink.write(window(AT, last_trade_id=12), window(AT - MINUTE))
     sweep = SWEEP._replace(event_time=AT, received_time=AT, detected_time=AT)
     part = whale(11, AT, notional_usd="50000", sweep_first_id=10)
     sink.write(whale(3, AT - MINUTE, side="sell", notional_usd="100000", notional="100000"), sweep, part)
     row = WhalePriceRow(*sweep.key, Decimal(100), Decimal("100.05"), Decimal("100.1"), None, None, None)
-    whale_prices.store_prices(sink.dsn, [row], Provenance("run", "code"))
+    whale_prices.store_prices(sink.dsn, lambda: [row], Provenance("run", "code"))
     return sink
 
 

@@ -51,7 +51,7 @@ test("what is not known says why", () => {
   assert.equal(short["Moved in a second"], "not known");
   assert.equal(short.Outcome, "not known");
   const none = read({ measures: { ...unknown, fit: null } });
-  assert.equal(none["Expected of its size"], "no fit before it");
+  assert.equal(none["Expected of its size"], "no fit that ended before it");
   const young = whale({ received_time: new Date().toISOString() });
   const minute = { notional: "1", share: null, over: false };
   const early = read({ whale: young, measures: { ...unknown, minute } });

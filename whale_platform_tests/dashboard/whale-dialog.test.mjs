@@ -24,6 +24,10 @@ test("a whale is asked for by its kind, and without one where a link has none", 
   assert.deepEqual(addressOf("binance/A/B:C/7"), { address, parameters: { kind: "" } });
 });
 
+test("who looks at a whale again does not have Kafka read for it", () => {
+  assert.deepEqual(addressOf("binance/BTCUSDT/7:sweep", true).parameters, { kind: "sweep", topic: "skip" });
+});
+
 test("a cluster tells the dollars of spot and of perpetuals apart", () => {
   const sums = { spot_usd: "130000", perpetual_usd: "80000.5", false_discovery_rate: 0.04 };
   const cluster = { side: "buy", orders: 3, exchanges: 2, members: [], ...sums };

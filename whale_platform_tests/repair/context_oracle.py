@@ -124,6 +124,8 @@ def build_windows(trades: Iterable[Trade]) -> list[WindowRow]:
                 window_start=to_time(minute * MINUTE),
                 notional=str(add(one.price * one.quantity for one in found)),
                 trade_count=len(found),
+                first_trade_id=min(one.trade_id for one in found),
+                last_trade_id=max(one.trade_id for one in found),
                 last_event_time=to_time(max(one.event_time for one in found)),
             )
         )

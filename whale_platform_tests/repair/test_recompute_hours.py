@@ -27,6 +27,7 @@ from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
 from whale_platform.stores.errors import AdvisoryLockHeldError
 from whale_platform.stream import batch_recompute
 from whale_platform_tests.lake.builders import START, ids, lay, swallow, trade
+from whale_platform_tests.repair.test_price_work import watch_lock
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
 from whale_platform_tests.stores.builders import SWEEP, WHALE, WINDOW
 from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
@@ -132,6 +133,14 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch) -> Place:
     return Place(tmp_path, database, monkeypatch)
+
+
+def test_the_prices_are_read_while_nobody_else_makes_some(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(place.root, [trade(number) for number in range(5)])
+    store(place.dsn, [window(0, 5)], [whale(3)])
+    locked = watch_lock(place.dsn, monkeypatch)
+    place.make(window(0, 5))
+    assert locked == [True]
 
 
 def test_what_comes_while_an_hour_is_made_again_stays(place: Place) -> None:

@@ -80,7 +80,7 @@ def read_context(dsn: str) -> dict[Any, dict[str, Any]]:
 def check(dsn: str, root: Path, trades: Sequence[Trade], floor: Decimal) -> dict[Any, dict[str, Any]]:
     """Returns what was found, by whale."""
     whales = store_all(dsn, trades, floor)
-    while store_due_prices(root, dsn, MAKER, most=50):
+    while store_due_prices(root, dsn, MAKER, most=50).due:
         pass
     prices = {row[:4]: list(row[4:]) for row in query(dsn, PRICES.format(ONLY_ORDERS))}
     found = read_context(dsn)
@@ -151,7 +151,7 @@ def test_page_and_back_test_have_the_same_prices(database: str, tmp_path: Path, 
     lay(root, trades)
     single = [PlainWhale([one]) for one in trades if one.price * one.quantity >= 500]
     store(database, build_windows(trades), build_rows(single, Decimal(500)))
-    while store_due_prices(root, database, MAKER):
+    while store_due_prices(root, database, MAKER).due:
         pass
     prices = {row[:4]: row[5:] for row in query(database, PRICES.format("whale_prices"))}
     by_key = {one.key: one for one in single}
@@ -178,23 +178,26 @@ def test_a_whale_is_looked_at_when_a_price_may_be_known_and_then_left_alone(data
         trades.append(later)
         lay(root, [later], first_offset=number)
         store(database, [one._replace(trade_count=number + 1) for one in build_windows(trades)])
-        asked.append((second, store_due_prices(root, database, MAKER)))
+        asked.append((second, store_due_prices(root, database, MAKER).due))
     looked = [second for second, count in asked if count]
     assert looked == [2, 11, 61, 301, 901, 1621], "once a mark is passed, and once when nothing is late any more"
     assert query(database, "SELECT settled FROM whale_prices") == [(True,)]
 
 
-def test_what_the_lake_never_gets_is_not_looked_for_for_ever(database: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_behind", [False, True])
+def test_what_the_lake_never_gets_is_not_looked_for_for_ever(database: str, tmp_path: Path, is_behind: bool) -> None:
     root, whale = tmp_path / "lake" / "trades", trade(0, quantity="1000")
-    lay(root, [trade(0, "ETHUSDT")])
+    lay(root, [trade(0, "ETHUSDT"), trade(1 if is_behind else 3, "ETHUSDT", every_s=3600)])
     store(database, build_windows([whale]), build_rows([PlainWhale([whale])], Decimal(500)))
     counts = []
     for number, minutes in enumerate((1, 110, 121, 130), 1):
         later = trade(number)._replace(event_time=whale.event_time + minutes * MINUTE)
         store(database, [one._replace(trade_count=number + 1) for one in build_windows([whale, later])])
-        counts.append(store_due_prices(root, database, MAKER))
-    assert counts == [1, 1, 1, 0]
-    assert query(database, "SELECT settled, after_15 FROM whale_prices") == [(True, None)]
+        done = store_due_prices(root, database, MAKER)
+        counts.append((done.due, done.changed))
+    last = [(1, 0), (1, 0)] if is_behind else [(1, 1), (0, 0)]
+    assert counts == [(1, 1), (1, 0), *last], "due and changed: first without a price, then given up"
+    assert query(database, "SELECT settled, after_15 FROM whale_prices") == [(not is_behind, None)]
 
 
 def test_a_late_trade_changes_the_prices_until_they_are_settled(database: str, tmp_path: Path) -> None:
@@ -219,11 +222,22 @@ def test_a_block_has_neither_share_nor_streak_nor_impact(database: str) -> None:
     assert read_context(database) == {("binance", "BTCUSDT", "block", 5): dict.fromkeys(MEASURED.split())}
 
 
-def test_a_share_is_not_known_until_the_window_has_the_whale(database: str) -> None:
-    whale = trade(5, quantity="1000")
-    store(database, build_windows([whale._replace(quantity=Decimal(3))]), build_rows([PlainWhale([whale])], Decimal(5)))
+SMALLER, EARLIER = trade(65, quantity="3"), trade(64, quantity="1200")
+
+
+@pytest.mark.parametrize(
+    "held",
+    [SMALLER, EARLIER._replace(event_time=SMALLER.event_time), EARLIER._replace(trade_id=66)],
+    ids=["less than it", "up to an earlier id", "up to an earlier time"],
+)
+def test_a_share_is_not_known_until_the_window_has_the_whale(database: str, held: Trade) -> None:
+    before, whale = trade(0, quantity="9000"), trade(65, quantity="1000")
+    store(database, build_windows([before, held]), build_rows([PlainWhale([whale])], Decimal(5)))
     (found,) = read_context(database).values()
-    assert (found["minute_notional"], found["minute_share"], found["hour_share"]) == (Decimal("301.5"), None, None)
+    assert (found["minute_notional"], found["minute_share"], found["hour_share"]) == (held.notional, None, None)
+    store(database, [one._replace(trade_count=2) for one in build_windows([held, whale])])
+    (found,) = read_context(database).values()
+    assert found["minute_share"] > found["hour_share"] > 0
 
 
 def test_a_fit_is_used_from_its_end_on(database: str) -> None:

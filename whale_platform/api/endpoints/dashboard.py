@@ -114,7 +114,9 @@ async def whale_context(
     def search() -> Response:
         whale = found["whale"]
         known = None if whale["topic_offset"] is None else (whale["topic_partition"], whale["topic_offset"])
-        if known is None and whale["source"] == "import":
+        if params.topic == "skip":
+            place = kafka_lookup.TradeLocation(missing="it was not asked for")
+        elif known is None and whale["source"] == "import":
             place = kafka_lookup.TradeLocation(missing="it was imported: it came by no topic")
         else:
             place = kafka_lookup.find_trade(
@@ -131,7 +133,8 @@ async def whale_context(
             responses.encode_json(_to_json_values(whole)), ResponsePreferences.from_headers(request.headers)
         )
 
-    return await dependencies.kafka_threads.run(search)
+    threads = dependencies.table_threads if params.topic == "skip" else dependencies.kafka_threads
+    return await threads.run(search)
 
 
 def _find_end(cache: LatestCache) -> datetime:

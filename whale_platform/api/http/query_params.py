@@ -191,6 +191,9 @@ class WhaleContextParams(NoParams):
     kind: list[WhaleKind] = Field(
         [], max_length=1, description="Of several whales with this id; without it a sweep before its first fill."
     )
+    topic: Literal["read", "skip"] = Field(
+        "read", description="skip: without `trade` and `around`, for which Kafka is read."
+    )
 
 
 class WhaleStreamParams(KindFilter):

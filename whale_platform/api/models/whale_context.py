@@ -62,4 +62,4 @@ class Measures(BaseModel):
     outcome: Literal["absorbed", "as_expected", "broke_through"] | None = Field(
         description="absorbed: it moved less than half of what was expected; broke_through: more than twice as far."
     )
-    fit: MarketImpact | None = Field(description="Null: none was there before it.")
+    fit: MarketImpact | None = Field(description="The newest that ended before it; null where there is none.")

@@ -56,7 +56,8 @@ const streakText = (streak, { side }) => (streak < 2 ? "none before it" : `${str
 /** @param {Measures} measures @returns {[text: string, title?: string]} */
 function expectedOf({ expected_bps: expected, fit }) {
   if (expected !== null && fit) return [`≈ ${bps(expected)}`, lawOf(fit)];
-  return fit ? [fit.note ?? "not known"] : ["no fit before it", "Fits are made each night, from a day of trades on"];
+  if (fit) return [fit.note ?? "not known"];
+  return ["no fit that ended before it", "Fits are made each night, from a day of trades on"];
 }
 
 /** @param {ImpactFit} fit */

@@ -23,11 +23,17 @@ const REFRESH_MS = 1_000;
 const LOOK_AGAIN_MS = 30_000; // a price is stored a minute or two after its moment
 const UNKNOWN = "This whale is not known here: it may be older than what is kept.";
 
-/** The address of a whale and its parameters. @param {string} path Exchange, symbol, trade id and, maybe, kind. */
-export function addressOf(path) {
+/**
+ * The address of a whale and its parameters.
+ *
+ * @param {string} path Exchange, symbol, trade id and, maybe, kind.
+ * @param {boolean} [partly] Whether the trades beside it, for which Kafka is read, are left out.
+ */
+export function addressOf(path, partly = false) {
   const [exchange, ...rest] = path.split("/");
   const [id, kind = ""] = (rest.pop() ?? "").split(":");
-  return { address: `/whales/${exchange}/${encodeURIComponent(rest.join("/"))}/${id}`, parameters: { kind } };
+  const parameters = partly ? { kind, topic: "skip" } : { kind };
+  return { address: `/whales/${exchange}/${encodeURIComponent(rest.join("/"))}/${id}`, parameters };
 }
 
 /** @param {Whale} whale */
@@ -118,7 +124,7 @@ export class WhaleDialog {
     this.#request?.abort();
     clearTimeout(this.#again);
     const { signal } = (this.#request = new AbortController());
-    const { address, parameters } = addressOf(path);
+    const { address, parameters } = addressOf(path, partly);
     try {
       /** @type {WhaleContext} */
       const context = await get(address, parameters, signal);

@@ -82,12 +82,12 @@ def whale_reports(context: dg.AssetExecutionContext, store: StoreResource) -> No
     from whale_platform.repair import price_rows
 
     hours, dsn, lake = hours_of_run(context), store.dsn(), store.read().trades_lake
+    maker, refs = store.provenance(context), whale_prices.read_whale_refs(dsn, hours)
     try:
-        around = price_rows.find_whale_prices(lake, whale_prices.read_whale_refs(dsn, hours))
+        whale_prices.store_prices(dsn, lambda: price_rows.find_whale_prices(lake, refs), maker)
     except LakeError as error:  # they are looked for again with the next repair of the hour
         context.log.warning(f"the prices around whales can't be read from the lake: {error}")
-        around = []
-    report_table.materialise_reports(dsn, hours, store.provenance(context), around)
+    report_table.materialise_reports(dsn, hours, maker)
     rows = report_table.read_reports(dsn, hours)
     _describe_hours(context, hours, rows, _describe_reports)
     _add_pictures(

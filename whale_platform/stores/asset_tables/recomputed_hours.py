@@ -9,7 +9,7 @@ Rows are written in the order of their keys, as the sink writes them, so that ne
 Raises as `open_transaction` does.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -133,14 +133,14 @@ def store_recomputed(
     provenance: Provenance,
     snapshot: StreamRowSnapshot,
     imported: Collection[date] = (),
-    prices: Sequence[WhalePriceRow] = (),
+    find_prices: Callable[[], Sequence[WhalePriceRow]] = tuple,
 ) -> StoredRowCounts:
     """Store what the lake has of these hours, in one transaction; repeating it changes nothing.
 
     `whole_hours`: the symbols and hours of which the lake is known to hold every trade. `snapshot`: the rows that may
     be lowered or taken back where they are still so, read before the lake was. `imported`: days (UTC) with trades that
-    the lake has from an import alone; retention lets them be. `prices`: those around the whales of these hours and of
-    those next to them.
+    the lake has from an import alone; retention lets them be. `find_prices`: reads those around the whales of these
+    hours and of those next to them, while nobody else makes prices.
     """
     windows = [row._replace(made_from="lake") for row in windows]
     whales = [row._replace(made_from="lake") for row in whales]
@@ -148,8 +148,9 @@ def store_recomputed(
         open_transaction(dsn, "whale-recompute", statement_timeout_s=STATEMENT_TIMEOUT_S) as conn,
         conn.cursor() as cursor,
     ):
-        for table in ("trade_windows", "hourly_rollups", "whale_reports"):
+        for table in ("trade_windows", "hourly_rollups", "whale_reports", whale_prices.TABLE):
             lock_materialisation(cursor, table)
+        prices = find_prices()  # before any row is locked, for which the sink would wait
         ensure_days(cursor, {row.window_start.date() for row in windows})
         for day in sorted(imported):
             cursor.execute("INSERT INTO imported_days (day) VALUES (%s) ON CONFLICT DO NOTHING", (day,))

@@ -5,7 +5,7 @@ has stays as it was. Which rows may be incomplete follows from how far the strea
 replayed days are as good as today. Raises as `session` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -27,6 +27,7 @@ WhaleRef = tuple[str, str, str, int, datetime]  # exchange, symbol, kind, trade 
 SETTLED_AFTER = timedelta(minutes=27)
 GIVEN_UP_AFTER = timedelta(hours=2)  # after which a price that the lake has not got yet is no longer looked for
 LOOK_BACK = timedelta(hours=24)
+TABLE = "whale_prices"
 
 
 class DueWhale(NamedTuple):
@@ -38,6 +39,11 @@ class DueWhale(NamedTuple):
     trade_id: int
     event_time: datetime
     reached: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """Return the key of its row."""
+        return self[:4]
 
     @property
     def ref(self) -> WhaleRef:
@@ -74,7 +80,8 @@ SELECT exchange, symbol, kind, trade_id, event_time FROM whale_alerts
 WHERE event_time >= %s AND event_time < %s ORDER BY event_time
 """
 
-# Markets are found by jumps along the index, as in queries/latest_states.py.
+# Markets are found by jumps along the index, as in queries/latest_states.py. OFFSET 0 keeps Postgres to the indexes: it
+# would rather read all whales and all prices that there are once, which grow with the history.
 _DUE = """
 WITH RECURSIVE markets AS (
     (SELECT symbol, exchange FROM whale_alerts ORDER BY symbol, exchange LIMIT 1)
@@ -86,13 +93,19 @@ WITH RECURSIVE markets AS (
         SELECT last_event_time AS reached FROM trade_windows w
         WHERE w.exchange = markets.exchange AND w.symbol = markets.symbol ORDER BY window_start DESC LIMIT 1) newest
 )
-SELECT exchange, symbol, kind, trade_id, event_time, reached
-FROM edges JOIN whale_alerts USING (exchange, symbol) LEFT JOIN whale_prices p USING (exchange, symbol, kind, trade_id)
-WHERE event_time > reached - %(look_back)s AND NOT coalesce(p.settled, false) AND reached > event_time + CASE
+SELECT edges.exchange, edges.symbol, whale.kind, whale.trade_id, event_time, reached
+FROM edges CROSS JOIN LATERAL (
+    SELECT kind, trade_id, event_time FROM whale_alerts one WHERE one.exchange = edges.exchange
+        AND one.symbol = edges.symbol AND one.event_time > edges.reached - %(look_back)s OFFSET 0
+) whale LEFT JOIN LATERAL (
+    SELECT * FROM whale_prices one WHERE (one.exchange, one.symbol, one.kind, one.trade_id)
+        = (edges.exchange, edges.symbol, whale.kind, whale.trade_id) OFFSET 0
+) p ON true
+WHERE NOT coalesce(p.settled, false) AND reached > event_time + CASE
     WHEN p.after_1s IS NULL THEN interval '1 second' WHEN p.after_10s IS NULL THEN interval '10 seconds'
     WHEN p.after_1 IS NULL THEN interval '1 minute' WHEN p.after_5 IS NULL THEN interval '5 minutes'
     WHEN p.after_15 IS NULL THEN interval '15 minutes' ELSE %(settled_after)s END
-ORDER BY event_time, exchange, symbol, kind, trade_id LIMIT %(most)s
+ORDER BY event_time, edges.exchange, edges.symbol, whale.kind, whale.trade_id LIMIT %(most)s
 """
 
 _WRITE = """
@@ -108,6 +121,7 @@ WHERE (made.before, made.after_1s, made.after_10s, made.after_1, made.after_5, m
         coalesce(excluded.after_10s, made.after_10s), coalesce(excluded.after_1, made.after_1),
         coalesce(excluded.after_5, made.after_5), coalesce(excluded.after_15, made.after_15),
         made.settled OR excluded.settled)
+RETURNING true
 """
 
 
@@ -125,13 +139,19 @@ def read_due_whales(dsn: str, most: int) -> list[DueWhale]:
     return [DueWhale(*row) for row in fetch_rows(dsn, _DUE, values)]
 
 
-def store_prices(dsn: str, rows: Sequence[WhalePriceRow], provenance: Provenance) -> None:
-    """Do as `write_prices`, in a transaction of its own."""
-    with open_exclusive_transaction(dsn, "whale_prices") as cursor:
-        write_prices(cursor, rows, provenance)
+def store_prices(dsn: str, find: Callable[[], Sequence[WhalePriceRow]], provenance: Provenance) -> int:
+    """Insert or replace the rows that `find` returns, in a transaction of its own; returns how many have changed.
+
+    `find` reads the lake while nobody else makes prices, so that none replaces what a later look has found.
+    """
+    with open_exclusive_transaction(dsn, TABLE) as cursor:
+        return write_prices(cursor, find(), provenance)
 
 
-def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], provenance: Provenance) -> None:
-    """Insert or replace these rows, in the order of their keys, in the caller's transaction."""
+def write_prices(cursor: Cursor, rows: Sequence[WhalePriceRow], provenance: Provenance) -> int:
+    """Insert or replace these rows, in the order of their keys; returns how many have changed.
+
+    In the caller's transaction, in which they were found under the lock of TABLE.
+    """
     values = [(*row, provenance.run_id, provenance.code_version) for row in sorted(rows, key=lambda row: row[:4])]
-    execute_values(cursor, _WRITE, values, page_size=1000)
+    return len(execute_values(cursor, _WRITE, values, page_size=1000, fetch=True))

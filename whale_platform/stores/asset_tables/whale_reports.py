@@ -9,7 +9,7 @@ those windows or its whales' dollars change; that retention takes some of them i
 PostgresUnusableError.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,6 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.stores.asset_tables import whale_prices
 from whale_platform.stores.asset_tables.materialisation import (
     HOUR,
     HourRange,
@@ -28,7 +27,6 @@ from whale_platform.stores.asset_tables.materialisation import (
     fetch_rows,
     open_exclusive_transaction,
 )
-from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
 
 LARGEST = 10
 
@@ -165,15 +163,9 @@ ORDER BY hour
 """
 
 
-def materialise_reports(
-    dsn: str, hours: HourRange, provenance: Provenance, prices: Sequence[WhalePriceRow] = ()
-) -> int:
-    """Materialise these hours again from the stream tables; returns the rows written. Repeatable.
-
-    `prices` around whales, as the lake has them now, are stored first.
-    """
+def materialise_reports(dsn: str, hours: HourRange, provenance: Provenance) -> int:
+    """Materialise these hours again from the stream tables and `whale_prices`; returns the rows written. Repeatable."""
     with open_exclusive_transaction(dsn, "whale_reports") as cursor:
-        whale_prices.write_prices(cursor, prices, provenance)
         return write_reports(cursor, hours, provenance, ())
 
 

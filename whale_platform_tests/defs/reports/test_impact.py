@@ -59,7 +59,7 @@ def lay_week(dsn: str) -> list[tuple[WhaleRow, WhalePriceRow]]:
             prices.append(WhalePriceRow(*row.key, Decimal(100), after, None, None, None, None))
     store(dsn, windows, sweeps)
     rollups.materialise_rollups(dsn, HourRange(first, first + HOURS * HOUR), MAKER)
-    whale_prices.store_prices(dsn, prices, MAKER)
+    whale_prices.store_prices(dsn, lambda: prices, MAKER)
     return list(zip(sweeps, prices, strict=True))
 
 

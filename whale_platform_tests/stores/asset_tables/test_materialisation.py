@@ -179,7 +179,8 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
     hour = HourRange(START, START + HOUR)
     assert [one[3] for one in whale_prices.read_whale_refs(database, hour)] == [1, 2]
     known = [around(1, None, "110.5", "130", None), around(2, "120", "130", "140.000", "160")]
-    whale_reports.materialise_reports(database, hour, MAKER, known)
+    whale_prices.store_prices(database, lambda: known, MAKER)
+    whale_reports.materialise_reports(database, hour, MAKER)
     bitcoin, ether = whale_reports.read_reports(database, hour)
     assert (bitcoin.whales, bitcoin.notional_usd, bitcoin.net_flow_usd) == (2, Decimal(150), Decimal(-30))
     assert bitcoin.market_notional == 110 + 120 + 130 + 140 + 150 + 160 + 170
@@ -188,7 +189,8 @@ def test_a_whale_report_has_flow_share_and_the_prices_around_the_largest(databas
     assert [one["trade_id"] for one in bitcoin.largest] == [2, 1]
     assert found == [["120", "130", "140", "160"], [None, "110.5", "130", None]]
     assert (ether.whales, ether.share, ether.largest) == (0, Decimal(0), [])
-    whale_reports.materialise_reports(database, hour, MAKER, [around(1, None, "111", None, None)])
+    whale_prices.store_prices(database, lambda: [around(1, None, "111", None, None)], MAKER)
+    whale_reports.materialise_reports(database, hour, MAKER)
     again = whale_reports.read_reports(database, hour)[0].largest[1]
     assert (again["after_1"], again["after_5"]) == ("111", "130"), "what the lake no longer has stays as it was"
 
@@ -207,7 +209,8 @@ def test_a_report_waits_for_the_prices_after_its_hour(database: str) -> None:
     query(database, "UPDATE trade_windows SET updated_at = %s WHERE window_start = %s", now, START + 59 * MINUTE)
     whale_reports.materialise_reports(database, DAY, MAKER)
     assert whale_reports.find_stale_report_hours(database, DAY) == [START], "the lake may be behind the stream"
-    whale_reports.materialise_reports(database, DAY, MAKER, [around(WHALE.trade_id, "99", "100", "100", "100")])
+    whale_prices.store_prices(database, lambda: [around(WHALE.trade_id, "99", "100", "100", "100")], MAKER)
+    whale_reports.materialise_reports(database, DAY, MAKER)
     assert whale_reports.read_reports(database, hour)[0].largest[0]["after_15"] == "100"
     assert whale_reports.find_stale_report_hours(database, DAY) == []
     store(database, [], [WHALE._replace(trade_id=99, event_time=START + 2 * MINUTE)])

@@ -13,7 +13,7 @@ from whale_platform.api.latest_cache.updater import ChangeSet
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.market import MarketHour
-from whale_platform.stores.asset_tables import recomputed_hours, rollups, whale_reports
+from whale_platform.stores.asset_tables import recomputed_hours, rollups, whale_prices, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
 from whale_platform.stores.asset_tables.whale_prices import WhalePriceRow
 from whale_platform.stores.quality import audit_counts
@@ -49,7 +49,7 @@ def overrule(
 ) -> recomputed_hours.StoredRowCounts:
     """A recomputation during which nothing else is written."""
     return recomputed_hours.store_recomputed(
-        dsn, hours, windows, whales, whole, maker, recomputed_hours.read_row_snapshot(dsn, hours), (), prices
+        dsn, hours, windows, whales, whole, maker, recomputed_hours.read_row_snapshot(dsn, hours), (), lambda: prices
     )
 
 
@@ -94,7 +94,8 @@ def test_the_report_of_the_hour_before_has_the_corrected_prices_too(database: st
     def prices(after_15: str) -> list[WhalePriceRow]:
         return [WhalePriceRow(*whale.key, None, None, None, None, None, Decimal(after_15))]
 
-    whale_reports.materialise_reports(database, HourRange(START, START + 2 * HOUR), MAKER, prices("61840"))
+    whale_prices.store_prices(database, lambda: prices("61840"), MAKER)
+    whale_reports.materialise_reports(database, HourRange(START, START + 2 * HOUR), MAKER)
     after = "SELECT hour, largest->0->>'after_15' FROM whale_reports ORDER BY hour"
     assert query(database, after)[0] == (START, "61840")
     second = HourRange(START + HOUR, START + 2 * HOUR)

@@ -45,10 +45,10 @@ SELECT exchange, symbol, kind, trade_id, event_time, minute_notional, minute_sha
 FROM (
     SELECT whale.exchange, whale.symbol, whale.kind, whale.trade_id, whale.event_time,
         minute.notional AS minute_notional,
-        CASE WHEN whale.quote_notional <= minute.notional
+        CASE WHEN minute.has_whale
             THEN trim_scale(round(whale.quote_notional::numeric(100, 60) / minute.notional, 9)) END AS minute_share,
         hour.notional AS hour_notional,
-        CASE WHEN whale.quote_notional <= hour.notional
+        CASE WHEN minute.has_whale
             THEN trim_scale(round(whale.quote_notional::numeric(100, 60) / hour.notional, 9)) END AS hour_share,
         flow.streak, flow.net_flow_usd,
         trim_scale(round(CASE whale.side WHEN 'buy' THEN 10000 ELSE -10000 END
@@ -61,8 +61,12 @@ FROM (
     FROM (
         SELECT *, kind <> 'block' AS on_the_book, coalesce(notional, notional_usd) AS quote_notional FROM whale_orders
     ) AS whale
-    LEFT JOIN trade_windows AS minute ON whale.on_the_book AND minute.exchange = whale.exchange
-        AND minute.symbol = whale.symbol AND minute.window_start = date_bin('1 minute', whale.event_time, 'epoch')
+    LEFT JOIN LATERAL (
+        SELECT one.notional, one.notional >= whale.quote_notional AND one.last_event_time >= whale.event_time
+            AND one.last_trade_id >= coalesce(whale.last_trade_id, whale.trade_id) AS has_whale
+        FROM trade_windows AS one WHERE one.exchange = whale.exchange AND one.symbol = whale.symbol
+            AND one.window_start = date_bin('1 minute', whale.event_time, 'epoch')
+    ) AS minute ON whale.on_the_book
     LEFT JOIN LATERAL (
         SELECT sum(one.notional) AS notional FROM trade_windows AS one WHERE one.exchange = whale.exchange
             AND one.symbol = whale.symbol AND one.window_start >= date_bin('1 hour', whale.event_time, 'epoch')
@@ -109,16 +113,16 @@ COMMENTS = {
     "COLUMN impact_fits.note": "why there is no factor",
     "VIEW whale_context": "of each order in whale_orders: shares, streak, and the impact expected and come",
     "COLUMN whale_context.minute_notional": "traded in its market and minute so far, quote currency; null: a block",
-    "COLUMN whale_context.minute_share": "its notional / minute_notional; null until the window has it",
+    "COLUMN whale_context.minute_share": "its notional / minute_notional; null until the window has come to it",
     "COLUMN whale_context.hour_notional": "traded in its market and hour so far",
-    "COLUMN whale_context.hour_share": "its notional / hour_notional",
+    "COLUMN whale_context.hour_share": "its notional / hour_notional; null as minute_share is",
     "COLUMN whale_context.streak": "whales of its market and side up to it, itself included, that came in the five "
     "minutes before it and after the last one of the other side",
     "COLUMN whale_context.net_flow_usd": "US dollars that whales of its market bought minus those that they sold, in "
     "the five minutes up to it, itself included",
     "COLUMN whale_context.moved_bps": "from the price before it to that a second after it, in the direction of its "
     "taker, in hundredths of a per cent",
-    "COLUMN whale_context.expected_bps": "by the newest fit that was there before it; null where there is no factor",
+    "COLUMN whale_context.expected_bps": "by the newest fit that ended before it; null where there is no factor",
     "COLUMN whale_context.outcome": "absorbed: it moved less than half of what was expected; broke_through: more than "
     "twice as far; as_expected: between",
 }
