@@ -38,19 +38,19 @@ def stored(database: str) -> list[tuple[datetime, int, list[Decimal], list[int]]
     return query(database, "SELECT window_start, trades, buy_usd, buy_orders FROM size_bands ORDER BY 1")
 
 
-def refresh(root: Path, database: str, hours: Sequence[datetime] | None, days: int = 7) -> list[datetime]:
+def refresh(root: Path, database: str, hours: Sequence[datetime] | None, days: int = 7) -> band_rows.BandPass:
     return band_rows.refresh_bands(root, database, hours, days, MAKER)
 
 
 def test_a_lake_that_is_not_there_has_no_bands(root: Path, database: str) -> None:
-    assert refresh(root, database, None) == []
+    assert refresh(root, database, None) == ([], {})
     band_rows.store_whole_hours(root, database, HourRange(START, START + HOUR), MAKER)
     assert stored(database) == []
 
 
 def test_an_hour_is_read_from_the_first_minute_with_new_trades_on(root: Path, database: str) -> None:
     lay(root, [at(1, 0, "999.5"), at(2, 2, "5000"), at(3, 3)])
-    assert refresh(root, database, None) == []
+    assert refresh(root, database, None) == ([], {})
     assert stored(database) == [
         (START, 1, [Decimal("999.5"), 0, 0, 0, 0], [1, 0, 0, 0, 0]),
         (START + 2 * MINUTE, 1, [0, 5000, 0, 0, 0], [0, 1, 0, 0, 0]),
@@ -58,7 +58,7 @@ def test_an_hour_is_read_from_the_first_minute_with_new_trades_on(root: Path, da
     ]
     query(database, "UPDATE size_bands SET run_id = 'before'; SELECT 1")
     lay(root, [at(5, 2.1), at(6, 3.1), at(7, 5)], first_offset=9)
-    assert refresh(root, database, [START + 2 * MINUTE, START + 24 * HOUR]) == []
+    assert refresh(root, database, [START + 2 * MINUTE, START + 24 * HOUR]) == ([], {})
     assert [row[:2] for row in stored(database)] == [
         (START, 1),
         (START + 2 * MINUTE, 2),
@@ -85,11 +85,21 @@ def test_after_a_stop_only_hours_with_other_trades_are_read(root: Path, database
 
 def test_what_is_not_done_at_once_is_left_and_old_hours_are_not_looked_at(root: Path, database: str) -> None:
     lay(root, [at(number, 60 * number) for number in range(30)])
-    left = refresh(root, database, None, days=1)
+    left = refresh(root, database, None, days=1).left
     assert len(stored(database)) == band_rows.HOURS_AT_ONCE
     while left:
-        left = refresh(root, database, left, days=1)
+        left = refresh(root, database, left, days=1).left
     assert [row[0] for row in stored(database)] == [START + number * HOUR for number in range(5, 30)]
+
+
+def test_an_hour_that_cant_be_read_keeps_no_other_waiting(root: Path, database: str) -> None:
+    lay(root, [at(number, 60 * number) for number in range(4)])
+    torn = next(root.glob("date=*/hour=12/*.parquet"))
+    torn.write_bytes(b"torn")
+    left, failed = refresh(root, database, None)
+    assert (left, list(failed)) == ([], [START + 2 * HOUR])
+    assert torn.name in failed[START + 2 * HOUR]
+    assert [row[0] for row in stored(database)] == [START + number * HOUR for number in (0, 1, 3)]
 
 
 def test_whole_hours_replace_what_is_stored_but_not_where_the_lake_has_none(root: Path, database: str) -> None:
