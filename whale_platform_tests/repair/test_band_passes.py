@@ -94,7 +94,8 @@ def test_what_fails_as_a_whole_is_tried_again_after_twice_as_long(
     passes, begun = BandPasses(root, runs, lambda: None, every_s=60.0, first_s=0.0), []
 
     def run_for(seconds: int) -> None:
-        for now[0] in range(int(now[0]), int(now[0]) + seconds, 20):
+        for _ in range(0, seconds, 20):
+            now[0] += 20
             before = len(runs.named)
             passes.update()
             begun.extend([now[0]] * (len(runs.named) - before))
