@@ -5,7 +5,7 @@ start, and what comes late is counted with the next one. An hour that can't be r
 Raises LakeError's subclasses and PostgresUnusableError; a lake that is not there yet has no bands.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
@@ -38,47 +38,42 @@ def refresh_bands(
     None: of all hours that have other trades than what is stored. days: hours that lie further before the lake's newest
     one are left out. HOURS_AT_ONCE of them are done by one call.
     """
-    files = dict(_list_hours(root, None, None))
+    files = _list_hours(root, None, None)
     if not files:
         return BandPass([], {})
     known = HourRange(max(files) - timedelta(days=days), max(files) + HOUR)
     if starts is None:
-        stored, rows = size_bands.count_trades(dsn, known), {hour: _count_rows(some) for hour, some in files.items()}
-        starts = [hour for hour in files if stored.get(hour) != rows[hour]]
+        stored = size_bands.count_trades(dsn, known)
+        starts = [hour for hour, some in files.items() if stored.get(hour) != sum(file.rows for file in some)]
     due = sorted((at for at in starts if known.start <= at and _find_hour(at) in files), reverse=True)
     failed: dict[datetime, str] = {}
     for start in due[:HOURS_AT_ONCE]:
-        hour = _find_hour(start)
         try:
-            _store(root, dsn, files[hour], start, hour + HOUR, provenance)
+            _store(root, dsn, start, provenance)
         except (DamagedFileError, FileMissingError, RowRejectedError) as error:
-            failed[hour] = str(error)
+            failed[_find_hour(start)] = str(error)
     return BandPass(due[HOURS_AT_ONCE:], failed)
 
 
 def store_whole_hours(root: Folder, dsn: str, hours: HourRange, provenance: Provenance) -> None:
     """Store the bands of those of `hours` that the lake has trades of; what is stored of the others stays."""
-    for hour, files in _list_hours(root, hours.start, hours.end):
-        _store(root, dsn, files, hour, hour + HOUR, provenance)
+    for hour in _list_hours(root, hours.start, hours.end):
+        _store(root, dsn, hour, provenance)
 
 
 def _find_hour(time: datetime) -> datetime:
     return time.replace(minute=0, second=0, microsecond=0)
 
 
-def _count_rows(files: Collection[LakeFile]) -> int:
-    return sum(file.rows for file in files)
-
-
-def _list_hours(
-    root: Folder, start: datetime | None, end: datetime | None
-) -> Iterator[tuple[datetime, list[LakeFile]]]:
+def _list_hours(root: Folder, start: datetime | None, end: datetime | None) -> dict[datetime, list[LakeFile]]:
     found = table.list_files(table.open_table(root), start, end) if table_exists(root) else []
-    return ((hour, list(files)) for hour, files in groupby(found, key=lambda file: file.start))
+    return {hour: list(files) for hour, files in groupby(found, key=lambda file: file.start)}
 
 
-def _store(
-    root: Folder, dsn: str, files: Collection[LakeFile], start: datetime, end: datetime, provenance: Provenance
-) -> None:
-    rows = lake_bands.read_bands(root, [file.path for file in files], start, end)
-    size_bands.replace_bands(dsn, start, end, rows, provenance)
+def _store(root: Folder, dsn: str, start: datetime, provenance: Provenance) -> None:
+    """Store from `start` to its hour's end. What the lake has is asked for under the lock, so that it is the newest."""
+    hour = _find_hour(start)
+    with size_bands.open_transaction(dsn) as cursor:
+        if files := _list_hours(root, hour, hour + HOUR).get(hour):
+            rows = lake_bands.read_bands(root, [file.path for file in files], start, hour + HOUR)
+            size_bands.write_bands(cursor, start, hour + HOUR, rows, provenance)

@@ -1,14 +1,18 @@
 """Size bands in Postgres as the lake has them: of minutes with new trades, after a stop, and of whole hours."""
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from whale_platform.domain.size_bands import MinuteBands
 from whale_platform.domain.trade import Trade
+from whale_platform.lake.analysis import size_bands as lake_bands
 from whale_platform.repair import band_rows
 from whale_platform.stores.asset_tables import size_bands
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
@@ -113,6 +117,29 @@ def test_whole_hours_replace_what_is_stored_but_not_where_the_lake_has_none(root
     hours = size_bands.read_hourly_bands(database, both)
     assert [(one.hour, one.trades) for one in hours] == [(START, 1), (START + HOUR, 1)]
     assert {tuple(one.buy_usd or ()) for one in hours} == {tuple(map(Decimal, (100, 0, 0, 0, 0)))}
+
+
+def test_an_older_look_at_the_lake_never_replaces_a_newer_one(
+    root: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(root, [at(1, 0)])
+    read, threads, waits = lake_bands.read_bands, ThreadPoolExecutor(1), list[Future[band_rows.BandPass]]()
+
+    def and_then_another(*arguments: Any) -> list[MinuteBands]:
+        found = read(*arguments)
+        if not waits:
+            lay(root, [at(2, 0.5)], first_offset=9)
+            waits.append(threads.submit(refresh, root, database, [START]))
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while not waits[0].done() and query(database, waiting) == [(0,)]:
+                time.sleep(0.02)
+        return found
+
+    monkeypatch.setattr(lake_bands, "read_bands", and_then_another)
+    with threads:
+        band_rows.store_whole_hours(root, database, HourRange(START, START + HOUR), MAKER)
+        assert waits[0].result(300) == ([], {})
+    assert [row[1] for row in stored(database)] == [2]
 
 
 def _invent(minute: datetime) -> list[MinuteBands]:

@@ -4,6 +4,7 @@ The lake is the only source, so what it says of a time replaces what was there. 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -16,7 +17,6 @@ from whale_platform.stores.asset_tables.materialisation import (
     HourRange,
     Provenance,
     fetch_rows,
-    lock_materialisation,
     open_exclusive_transaction,
 )
 
@@ -64,19 +64,23 @@ class HourlyBands(NamedTuple):
     sell_orders: Sequence[int] | None
 
 
+def open_transaction(dsn: str) -> AbstractContextManager[Cursor]:
+    """A transaction in which nobody else writes bands: who reads the lake in it writes nothing older than is there."""
+    return open_exclusive_transaction(dsn, TABLE)
+
+
 def replace_bands(
     dsn: str, start: datetime, end: datetime, rows: Sequence[MinuteBands], provenance: Provenance
 ) -> None:
     """Put `rows` in the place of all minutes of [start, end), in one transaction."""
-    with open_exclusive_transaction(dsn, TABLE) as cursor:
+    with open_transaction(dsn) as cursor:
         write_bands(cursor, start, end, rows, provenance)
 
 
 def write_bands(
     cursor: Cursor, start: datetime, end: datetime, rows: Sequence[MinuteBands], provenance: Provenance
 ) -> None:
-    """Do as `replace_bands`, in the caller's transaction."""
-    lock_materialisation(cursor, TABLE)
+    """Do as `replace_bands`, in a transaction of `open_transaction`."""
     cursor.execute(_DELETE, (start, end))
     made = (provenance.run_id, provenance.code_version)
     values = [(*row[:5], *(None if sums is None else list(sums) for sums in row[5:]), *made) for row in rows]
