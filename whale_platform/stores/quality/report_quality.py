@@ -64,7 +64,9 @@ _BANDS = """
 SELECT exchange, symbol, window_start, usd, notional
 FROM size_bands JOIN trade_windows USING (exchange, symbol, window_start),
     LATERAL (SELECT coalesce(sum(part), 0) AS usd FROM unnest(buy_usd || sell_usd) AS part) AS bands
-WHERE window_start >= %(start)s AND window_start < %(end)s AND trades = trade_count AND usd_via IS NOT NULL
+WHERE window_start >= %(start)s AND window_start < %(end)s
+    AND trade_windows.window_start >= %(start)s AND trade_windows.window_start < %(end)s  -- or all partitions are read
+    AND trades = trade_count AND usd_via IS NOT NULL
     AND (usd <> notional OR unvalued_trades > 0)
 ORDER BY window_start, exchange, symbol LIMIT 100
 """
