@@ -35,15 +35,15 @@ def refresh_bands(
 ) -> BandPass:
     """Store the bands from each of `starts` (aware UTC, full minutes) to the end of its hour, where the lake has some.
 
-    None: of all hours that have other trades than what is stored. days: hours that lie further before the lake's newest
-    one are left out. HOURS_AT_ONCE of them are done by one call.
+    None: of all hours of which the lake has another number of rows than what is stored was made of. days: hours that
+    lie further before the lake's newest one are left out. HOURS_AT_ONCE of them are done by one call.
     """
     files = _list_hours(root, None, None)
     if not files:
         return BandPass([], {})
     known = HourRange(max(files) - timedelta(days=days), max(files) + HOUR)
     if starts is None:
-        stored = size_bands.count_trades(dsn, known)
+        stored = size_bands.count_lake_rows(dsn, known)
         starts = [hour for hour, some in files.items() if stored.get(hour) != sum(file.rows for file in some)]
     due = sorted((at for at in starts if known.start <= at and _find_hour(at) in files), reverse=True)
     failed: dict[datetime, str] = {}
@@ -75,5 +75,8 @@ def _store(root: Folder, dsn: str, start: datetime, provenance: Provenance) -> N
     hour = _find_hour(start)
     with size_bands.open_transaction(dsn) as cursor:
         if files := _list_hours(root, hour, hour + HOUR).get(hour):
-            rows = lake_bands.read_bands(root, [file.path for file in files], start, hour + HOUR)
-            size_bands.write_bands(cursor, start, hour + HOUR, rows, provenance)
+            paths, end = [file.path for file in files], hour + HOUR
+            rows = lake_bands.read_bands(root, paths, start, end)
+            size_bands.replace_bands(
+                cursor, start, end, rows, lake_bands.count_rows(root, paths, start, end), provenance
+            )

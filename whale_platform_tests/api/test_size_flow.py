@@ -9,10 +9,9 @@ from starlette.testclient import TestClient
 from whale_platform.api.http.responses import format_time
 from whale_platform.api.models import size_flow
 from whale_platform.domain.size_bands import MinuteBands
-from whale_platform.stores.asset_tables.materialisation import Provenance
-from whale_platform.stores.asset_tables.size_bands import replace_bands
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute
 from whale_platform_tests.api.conftest import Make, client_of
+from whale_platform_tests.stores.asset_tables.test_materialisation import store_bands
 
 NONE = (Decimal(0),) * 4
 
@@ -35,7 +34,7 @@ def now(sink: Sink) -> datetime:
         minute(end - timedelta(days=1), "1000000", "1000000"),
         MinuteBands("coinbase", "ETH-USD", end, 3, 3, None, None, None, None),
     ]
-    replace_bands(sink.dsn, end - timedelta(days=2), end + MINUTE, rows, Provenance("run", "code"))
+    store_bands(sink.dsn, end - timedelta(days=2), end + MINUTE, rows)
     return end
 
 

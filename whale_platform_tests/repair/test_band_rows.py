@@ -16,8 +16,8 @@ from whale_platform.lake.analysis import size_bands as lake_bands
 from whale_platform.repair import band_rows
 from whale_platform.stores.asset_tables import size_bands
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
-from whale_platform_tests.lake.builders import START, lay, trade
-from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER
+from whale_platform_tests.lake.builders import START, lay, swallow, trade
+from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store_bands
 from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
 
 __all__ = ["database", "empty_database", "postgres_server"]
@@ -87,6 +87,21 @@ def test_after_a_stop_only_hours_with_other_trades_are_read(root: Path, database
     ]
 
 
+def test_blocks_doubled_trades_and_aggregates_make_no_hour_differ(root: Path, database: str) -> None:
+    lay(root, [at(1, 0), at(2, 1), at(3, 2)._replace(block=True), at(4, 60), at(5, 120)])
+    lay(root, [at(1, 0), at(2, 1)], first_offset=9)
+    swallow(root, START + HOUR, like=4, first=4, fills=7)
+    assert refresh(root, database, None) == ([], {})
+    query(database, "UPDATE size_bands SET run_id = 'before'; SELECT 1")
+    refresh(root, database, None)
+    assert query(database, "SELECT DISTINCT run_id FROM size_bands") == [("before",)]
+    lay(root, [at(6, 2.5)], first_offset=20)
+    refresh(root, database, [START + 2 * MINUTE])
+    refresh(root, database, None)
+    changed = query(database, "SELECT window_start FROM size_bands WHERE run_id <> 'before'")
+    assert changed == [(START + 2 * MINUTE,)], "what one part of an hour was made of is known too"
+
+
 def test_what_is_not_done_at_once_is_left_and_old_hours_are_not_looked_at(root: Path, database: str) -> None:
     lay(root, [at(number, 60 * number) for number in range(30)])
     left = refresh(root, database, None, days=1).left
@@ -109,9 +124,7 @@ def test_an_hour_that_cant_be_read_keeps_no_other_waiting(root: Path, database: 
 def test_whole_hours_replace_what_is_stored_but_not_where_the_lake_has_none(root: Path, database: str) -> None:
     lay(root, [at(1, 0), at(2, 61)])
     both = HourRange(START, START + 2 * HOUR)
-    size_bands.replace_bands(
-        database, START - HOUR, START + 2 * HOUR, [*_invent(START - HOUR), *_invent(START + 30 * MINUTE)], MAKER
-    )
+    store_bands(database, START - HOUR, START + 2 * HOUR, [*_invent(START - HOUR), *_invent(START + 30 * MINUTE)])
     band_rows.store_whole_hours(root, database, HourRange(START - HOUR, START + 2 * HOUR), MAKER)
     assert [row[0] for row in stored(database)] == [START - HOUR, START, START + 61 * MINUTE]
     hours = size_bands.read_hourly_bands(database, both)

@@ -57,6 +57,10 @@ SELECT exchange, symbol, epoch_us(event_time) // 60000000 AS minute, sum(trades)
     count(usd), {{sums}}
 FROM (SELECT *, {_BAND} AS band FROM orders) GROUP BY exchange, symbol, minute ORDER BY minute, exchange, symbol
 """
+_COUNT = """
+SELECT epoch_us(event_time) // 60000000 AS minute, count(*) FROM {rows}
+WHERE event_time >= $start AND event_time < $end GROUP BY minute
+"""
 
 
 def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetime) -> list[MinuteBands]:
@@ -70,3 +74,11 @@ def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetim
         at = datetime.fromtimestamp(minute * 60, UTC)
         found.append(MinuteBands(exchange, symbol, at, trades, unvalued, *parts))
     return found
+
+
+def count_rows(root: Folder, paths: Iterable[str], start: datetime, end: datetime) -> dict[datetime, int]:
+    """{minute: all rows of these files, as they are stored} of the minutes of [start, end) that have some."""
+    with engine.connect(root, MEMORY_LIMIT) as connection:
+        statement = _COUNT.format(rows=engine.select_rows(root, paths))
+        rows = connection.execute(statement, {"start": start, "end": end}).fetchall()
+    return {datetime.fromtimestamp(minute * 60, UTC): count for minute, count in rows}
