@@ -66,7 +66,7 @@ FROM size_bands JOIN trade_windows USING (exchange, symbol, window_start),
     LATERAL (SELECT coalesce(sum(part), 0) AS usd FROM unnest(buy_usd || sell_usd) AS part) AS bands
 WHERE window_start >= %(start)s AND window_start < %(end)s
     AND trade_windows.window_start >= %(start)s AND trade_windows.window_start < %(end)s  -- or all partitions are read
-    AND trades = trade_count AND usd_via IS NOT NULL
+    AND trades = trade_count AND usd_via IS NOT NULL AND buy_usd IS NOT NULL
     AND (usd <> notional OR unvalued_trades > 0)
 ORDER BY window_start, exchange, symbol LIMIT 100
 """
@@ -99,6 +99,7 @@ def find_wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
 def find_wrong_bands(dsn: str, hours: HourRange) -> list[Row]:
     """(exchange, symbol, minute, dollars, notional of the window) of 100 minutes at most whose bands do not add up.
 
-    Of those whose amounts are dollars as they stand, where bands and window are of as many trades.
+    Of those whose amounts are dollars as they stand, where bands and window are of as many trades. The lake of a
+    release that stored no currencies has no dollars, and so no bands.
     """
     return fetch_rows(dsn, _BANDS, {"start": hours.start, "end": hours.end})

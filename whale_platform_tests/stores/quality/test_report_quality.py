@@ -1,15 +1,27 @@
 """The questions of reports' checks on real tables."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
-from whale_platform.stores.asset_tables.materialisation import HOUR, fetch_rows
+from whale_platform.domain.size_bands import MinuteBands
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, fetch_rows
 from whale_platform.stores.quality import report_quality
-from whale_platform_tests.stores.asset_tables.test_materialisation import store
+from whale_platform_tests.stores.asset_tables.test_materialisation import MINUTE, store, store_bands
 from whale_platform_tests.stores.builders import START, WINDOW
 
 pytestmark = pytest.mark.server
+
+HOURS = HourRange(START, START + HOUR)
+DOLLARS = WINDOW._replace(quote="USDT", usd_via="peg:USDT", notional="300")
+NONE = (Decimal(0),) * 4
+
+
+def bands(minutes: int, trades: int = 2, unvalued: int = 0, bought: str = "300") -> MinuteBands:
+    """So many minutes after START."""
+    sums = (*NONE, Decimal(bought)), (*NONE, Decimal(0)), (0, 0, 0, 0, 1), (0, 0, 0, 0, 0)
+    return MinuteBands("binance", "BTCUSDT", START + minutes * MINUTE, trades, unvalued, *sums)
 
 
 def test_size_bands_of_an_hour_are_compared_with_the_windows_of_its_day_alone(database: str) -> None:
@@ -17,3 +29,12 @@ def test_size_bands_of_an_hour_are_compared_with_the_windows_of_its_day_alone(da
     plan = fetch_rows(database, f"EXPLAIN {report_quality._BANDS}", {"start": START, "end": START + HOUR})
     partitions = {word for (line,) in plan for word in line.split() if word.startswith("trade_windows_")}
     assert {name[:22] for name in partitions} == {"trade_windows_20240808"}
+
+
+def test_bands_of_trades_whose_currency_nobody_stored_are_not_judged(database: str) -> None:
+    """The lake of a release before currencies, whose windows have been told theirs."""
+    store(database, [DOLLARS._replace(window_start=START + number * MINUTE) for number in range(3)])
+    nobody = bands(0, unvalued=2)._replace(buy_usd=None, sell_usd=None, buy_orders=None, sell_orders=None)
+    store_bands(database, START, START + HOUR, [nobody, bands(1), bands(2, unvalued=1)])
+    wrong = report_quality.find_wrong_bands(database, HOURS)
+    assert [row[2] for row in wrong] == [START + 2 * MINUTE], "one trade without dollars beside one that has some"
