@@ -1,6 +1,6 @@
 """The questions of reports' checks on real tables."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,6 +10,7 @@ from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, 
 from whale_platform.stores.quality import report_quality
 from whale_platform_tests.stores.asset_tables.test_materialisation import MINUTE, store, store_bands
 from whale_platform_tests.stores.builders import START, WINDOW
+from whale_platform_tests.support.postgres_server import query
 
 pytestmark = pytest.mark.server
 
@@ -38,3 +39,19 @@ def test_bands_of_trades_whose_currency_nobody_stored_are_not_judged(database: s
     store_bands(database, START, START + HOUR, [nobody, bands(1), bands(2, unvalued=1)])
     wrong = report_quality.find_wrong_bands(database, HOURS)
     assert [row[2] for row in wrong] == [START + 2 * MINUTE], "one trade without dollars beside one that has some"
+
+
+def test_bands_of_other_trades_than_their_window_are_found_once_the_lake_has_come_past_it(database: str) -> None:
+    windows = [DOLLARS._replace(window_start=START + number * MINUTE) for number in range(3)]
+    recent = DOLLARS._replace(symbol="ETHUSDT", updated_at=datetime.now(UTC))
+    store(database, [*windows, recent])
+    made = [bands(0, trades=1), bands(1, trades=3), bands(2)]
+    fewer = bands(0, trades=1)._replace(symbol="ETHUSDT")
+    store_bands(database, START, START + HOUR, [*made, fewer])
+    assert report_quality.find_wrong_bands(database, HOURS) == [], "what comes behind them is not there yet"
+    after = [bands(60), bands(60)._replace(symbol="ETHUSDT")]
+    store_bands(database, START + HOUR, START + 2 * HOUR, after)
+    wrong = report_quality.find_wrong_bands(database, HOURS)
+    assert [row[2:5] for row in wrong] == [(START, 1, 2), (START + MINUTE, 3, 2)]
+    query(database, "UPDATE trade_windows SET updated_at = %s; SELECT 1", START + 2 * HOUR)
+    assert report_quality.find_wrong_bands(database, HOURS) == [], "the lake may lack what has changed the windows"
