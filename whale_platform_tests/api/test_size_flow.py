@@ -71,5 +71,15 @@ def test_only_what_is_asked_for_is_summed(now: datetime, make: Make) -> None:
         assert client.get(f"/flow?{wrong}").status_code == 422
 
 
+def test_more_than_two_hours_are_summed_of_named_symbols_only(now: datetime, make: Make) -> None:
+    client = client_of(make())
+    assert client.get("/flow?minutes=120").status_code == 200
+    for short in ("minutes=121", "minutes=1440&exchange=binance"):
+        refused = client.get(f"/flow?{short}")
+        assert refused.status_code == 422
+        assert "more than 120 minutes: name a symbol" in refused.json()["detail"]
+    assert client.get("/flow?minutes=1440&symbol=BTCUSDT&symbol=ETH-USD").status_code == 200
+
+
 def test_before_the_first_minute_there_is_nothing(client: TestClient) -> None:
     assert client.get("/flow").json() == {"from": None, "to": None, "items": []}
