@@ -1,7 +1,8 @@
 """`python -m whale_platform.repair.band_work all | MINUTE…`: stores size bands as the lake has them.
 
-From each minute to the end of its hour. Prints one line of JSON with the minutes that are left for another call. Ends
-with code 1 and a line in the log where lake or Postgres can't be used now: what was stored until then is right.
+From each minute to the end of its hour. Prints one line of JSON with the minutes that are `left` for another call, and
+the hours that `failed`, with a line in the log for each. Ends with code 1 and a line in the log where lake or Postgres
+can't be used now: what was stored until then is right.
 """
 
 import json
@@ -31,12 +32,15 @@ def main(argv: Sequence[str]) -> int:
     starts = None if list(argv) == ["all"] else [datetime.fromisoformat(word) for word in argv]
     days = min(LOOK_BACK_DAYS, settings.retention_days)
     maker = Provenance(new_run_id("bands"), code_version())
+    log = structlog.get_logger().bind(service="repair")
     try:
-        left = band_rows.refresh_bands(settings.trades_lake, settings.dsn("dagster"), starts, days, maker)
+        done = band_rows.refresh_bands(settings.trades_lake, settings.dsn("dagster"), starts, days, maker)
     except (LakeError, PostgresError, OSError) as error:
-        structlog.get_logger().bind(service="repair").error("size bands can't be refreshed", error=str(error))
+        log.error("size bands can't be refreshed", error=str(error))
         return 1
-    print(json.dumps({"left": [start.isoformat() for start in left]}))
+    for hour, reason in done.failed.items():
+        log.error("an hour's size bands can't be refreshed", hour=hour.isoformat(), error=reason)
+    print(json.dumps({name: [time.isoformat() for time in times] for name, times in done._asdict().items()}))
     return 0
 
 

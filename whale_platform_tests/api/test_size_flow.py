@@ -9,10 +9,9 @@ from starlette.testclient import TestClient
 from whale_platform.api.http.responses import format_time
 from whale_platform.api.models import size_flow
 from whale_platform.domain.size_bands import MinuteBands
-from whale_platform.stores.asset_tables.materialisation import Provenance
-from whale_platform.stores.asset_tables.size_bands import replace_bands
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute
 from whale_platform_tests.api.conftest import Make, client_of
+from whale_platform_tests.stores.asset_tables.test_materialisation import store_bands
 
 NONE = (Decimal(0),) * 4
 
@@ -35,7 +34,7 @@ def now(sink: Sink) -> datetime:
         minute(end - timedelta(days=1), "1000000", "1000000"),
         MinuteBands("coinbase", "ETH-USD", end, 3, 3, None, None, None, None),
     ]
-    replace_bands(sink.dsn, end - timedelta(days=2), end + MINUTE, rows, Provenance("run", "code"))
+    store_bands(sink.dsn, end - timedelta(days=2), end + MINUTE, rows)
     return end
 
 
@@ -70,6 +69,16 @@ def test_only_what_is_asked_for_is_summed(now: datetime, make: Make) -> None:
     assert client.get("/flow?minutes=1440&symbol=BTCUSDT").json()["items"][0]["trades"] == 27
     for wrong in ("minutes=0", "minutes=1441", "min_usd=-1", "symbol=NONE", "size=1"):
         assert client.get(f"/flow?{wrong}").status_code == 422
+
+
+def test_more_than_two_hours_are_summed_of_named_symbols_only(now: datetime, make: Make) -> None:
+    client = client_of(make())
+    assert client.get("/flow?minutes=120").status_code == 200
+    for short in ("minutes=121", "minutes=1440&exchange=binance"):
+        refused = client.get(f"/flow?{short}")
+        assert refused.status_code == 422
+        assert "more than 120 minutes: name a symbol" in refused.json()["detail"]
+    assert client.get("/flow?minutes=1440&symbol=BTCUSDT&symbol=ETH-USD").status_code == 200
 
 
 def test_before_the_first_minute_there_is_nothing(client: TestClient) -> None:

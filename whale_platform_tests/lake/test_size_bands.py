@@ -111,6 +111,22 @@ def test_a_trade_that_is_there_twice_counts_once(root: Path) -> None:
     assert one.buy_usd == [Decimal(201 * 4), *[Decimal(0)] * 4]
 
 
+def test_trades_that_are_there_twice_are_no_order_of_as_many_fills(root: Path) -> None:
+    """{1, 1, 4, 4} has the number, the sum and the span of {1, 2, 3, 4}."""
+    fills = [trade(number, every_s=0)._replace(side="buy" if number in (0, 3) else "sell") for number in range(4)]
+    lay(root, fills)
+    once = read(root)
+    lay(root, fills, first_offset=100)
+    assert read(root) == once == follow(fills)
+
+
+def test_an_order_of_many_fills_is_one(root: Path) -> None:
+    fills = [trade(number, every_s=0)._replace(side="buy") for number in range(1_000, 1_150)]
+    lay(root, fills)
+    assert read(root) == follow(fills)
+    assert sum(read(root)[0].buy_orders or ()) == 1
+
+
 def test_an_aggregate_is_an_order_by_itself(root: Path) -> None:
     lay(root, [trade(number, every_s=0)._replace(side="buy") for number in range(5)])
     swallow(root, START, like=2, first=2, fills=4)

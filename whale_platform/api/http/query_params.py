@@ -23,6 +23,7 @@ WhaleKind = Literal["single_trade", "sweep", "block", "liquidation"]
 WhaleTier = Literal["whale", "large", "giant"]
 MAX_LIMIT = 1_000
 MAX_NAMES = 100
+MAX_MINUTES_OF_ALL = 120  # a day of 400 markets is half a million rows: longer than an answer may take
 REPEATABLE = frozenset(("exchange", "symbol", "kind", "tier"))  # the parameters that may be repeated
 
 
@@ -179,10 +180,22 @@ class SparklineParams(MarketFilter):
 class SizeFlowParams(MarketFilter):
     """The parameters of `/flow`."""
 
-    minutes: Annotated[int, WholeNumber] = Field(120, ge=1, le=1_440, description="How many.", examples=[120])
+    minutes: Annotated[int, WholeNumber] = Field(
+        120,
+        ge=1,
+        le=1_440,
+        description=f"How many; more than {MAX_MINUTES_OF_ALL} of named symbols only.",
+        examples=[120],
+    )
     min_usd: Annotated[int, WholeNumber] = Field(
         0, ge=0, le=10**12, description="Without the bands that begin below so many US dollars.", examples=[1_000_000]
     )
+
+    @model_validator(mode="after")
+    def _check_markets(self) -> "SizeFlowParams":
+        if self.minutes > MAX_MINUTES_OF_ALL and not self.symbol:
+            raise ValueError(f"more than {MAX_MINUTES_OF_ALL} minutes: name a symbol")
+        return self
 
 
 class WhaleContextParams(NoParams):

@@ -16,7 +16,7 @@ from whale_platform.reports import daily
 from whale_platform.reports.tables import render_table
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables import whale_reports as report_table
-from whale_platform.stores.asset_tables.materialisation import HourRange
+from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange
 from whale_platform.stores.quality import report_quality as questions
 
 
@@ -64,11 +64,12 @@ def rollups_are_their_windows(context: dg.AssetCheckExecutionContext, store: Sto
     return _build_result(questions.find_wrong_rollups(store.dsn(), hours), head, hours)
 
 
-@dg.asset_check(asset=SIZE_BANDS_KEY, description="The bands of each minute add up to the notional of its window.")
+@dg.asset_check(asset=SIZE_BANDS_KEY, description="The bands of each minute have its window's trades and notional.")
 def bands_are_their_windows(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
     """Bands are from the lake and windows from the stream, so both may be wrong; the audit tells which."""
-    hours = parse_hours_of_tags(dict(context.run.tags))
-    head = ("exchange", "symbol", "minute", "dollars", "in the window")
+    asked = parse_hours_of_tags(dict(context.run.tags))
+    hours = HourRange(asked.start - HOUR, asked.end)  # how many trades they have is known after an hour
+    head = ("exchange", "symbol", "minute", "trades", "in the window", "dollars", "in the window")
     return _build_result(questions.find_wrong_bands(store.dsn(), hours), head, hours)
 
 

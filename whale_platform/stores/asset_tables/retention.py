@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.domain import deletion_limits
-from whale_platform.stores.asset_tables import rollups, whale_reports
+from whale_platform.stores.asset_tables import rollups, size_bands, whale_reports
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, HourRange, fetch_rows
 from whale_platform.stores.errors import DayChangedError
 from whale_platform.stores.postgres.connection import open_transaction
@@ -127,9 +127,7 @@ def _drop(dsn: str, planned: StreamTableDay) -> None:
         if planned.clusters:  # of a day that was imported there are no whales beside them
             cursor.execute("DELETE FROM whale_clusters WHERE (event_time AT TIME ZONE 'utc')::date = %s", (day,))
         start = _midnight(day)
-        cursor.execute(
-            "DELETE FROM size_bands WHERE window_start >= %s AND window_start < %s", (start, start + timedelta(days=1))
-        )
+        size_bands.delete_bands(cursor, start, start + timedelta(days=1))
         drop_day(cursor, day)
 
 

@@ -24,7 +24,7 @@ READ, WRITE, KEEP = "SELECT", "SELECT, INSERT, UPDATE", "SELECT, INSERT, UPDATE,
 _EMITTED = ("trade_windows", "whale_alerts", "ingest_gaps", "dead_letter_counts", "sink_rejects", "stream_losses")
 _MADE = (
     *("hourly_rollups", "whale_reports", "audited_hours", "imported_days", "whale_prices"),
-    *("threshold_suggestions", "impact_fits", "size_bands", "whale_clusters"),
+    *("threshold_suggestions", "impact_fits", "size_bands", "size_band_minutes", "whale_clusters"),
 )
 _OTHERS = (
     *("sink_offsets", "whale_thresholds", "whale_threshold_history", "whales_taken_back"),

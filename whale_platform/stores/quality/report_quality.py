@@ -61,11 +61,16 @@ ORDER BY event_time, exchange, symbol, trade_id LIMIT 100
 """
 
 _BANDS = """
-SELECT exchange, symbol, window_start, usd, notional
-FROM size_bands JOIN trade_windows USING (exchange, symbol, window_start),
+SELECT exchange, symbol, window_start, trades, trade_count, usd, notional
+FROM size_bands made JOIN trade_windows w USING (exchange, symbol, window_start),
     LATERAL (SELECT coalesce(sum(part), 0) AS usd FROM unnest(buy_usd || sell_usd) AS part) AS bands
-WHERE window_start >= %(start)s AND window_start < %(end)s AND trades = trade_count AND usd_via IS NOT NULL
-    AND (usd <> notional OR unvalued_trades > 0)
+WHERE window_start >= %(start)s AND window_start < %(end)s
+    AND w.window_start >= %(start)s AND w.window_start < %(end)s  -- or all partitions are read
+    AND CASE WHEN trades = trade_count
+        THEN usd_via IS NOT NULL AND buy_usd IS NOT NULL AND (usd <> notional OR unvalued_trades > 0)
+        ELSE updated_at < now() - interval '1 hour' AND EXISTS (
+            SELECT FROM size_bands later WHERE (later.exchange, later.symbol) = (made.exchange, made.symbol)
+                AND later.window_start >= greatest(w.updated_at, %(end)s)) END
 ORDER BY window_start, exchange, symbol LIMIT 100
 """
 
@@ -95,8 +100,11 @@ def find_wrong_alerts(dsn: str, start: datetime, end: datetime) -> list[Row]:
 
 
 def find_wrong_bands(dsn: str, hours: HourRange) -> list[Row]:
-    """(exchange, symbol, minute, dollars, notional of the window) of 100 minutes at most whose bands do not add up.
+    """(exchange, symbol, minute, trades, in the window, dollars, in the window) of 100 minutes at most that are wrong.
 
-    Of those whose amounts are dollars as they stand, where bands and window are of as many trades.
+    Where bands and window are of as many trades, they do not add up to it, of those whose amounts are dollars as they
+    stand. The lake of a release that stored no currencies has no dollars, and so no bands. Where they are not, the
+    window has been the same for an hour, in which a repair would have come, and its market has bands of trades after
+    that, so that the lake is not behind.
     """
     return fetch_rows(dsn, _BANDS, {"start": hours.start, "end": hours.end})

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from whale_platform.domain.size_bands import MinuteBands
-from whale_platform.stores.asset_tables import retention, rollups, size_bands, whale_clusters, whale_reports
+from whale_platform.stores.asset_tables import retention, rollups, whale_clusters, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.asset_tables.retention import StreamTableDay
 from whale_platform.stores.asset_tables.whale_clusters import ClusterRow, StoredMember
@@ -20,6 +20,7 @@ from whale_platform_tests.stores.asset_tables.test_materialisation import (
     flat,
     some_windows,
     store,
+    store_bands,
 )
 from whale_platform_tests.stores.builders import START, WHALE
 from whale_platform_tests.support.postgres_server import query
@@ -56,14 +57,15 @@ def test_a_day_is_kept_until_every_hour_of_it_is_rolled_up(stream: str) -> None:
 def test_what_is_planned_goes_and_what_was_made_from_it_stays(stream: str) -> None:
     roll_up(stream)
     minutes = [MinuteBands("binance", "BTCUSDT", at, 1, 1, None, None, None, None) for at in (START, LATER)]
-    size_bands.replace_bands(stream, START, LATER + MINUTE, minutes, MAKER)
+    store_bands(stream, START, LATER + MINUTE, minutes)
     before = rollups.read_rollups(stream, ALL)
     planned = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
     assert [(one.day, one.windows, one.whales) for one in planned] == [(FIRST, len(some_windows(3)), 1)]
     assert retention.apply_retention(stream, planned) == 1
     assert query(stream, "SELECT count(*) FROM trade_windows") == [(1,)]
     assert query(stream, "SELECT count(*) FROM whale_alerts") == [(0,)]
-    assert query(stream, "SELECT window_start FROM size_bands") == [(LATER,)]
+    for table in ("size_bands", "size_band_minutes"):
+        assert query(stream, f"SELECT window_start FROM {table}") == [(LATER,)]
     assert query(stream, "SELECT to_regclass('trade_windows_20240808')") == [(None,)]
     assert retention.plan_retention(stream, 7, TODAY) == []
     assert rollups.find_stale_rollup_hours(stream, ALL) == whale_reports.find_stale_report_hours(stream, ALL) == []

@@ -25,6 +25,10 @@ CREATE TABLE size_bands (
     PRIMARY KEY (exchange, symbol, window_start)
 );
 CREATE INDEX size_bands_by_time ON size_bands (window_start);
+CREATE TABLE size_band_minutes (
+    window_start timestamptz PRIMARY KEY,
+    lake_rows bigint NOT NULL
+);
 """
 
 COMMENTS = {
@@ -39,6 +43,10 @@ COMMENTS = {
     "COLUMN size_bands.sell_usd": "US dollars of orders that sold; bought minus sold is the volume delta",
     "COLUMN size_bands.buy_orders": "how many orders bought",
     "COLUMN size_bands.sell_orders": "how many orders sold",
+    "TABLE size_band_minutes": "the minutes of all markets together that size_bands were made of",
+    "COLUMN size_band_minutes.window_start": "the full minute, by event time",
+    "COLUMN size_band_minutes.lake_rows": "the rows that the lake had of it, blocks and trades that it had twice "
+    "included: where an hour has as many now there is nothing to compute",
 }
 
 
