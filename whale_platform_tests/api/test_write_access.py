@@ -107,7 +107,9 @@ def test_the_threshold_of_everything_stays(client: TestClient, database: str) ->
         (True, {"api_proxies": "127.0.0.1", "api_write": "true"}, "127.0.0.1:18000", True),
         (True, {"api_write": "false"}, "127.0.0.1:18000", False),
         (False, {}, "127.0.0.1:18000", False),
-        (False, {"api_write": "true"}, "whales.example", True),
+        (False, {"api_write": "true"}, "whales.example", False),
+        (False, {"api_write": "true"}, "127.0.0.1:18000", True),
+        (False, {"api_write": "true", "api_hosts": "whales.example"}, "whales.example", True),
         (True, {"api_postgres_dsn": "postgresql://reader@replica/whale"}, "127.0.0.1:18000", False),
     ],
 )
@@ -132,6 +134,25 @@ def test_by_a_foreign_name_nothing_is_set(client: TestClient, database: str) -> 
     assert read_thresholds(database) == SEEDED
 
 
+def test_a_page_that_gives_its_own_name_this_address_sets_nothing_where_everybody_may_write(
+    sink: Sink, make: Make, database: str, tmp_path: Path
+) -> None:
+    """Its requests have its own name as Host and Origin, and a browser marks them as those of the same origin."""
+    sink.fill()
+    parts = make(api_open="true", api_write="true", api_host="0.0.0.0")
+    client = TestClient(apps.build_app(parts)[0], base_url="http://evil.example:18000")
+    rebound = {"Origin": "http://evil.example:18000", "Sec-Fetch-Site": "same-origin"}
+    answer = client.put(BTC, json={"threshold_usd": "7"}, headers=rebound)
+    assert answer.status_code == 403 and "WHALE_API_HOSTS" in detail(answer)
+    assert client.get("/thresholds").json()["read_only"] == detail(answer)
+    assert read_thresholds(database) == SEEDED
+    key = api_keys.add_key(tmp_path, "desk")
+    keyed = TestClient(apps.build_app(make(api_write="true"))[0], base_url="http://evil.example:18000")
+    headers = {"X-API-Key": key, "Origin": "http://evil.example:18000"}
+    assert keyed.get("/thresholds", headers=headers).json()["read_only"] is None
+    assert keyed.put(BTC, json={"threshold_usd": "7"}, headers=headers).status_code == 200, "no such page has the key"
+
+
 def test_where_there_is_a_key_it_is_needed(
     client: TestClient, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,7 +165,7 @@ def test_where_there_is_a_key_it_is_needed(
 
 def test_behind_tls_a_page_that_came_unencrypted_is_foreign(sink: Sink, make: Make) -> None:
     sink.fill()
-    parts = make(api_write="true")
+    parts = make(api_write="true", api_hosts="whales.example")
     client = TestClient(apps.build_app(parts)[0], base_url="https://whales.example")
     for scheme, status in (("http", 403), ("https", 200)):
         origin = {"Origin": f"{scheme}://whales.example"}

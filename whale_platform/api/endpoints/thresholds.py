@@ -67,7 +67,7 @@ _BODY = {"content": {"application/json": {"schema": {"$ref": "#/components/schem
 @router.get("/thresholds", responses=describe_responses(models.Thresholds), summary="The thresholds that are set")
 async def listed(request: Request, dependencies: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
     """From how many US dollars on an order is a whale, as `whale threshold list` has it."""
-    reason = write_access.explain_read_only(dependencies.settings, dependencies.local_only, request.headers)
+    reason = write_access.explain_read_only(request.scope, dependencies.settings, dependencies.local_only)
 
     def work() -> Response:
         items = [_describe_threshold(one) for one in held_thresholds.list_thresholds(dependencies.pool)]
