@@ -128,6 +128,23 @@ def test_where_it_may_be_set(
     assert read_thresholds(database) == SEEDED
 
 
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Real-IP", "Via"])
+def test_through_a_proxy_that_no_setting_names_nothing_is_set(sink: Sink, make: Make, database: str, name: str) -> None:
+    """It may send its own Host header, 127.0.0.1, so what else it sends is what shows it."""
+    sink.fill()
+    set_threshold(database, "binance", "BTCUSDT", Decimal(20_000), ALWAYS)
+    before, client = read_thresholds(database), client_of(make)
+    answers = [
+        client.put(BTC, json={"threshold_usd": "7"}, headers={name: "x"}),
+        client.delete(BTC, headers={name: ""}),
+    ]
+    assert [one.status_code for one in answers] == [403, 403] and "WHALE_API_WRITE=true" in detail(answers[0])
+    assert client.get("/thresholds", headers={name: "x"}).json()["read_only"] == detail(answers[0])
+    assert read_thresholds(database) == before
+    wanted = client_of(make, api_write="true")
+    assert wanted.put(BTC, json={"threshold_usd": "7"}, headers={name: "x"}).status_code == 200
+
+
 def test_by_a_foreign_name_nothing_is_set(client: TestClient, database: str) -> None:
     rebound = {"Host": "evil.example:18000", "Origin": "http://evil.example:18000"}
     assert client.put(BTC, json={"threshold_usd": "7"}, headers=rebound).status_code == 421

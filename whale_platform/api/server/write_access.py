@@ -19,6 +19,7 @@ from whale_platform.settings import Settings
 
 MAX_BODY_BYTES = 4_096
 _INSTEAD = "`whale threshold set` does the same on the platform's machine"
+_OF_PROXIES = ("forwarded", "via", "x-real-ip")  # beside X-Forwarded-…
 _CHECKED = ("host", "origin", "sec-fetch-site", "content-type")
 
 
@@ -29,11 +30,14 @@ def explain_read_only(scope: Scope, settings: Settings, local_only: bool) -> str
     """
     if settings.api_write is False:
         return f"nothing is set through this API (WHALE_API_WRITE=false): {_INSTEAD}"
-    host = Headers(scope=scope).get("host", "")
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
     if settings.api_write is None:
         named = host_headers.is_loopback(host_headers.strip_port(host))
         if not (local_only and named) or settings.api_proxies:
             return f"an API that serves other machines sets nothing without WHALE_API_WRITE=true: {_INSTEAD}"
+        if any(name in _OF_PROXIES or name.startswith("x-forwarded-") for name in headers):
+            return f"what comes through a proxy sets nothing without WHALE_API_WRITE=true: {_INSTEAD}"
     elif not scope.get(KEY_NAME) and not host_headers.is_known_host(host, settings.api_hosts):
         return f"without a key nothing is set under a name that is not in WHALE_API_HOSTS: {_INSTEAD}"
     if settings.api_postgres_dsn is not None and settings.editor_postgres_dsn is None:
