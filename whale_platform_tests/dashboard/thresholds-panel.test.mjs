@@ -96,13 +96,13 @@ test("what is refused stands beside its field, which gets the focus, and nothing
     throw new Error("giant_usd: 7 <= 30 <= 29 does not hold: a larger tier begins later");
   };
   const { part, submit, text } = await opened({ change: refuse });
-  part("threshold_usd").value = "7";
+  part("threshold_usd").value = "7000";
   await submit();
   assert.match(text("giant_usd-error"), /^7 <= 30 <= 29 does not hold/);
   assert.deepEqual(FIELDS.map((field) => part(field).getAttribute("aria-invalid")), [null, null, "true"]);
   assert.equal(document.activeElement, part("giant_usd"));
   assert.deepEqual([text("error"), text("said")], ["", ""]);
-  assert.equal(part("threshold_usd").value, "7", "what was typed stays");
+  assert.equal(part("threshold_usd").value, "7000", "what was typed stays");
   assert.match(text("held"), /\$50,000/);
 });
 
@@ -114,13 +114,28 @@ test("a server that can't be reached is said, and the next try works", async () 
       return OWN;
     },
   });
-  part("threshold_usd").value = "7";
+  part("threshold_usd").value = "7000";
   await submit();
   assert.match(text("error"), /^the database is unavailable/);
   fails = false;
   await submit();
   assert.equal(text("error"), "");
   assert.match(text("said"), /^Saved/);
+});
+
+test("an amount far below what holds is saved when it is sent a second time, and asked about again when it changes", async () => {
+  const { asked, part, submit, text } = await opened({ change: () => OWN });
+  const puts = () => asked.filter(({ method }) => method === "PUT").map(({ body }) => body.threshold_usd);
+  part("threshold_usd").value = "50.000";
+  await submit();
+  assert.match(text("threshold_usd-error"), /^\$50 is less than a tenth of the \$50,000/);
+  part("threshold_usd").value = "60.000";
+  await submit();
+  assert.match(text("threshold_usd-error"), /^\$60 is less/);
+  assert.deepEqual(puts(), []);
+  await submit();
+  assert.deepEqual(puts(), ["60.000"]);
+  assert.equal(text("threshold_usd-error"), "");
 });
 
 test("a change that is under way is not sent twice", async () => {

@@ -13,6 +13,7 @@ import {
   nameOf,
   parseAmount,
   parsePlace,
+  questionAmount,
   splitRefusal,
 } from "../data/threshold-choices.js";
 import { marketOf, view } from "../data/url-state.js";
@@ -40,6 +41,7 @@ export class ThresholdsPanel {
   /** @type {string | null} */
   #readOnly = null;
   #busy = false; // a change is under way
+  #questioned = ""; // the place and amount that was asked about last
 
   /** @param {HTMLElement} root @param {MarketCatalogue} markets Loaded again after a change. */
   constructor(root, markets) {
@@ -59,7 +61,7 @@ export class ThresholdsPanel {
     whale.addEventListener("input", () => this.#showEstimate());
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
-      this.#change(() => this.#save());
+      if (this.#meantSo()) this.#change(() => this.#save());
     });
     remove.addEventListener("click", () => this.#change(() => this.#remove()));
   }
@@ -175,6 +177,18 @@ export class ThresholdsPanel {
     }
     const first = ERRORS.find((name) => errors[name]);
     if (first) this.#parts[first].focus();
+  }
+
+  /** Whether to save: an amount far below what holds is asked about first, and saved at the second time. */
+  #meantSo() {
+    const amount = parseAmount(this.#parts.threshold_usd.value);
+    const question = amount && questionAmount(findApplying(this.#rows, this.#place), Number(amount));
+    const asked = `${this.#parts.market.value} ${amount}`;
+    if (!question || this.#readOnly !== null || this.#questioned === asked) return true;
+    this.#questioned = asked;
+    this.#clearNotes();
+    this.#showErrors({ threshold_usd: question });
+    return false;
   }
 
   /** One change after the other. @param {() => Promise<string>} work Returns what was done, in words. */
