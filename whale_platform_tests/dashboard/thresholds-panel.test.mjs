@@ -171,6 +171,25 @@ test("a threshold of its own can be removed", async () => {
   assert.equal(part("remove").hidden, true);
 });
 
+test("what was removed stays chosen, also where nothing but its threshold named it", async () => {
+  const rows = [EVERYTHING, { ...OWN, exchange: "*" }];
+  const change = ({ method }) => {
+    rows.length = 1;
+    return method === "PUT" ? OWN : null;
+  };
+  const { asked, part, submit, text } = await opened({ rows, change });
+  part("market").value = "*:A/B";
+  part("market").dispatch("change");
+  part("remove").dispatch("click");
+  await settled();
+  await settled();
+  assert.deepEqual([part("market").value, part("threshold_usd").value], ["*:A/B", ""]);
+  assert.match(text("held"), /set for every market/);
+  part("threshold_usd").value = "60000";
+  await submit();
+  assert.equal(asked.find(({ method }) => method === "PUT").pathname, "/thresholds/*/A%2FB");
+});
+
 test("where nothing may be set the reason stands there, and nothing is sent", async () => {
   const { asked, part, submit, text } = await opened({ rows: [EVERYTHING, OWN], readOnly: "this API only reads" });
   assert.equal(text("locked"), "this API only reads");

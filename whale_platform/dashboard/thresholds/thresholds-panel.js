@@ -93,10 +93,10 @@ export class ThresholdsPanel {
       setText(error, `Thresholds can't be loaded: ${/** @type {Error} */ (failure).message}.`);
       return;
     }
-    const places = listPlaces(this.#markets.list(), this.#ingested, this.#rows);
+    const places = listPlaces(this.#markets.list(), this.#ingested, [...this.#rows, parsePlace(place)]);
     const options = places.map((value) => element("option", { value, text: nameOf(parsePlace(value)) }));
     market.replaceChildren(...options);
-    market.value = places.includes(place) ? place : `${ANY}:${ANY}`;
+    market.value = place;
     this.#showPlace();
   }
 
