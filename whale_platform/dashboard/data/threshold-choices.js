@@ -101,7 +101,8 @@ export function parseAmount(text) {
  */
 export function questionAmount(row, usd) {
   if (!row || !(usd * 10 < Number(row.threshold_usd))) return "";
-  return `${whole(usd)} is less than a tenth of the ${whole(row.threshold_usd)} that hold now: save again if you mean it.`;
+  const held = whole(row.threshold_usd);
+  return `${whole(usd)} is less than a tenth of the ${held} that hold now: save again if you mean it.`;
 }
 
 /**
