@@ -97,6 +97,19 @@ def test_while_recorded_trades_are_replayed_it_holds_for_all_of_them(sink: Sink,
     assert [one.valid_from for one in read_threshold_history(database)] == [ALWAYS, ALWAYS]
 
 
+def test_while_recorded_trades_are_replayed_removing_one_removes_its_history_and_says_so(
+    sink: Sink, make: Make, database: str
+) -> None:
+    sink.fill()
+    set_threshold(database, "binance", "BTCUSDT", Decimal(20_000), datetime(2026, 1, 2, tzinfo=UTC))
+    client = client_of(make, source="replay")
+    said = client.get("/openapi.json").json()["paths"]["/thresholds/{exchange}/{symbol}"]["delete"]["description"]
+    assert "nothing of the place stays in the history" in said
+    assert client.delete(BTC).status_code == 204
+    history = [(one.exchange, one.valid_from, one.usd) for one in read_threshold_history(database)]
+    assert history == [("*", ALWAYS, 50_000), ("binance", ALWAYS, None)]
+
+
 def test_what_a_person_sets_takes_the_place_of_suggestions(client: TestClient, database: str) -> None:
     suggest_thresholds(database, {("binance", "BTCUSDT"): Decimal(5), ("coinbase", "ETH-USD"): Decimal(6)})
     assert [one["origin"] for one in client.get("/thresholds").json()["items"]] == ["set", "suggested", "suggested"]

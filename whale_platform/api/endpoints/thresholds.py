@@ -95,7 +95,8 @@ async def set_one(
 ) -> Response:
     """As `whale threshold set` does: in the place of what holds from `valid_from` on; older hours keep theirs.
 
-    The stream takes it up at its next checkpoint. Suggestions under it are removed.
+    The stream takes it up at its next checkpoint. Suggestions under it are removed. While recorded trades are replayed
+    it holds for all of them unless `valid_from` says otherwise.
     """
     asked = await _read_input(request)
     valid_from = choose_valid_from(asked.valid_from, dependencies.settings.source)
@@ -131,7 +132,10 @@ async def remove_one(
     symbol: Annotated[AnySymbol, Path()],
     _: Annotated[NoParams, Query()],
 ) -> Response:
-    """A less specific one applies from now on; what held before stays in the history."""
+    """A less specific one applies from now on; what held before stays in the history.
+
+    While recorded trades are replayed it applies to all of them, and nothing of the place stays in the history.
+    """
     if (exchange, symbol) == (ANY, ANY):
         raise ApiProblemError(422, "the threshold of everything can't be removed: set another one")
     valid_from = choose_valid_from(None, dependencies.settings.source)
