@@ -212,6 +212,20 @@ def test_a_database_that_is_away_and_a_log_in_without_rights_are_told_apart(
     assert answer.status_code == 503 and "`whale restart --all` makes it" in detail(answer)
 
 
+def test_a_server_that_takes_reads_alone_is_named_before_and_at_a_change(sink: Sink, make: Make, database: str) -> None:
+    """And a retry is not what helps."""
+    sink.fill()
+    query(database, f"ALTER DATABASE {urlsplit(database).path[1:]} SET default_transaction_read_only = on")
+    client = client_of(make)
+    answers = [client.put(BTC, json={"threshold_usd": "7"}), client.delete(BTC)]
+    reason = client.get("/thresholds").json()["read_only"]
+    assert [(one.status_code, detail(one)) for one in answers] == [(503, reason)] * 2
+    assert "takes reads alone" in reason and "retry" not in reason
+    assert "Retry-After" not in answers[0].headers
+    elsewhere = client_of(make, editor_postgres_dsn=database).get("/thresholds").json()
+    assert elsewhere["read_only"] is None, "where thresholds are set in another server the change tells"
+
+
 def test_every_endpoint_that_writes_is_checked(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     writing = [(method, path) for path, operations in paths.items() for method in operations if method != "get"]

@@ -31,7 +31,7 @@ from whale_platform.domain.suggestion import explain_missing_hours
 from whale_platform.domain.whale import ANY, build_tier_limits, choose_valid_from
 from whale_platform.stores.asset_tables import thresholds as stored_thresholds
 from whale_platform.stores.asset_tables.thresholds import StoredThreshold
-from whale_platform.stores.errors import SchemaMismatchError
+from whale_platform.stores.errors import ReadOnlyServerError, SchemaMismatchError
 from whale_platform.stores.queries import held_thresholds, suggestions
 
 T = TypeVar("T")
@@ -61,15 +61,19 @@ _REMOVED: dict[int | str, dict[str, Any]] = {
     **_REFUSED_WRITE,
     **describe_problems(_404="None is set under this name."),
 }
+_READ_ONLY = "the database takes reads alone (a standby, or set so): WHALE_EDITOR_POSTGRES_DSN names one that takes changes"
 _BODY = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThresholdInput"}}}, "required": True}
 
 
 @router.get("/thresholds", responses=describe_responses(models.Thresholds), summary="The thresholds that are set")
 async def listed(request: Request, dependencies: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
     """From how many US dollars on an order is a whale, as `whale threshold list` has it."""
-    reason = write_access.explain_read_only(request.scope, dependencies.settings, dependencies.local_only)
+    refusal = write_access.explain_read_only(request.scope, dependencies.settings, dependencies.local_only)
 
     def work() -> Response:
+        reason = refusal
+        if reason is None and dependencies.settings.editor_postgres_dsn is None:  # its server is the one that is read
+            reason = _READ_ONLY if held_thresholds.is_read_only(dependencies.pool) else None
         items = [_describe_threshold(one) for one in held_thresholds.list_thresholds(dependencies.pool)]
         return responses.build_response(
             responses.encode_json({"items": items, "read_only": reason}),
@@ -188,6 +192,8 @@ async def _write(dependencies: AppDependencies, work: Callable[[str], T]) -> T:
 
     try:
         return await dependencies.write_threads.run(write)
+    except ReadOnlyServerError:
+        raise ApiProblemError(503, _READ_ONLY) from None
     except SchemaMismatchError as error:
         log.warning("thresholds can't be set", error=str(error))
         raise build_unavailable("this log-in may not set thresholds: see `whale logs api`") from None

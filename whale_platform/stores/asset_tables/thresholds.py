@@ -103,7 +103,8 @@ def set_threshold(
 def remove_threshold(dsn: str, exchange: str, symbol: str, valid_from: datetime | None = None) -> bool:
     """Delete one row, so that a less specific one applies from the event time `valid_from` on (None: from now on).
 
-    Returns whether there was one. What held before `valid_from` stays in the history; what began later goes. Raises as `read_threshold_history`.
+    Returns whether there was one. What held before `valid_from` stays in the history; what began later goes.
+    Raises as `read_threshold_history`.
     """
     with _open_change(dsn) as cursor:
         _date_changes(cursor, valid_from)
