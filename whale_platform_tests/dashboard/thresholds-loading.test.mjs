@@ -54,6 +54,19 @@ test("where thresholds can't be loaded nothing is sent, and opening the form aga
   assert.deepEqual([text("error"), part("market").value], ["", "okx:A/B"]);
 });
 
+test("a change that no answer came to may have been made, which the form says", async () => {
+  const { part, submit, text } = await openForm();
+  const { fetch } = globalThis;
+  globalThis.fetch = async () => {
+    throw new TypeError("fetch failed");
+  };
+  part("threshold_usd").value = "60000";
+  await submit();
+  globalThis.fetch = fetch;
+  const reason = "the server can't be reached, and whether the change was made is not known: open this again to see";
+  assert.equal(text("error"), reason);
+});
+
 test("a form that is opened while a change is under way shows that change", async () => {
   let answer;
   const { part, root, text } = await openForm({ change: () => new Promise((resolve) => (answer = resolve)) });

@@ -31,7 +31,7 @@ from whale_platform.domain.suggestion import explain_missing_hours
 from whale_platform.domain.whale import ANY, build_tier_limits, choose_valid_from
 from whale_platform.stores.asset_tables import thresholds as stored_thresholds
 from whale_platform.stores.asset_tables.thresholds import StoredThreshold
-from whale_platform.stores.errors import ReadOnlyServerError, SchemaMismatchError
+from whale_platform.stores.errors import ReadOnlyServerError, SchemaMismatchError, StoreUnavailableError
 from whale_platform.stores.queries import held_thresholds, suggestions
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ _REMOVED: dict[int | str, dict[str, Any]] = {
     **_REFUSED_WRITE,
     **describe_problems(_404="None is set under this name."),
 }
-_READ_ONLY = "the database takes reads alone (a standby, or set so): WHALE_EDITOR_POSTGRES_DSN names one that takes changes"
+_READ_ONLY = "the database takes reads alone (a standby, or set so): WHALE_EDITOR_POSTGRES_DSN names one for changes"
 _BODY = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThresholdInput"}}}, "required": True}
 
 
@@ -194,6 +194,10 @@ async def _write(dependencies: AppDependencies, work: Callable[[str], T]) -> T:
         return await dependencies.write_threads.run(write)
     except ReadOnlyServerError:
         raise ApiProblemError(503, _READ_ONLY) from None
+    except StoreUnavailableError as error:
+        if "statement timeout" not in str(error):
+            raise
+        raise build_unavailable("changes before this one take too long, and nothing was changed: retry", 5) from None
     except SchemaMismatchError as error:
         log.warning("thresholds can't be set", error=str(error))
         raise build_unavailable("this log-in may not set thresholds: see `whale logs api`") from None

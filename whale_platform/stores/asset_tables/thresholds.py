@@ -17,6 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from whale_platform.domain.whale import ALWAYS, ANY, ThresholdChange, ThresholdPeriod, build_threshold_period
 from whale_platform.stores.postgres.connection import open_transaction
 
+CHANGE_S = 5  # for the log-in, and for the wait until changes before this one end: the page waits 15 s for an answer
 # the columns of a ThresholdChange
 SELECT_HELD = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
 
@@ -115,7 +116,7 @@ def remove_threshold(dsn: str, exchange: str, symbol: str, valid_from: datetime 
 @contextmanager
 def _open_change(dsn: str) -> Iterator[Cursor]:
     """A transaction that changes thresholds, one at a time: each locks several rows, and no two in the same order."""
-    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with open_transaction(dsn, "whale-thresholds", CHANGE_S, CHANGE_S) as conn, conn.cursor() as cursor:
         cursor.execute("LOCK TABLE whale_thresholds IN SHARE ROW EXCLUSIVE MODE")
         yield cursor
 
