@@ -3,7 +3,8 @@
 * StoreError
   + PostgresError
     + PostgresUnusableError
-      x StoreUnavailableError
+      + StoreUnavailableError
+        x ReadOnlyServerError
       x SchemaMismatchError
       x InvalidDsnError
     x RowRejectedError
@@ -30,6 +31,10 @@ class PostgresUnusableError(PostgresError):
 
 class StoreUnavailableError(PostgresUnusableError):
     """Postgres can't be reached, is shutting down, is out of something, or took too long. Trying again may help."""
+
+
+class ReadOnlyServerError(StoreUnavailableError):
+    """Postgres takes reads alone: it is a standby, or was set so. A retry helps once another server is in its place."""
 
 
 class SchemaMismatchError(PostgresUnusableError):

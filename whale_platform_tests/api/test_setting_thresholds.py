@@ -14,7 +14,9 @@ from whale_platform.api import app as apps
 from whale_platform.api.latest_cache.exchange_feeds import ExchangeFeed
 from whale_platform.api.models.thresholds import Thresholds
 from whale_platform.domain.whale import ALWAYS, build_threshold_periods
+from whale_platform.stores.asset_tables import thresholds as stored_thresholds
 from whale_platform.stores.asset_tables.thresholds import read_threshold_history, set_threshold, suggest_thresholds
+from whale_platform.stores.postgres.connection import open_transaction
 from whale_platform.stream.query.threshold_file import ThresholdFile
 from whale_platform_tests.api.builders import Sink, this_minute, whale
 from whale_platform_tests.api.conftest import Make
@@ -95,6 +97,19 @@ def test_while_recorded_trades_are_replayed_it_holds_for_all_of_them(sink: Sink,
     client = client_of(make, source="replay")
     assert client.put(BTC, json={"threshold_usd": "7"}).json()["valid_from"] == "1970-01-01T00:00:00Z"
     assert [one.valid_from for one in read_threshold_history(database)] == [ALWAYS, ALWAYS]
+
+
+def test_while_recorded_trades_are_replayed_removing_one_removes_its_history_and_says_so(
+    sink: Sink, make: Make, database: str
+) -> None:
+    sink.fill()
+    set_threshold(database, "binance", "BTCUSDT", Decimal(20_000), datetime(2026, 1, 2, tzinfo=UTC))
+    client = client_of(make, source="replay")
+    said = client.get("/openapi.json").json()["paths"]["/thresholds/{exchange}/{symbol}"]["delete"]["description"]
+    assert "nothing of the place stays in the history" in said
+    assert client.delete(BTC).status_code == 204
+    history = [(one.exchange, one.valid_from, one.usd) for one in read_threshold_history(database)]
+    assert history == [("*", ALWAYS, 50_000), ("binance", ALWAYS, None)]
 
 
 def test_what_a_person_sets_takes_the_place_of_suggestions(client: TestClient, database: str) -> None:
@@ -182,6 +197,18 @@ def test_an_exchange_of_blocks_and_one_that_has_just_been_switched_on_can_be_set
         assert client.put(f"/thresholds/{place}", json={"threshold_usd": "7"}).status_code == 200
     assert client.get("/whales?exchange=kraken").json()["items"] == [], "it can be waited for"
     assert len(read_thresholds(database)) == 4
+
+
+def test_a_change_that_waits_too_long_for_another_one_changes_nothing_and_says_so(
+    client: TestClient, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_thresholds, "CHANGE_S", 1)
+    with open_transaction(database, "whale-test") as conn, conn.cursor() as cursor:
+        cursor.execute("LOCK TABLE whale_thresholds IN SHARE ROW EXCLUSIVE MODE")
+        answer = client.put(BTC, json={"threshold_usd": "7"})
+    assert answer.status_code == 503 and detail(answer).startswith("changes before this one take too long")
+    assert read_thresholds(database) == SEEDED
+    assert client.put(BTC, json={"threshold_usd": "7"}).status_code == 200
 
 
 def test_the_moment_is_that_of_the_change(client: TestClient, database: str) -> None:

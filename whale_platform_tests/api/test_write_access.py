@@ -107,7 +107,9 @@ def test_the_threshold_of_everything_stays(client: TestClient, database: str) ->
         (True, {"api_proxies": "127.0.0.1", "api_write": "true"}, "127.0.0.1:18000", True),
         (True, {"api_write": "false"}, "127.0.0.1:18000", False),
         (False, {}, "127.0.0.1:18000", False),
-        (False, {"api_write": "true"}, "whales.example", True),
+        (False, {"api_write": "true"}, "whales.example", False),
+        (False, {"api_write": "true"}, "127.0.0.1:18000", True),
+        (False, {"api_write": "true", "api_hosts": "whales.example"}, "whales.example", True),
         (True, {"api_postgres_dsn": "postgresql://reader@replica/whale"}, "127.0.0.1:18000", False),
     ],
 )
@@ -126,10 +128,46 @@ def test_where_it_may_be_set(
     assert read_thresholds(database) == SEEDED
 
 
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Real-IP", "Via"])
+def test_through_a_proxy_that_no_setting_names_nothing_is_set(sink: Sink, make: Make, database: str, name: str) -> None:
+    """It may send its own Host header, 127.0.0.1, so what else it sends is what shows it."""
+    sink.fill()
+    set_threshold(database, "binance", "BTCUSDT", Decimal(20_000), ALWAYS)
+    before, client = read_thresholds(database), client_of(make)
+    answers = [
+        client.put(BTC, json={"threshold_usd": "7"}, headers={name: "x"}),
+        client.delete(BTC, headers={name: ""}),
+    ]
+    assert [one.status_code for one in answers] == [403, 403] and "WHALE_API_WRITE=true" in detail(answers[0])
+    assert client.get("/thresholds", headers={name: "x"}).json()["read_only"] == detail(answers[0])
+    assert read_thresholds(database) == before
+    wanted = client_of(make, api_write="true")
+    assert wanted.put(BTC, json={"threshold_usd": "7"}, headers={name: "x"}).status_code == 200
+
+
 def test_by_a_foreign_name_nothing_is_set(client: TestClient, database: str) -> None:
     rebound = {"Host": "evil.example:18000", "Origin": "http://evil.example:18000"}
     assert client.put(BTC, json={"threshold_usd": "7"}, headers=rebound).status_code == 421
     assert read_thresholds(database) == SEEDED
+
+
+def test_a_page_that_gives_its_own_name_this_address_sets_nothing_where_everybody_may_write(
+    sink: Sink, make: Make, database: str, tmp_path: Path
+) -> None:
+    """Its requests have its own name as Host and Origin, and a browser marks them as those of the same origin."""
+    sink.fill()
+    parts = make(api_open="true", api_write="true", api_host="0.0.0.0")
+    client = TestClient(apps.build_app(parts)[0], base_url="http://evil.example:18000")
+    rebound = {"Origin": "http://evil.example:18000", "Sec-Fetch-Site": "same-origin"}
+    answer = client.put(BTC, json={"threshold_usd": "7"}, headers=rebound)
+    assert answer.status_code == 403 and "WHALE_API_HOSTS" in detail(answer)
+    assert client.get("/thresholds").json()["read_only"] == detail(answer)
+    assert read_thresholds(database) == SEEDED
+    key = api_keys.add_key(tmp_path, "desk")
+    keyed = TestClient(apps.build_app(make(api_write="true"))[0], base_url="http://evil.example:18000")
+    headers = {"X-API-Key": key, "Origin": "http://evil.example:18000"}
+    assert keyed.get("/thresholds", headers=headers).json()["read_only"] is None
+    assert keyed.put(BTC, json={"threshold_usd": "7"}, headers=headers).status_code == 200, "no such page has the key"
 
 
 def test_where_there_is_a_key_it_is_needed(
@@ -144,7 +182,7 @@ def test_where_there_is_a_key_it_is_needed(
 
 def test_behind_tls_a_page_that_came_unencrypted_is_foreign(sink: Sink, make: Make) -> None:
     sink.fill()
-    parts = make(api_write="true")
+    parts = make(api_write="true", api_hosts="whales.example")
     client = TestClient(apps.build_app(parts)[0], base_url="https://whales.example")
     for scheme, status in (("http", 403), ("https", 200)):
         origin = {"Origin": f"{scheme}://whales.example"}
@@ -172,6 +210,20 @@ def test_a_database_that_is_away_and_a_log_in_without_rights_are_told_apart(
     missing = TestClient(apps.build_app(parts)[0], base_url=HERE)
     answer = missing.put(BTC, json={"threshold_usd": "7"})
     assert answer.status_code == 503 and "`whale restart --all` makes it" in detail(answer)
+
+
+def test_a_server_that_takes_reads_alone_is_named_before_and_at_a_change(sink: Sink, make: Make, database: str) -> None:
+    """And a retry is not what helps."""
+    sink.fill()
+    query(database, f"ALTER DATABASE {urlsplit(database).path[1:]} SET default_transaction_read_only = on")
+    client = client_of(make)
+    answers = [client.put(BTC, json={"threshold_usd": "7"}), client.delete(BTC)]
+    reason = client.get("/thresholds").json()["read_only"]
+    assert [(one.status_code, detail(one)) for one in answers] == [(503, reason)] * 2
+    assert "takes reads alone" in reason and "retry" not in reason
+    assert "Retry-After" not in answers[0].headers
+    elsewhere = client_of(make, editor_postgres_dsn=database).get("/thresholds").json()
+    assert elsewhere["read_only"] is None, "where thresholds are set in another server the change tells"
 
 
 def test_every_endpoint_that_writes_is_checked(client: TestClient) -> None:

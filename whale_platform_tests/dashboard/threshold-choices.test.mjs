@@ -8,6 +8,7 @@ import {
   nameOf,
   parseAmount,
   parsePlace,
+  questionAmount,
   splitRefusal,
 } from "../../whale_platform/dashboard/data/threshold-choices.js";
 
@@ -65,7 +66,21 @@ test("what a choice gave is told with its days", () => {
 });
 
 test("an amount may be typed as people write it", () => {
-  assert.deepEqual(["$100,000", " 99 999.50", "", "1e5"].map(parseAmount), ["100000", "99999.50", "", "1e5"]);
+  const typed = ["$100,000", "$ 1,000,000.5", " 99 999.50", "5000", "", "1e5"];
+  assert.deepEqual(typed.map(parseAmount), ["100000", "1000000.5", "99999.50", "5000", "", "1e5"]);
+});
+
+test("what is no such amount stays as it was typed, for the server to refuse", () => {
+  const typed = ["1,5", "0,5", "50,00", "1.000,50", "1,0000", "1 5", "1,000 000", "50.000.000", ",5", "1$"];
+  assert.deepEqual(typed.map(parseAmount), typed);
+});
+
+test("an amount far below what holds is asked about", () => {
+  const held = { ...ROWS[0], threshold_usd: "50000" };
+  const asked = "$50 is less than a tenth of the $50,000 that hold now: save again if you mean it.";
+  assert.equal(questionAmount(held, Number(parseAmount("50.000"))), asked);
+  assert.deepEqual([5000, 60000, NaN].map((usd) => questionAmount(held, usd)), ["", "", ""]);
+  assert.equal(questionAmount(undefined, 1), "");
 });
 
 test("a refusal stands at its fields, and what concerns none stands alone", () => {

@@ -1,52 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeRoot, settled, textOf } from "./fake-page.mjs";
-import { serve } from "./fake-api.mjs";
-import { view } from "../../whale_platform/dashboard/data/url-state.js";
-import { ThresholdsPanel } from "../../whale_platform/dashboard/thresholds/thresholds-panel.js";
-
-const FIELDS = ["threshold_usd", "large_usd", "giant_usd"];
-const PARTS = [
-  ...["open", "dialog", "form", "held", "choices", "none", "estimate", "save", "remove", "locked", "error", "said"],
-  ...["market", ...FIELDS].flatMap((name) => [name, `${name}-error`]),
-];
-const amounts = { threshold_usd: "50000", large_usd: "250000", giant_usd: "1000000", set_tiers: [], origin: "set" };
-const EVERYTHING = { exchange: "*", symbol: "*", ...amounts, valid_from: "1970-01-01T00:00:00Z" };
-const OWN = { ...EVERYTHING, exchange: "okx", symbol: "A/B", threshold_usd: "70000", set_tiers: ["giant"] };
-const choices = [
-  { per_day: 10, usd: "98500", alerts: [9, 10] },
-  { per_day: 5, usd: "150000", alerts: [5, 5] },
-  { per_day: null, usd: "50000", alerts: null },
-];
-const SUGGESTION = { exchange: "okx", symbol: "A/B", days: 2, until: "2026-03-02T00:00:00Z", choices };
-
-/** The panel with its form open; `change` answers what is no GET. */
-async function opened({ rows = [EVERYTHING], readOnly = null, change = () => null } = {}) {
-  const asked = serve((url) => {
-    if (url.method !== "GET") return change(url);
-    return { items: url.pathname === "/thresholds" ? rows : [SUGGESTION], read_only: readOnly };
-  });
-  const root = makeRoot("thresholds", PARTS);
-  const part = (name) => root.querySelector(`[data-part="${name}"]`);
-  part("dialog").showModal = () => {};
-  let loads = 0;
-  const markets = { list: () => [{ exchange: "okx", symbol: "A/B" }], load: async () => (loads += 1) };
-  Object.assign(view, { exchange: "okx", symbol: "A/B" });
-  const panel = new ThresholdsPanel(root, markets);
-  panel.start();
-  panel.onStatus({ type: "status", exchanges: [{ exchange: "binance_block" }] });
-  part("open").dispatch("click");
-  await settled();
-  const submit = async () => {
-    part("form").dispatch("submit");
-    await settled();
-    await settled();
-  };
-  return { asked, part, root, submit, loads: () => loads, text: (name) => textOf(root, name) };
-}
+import { settled } from "./fake-page.mjs";
+import { EVERYTHING, FIELDS, OWN, openForm } from "./threshold-form.mjs";
 
 test("the form opens for the market in sight, with what holds and what is suggested", async () => {
-  const { part, root, text } = await opened();
+  const { part, root, text } = await openForm();
   const values = part("market").children.map((option) => option.value);
   assert.deepEqual(values, ["*:*", "binance_block:*", "okx:*", "okx:A/B"]);
   assert.equal(part("market").value, "okx:A/B");
@@ -66,7 +24,7 @@ test("the form opens for the market in sight, with what holds and what is sugges
 test("a picked suggestion is what is saved, and what the server answers is what is shown", async () => {
   const answer = { ...OWN, threshold_usd: "98500.5", valid_from: "2026-03-02T10:00:00Z" };
   const rows = [EVERYTHING];
-  const { asked, loads, part, root, submit, text } = await opened({
+  const { asked, loads, part, root, submit, text } = await openForm({
     rows,
     change: () => {
       rows.push(answer);
@@ -95,26 +53,26 @@ test("what is refused stands beside its field, which gets the focus, and nothing
   const refuse = () => {
     throw new Error("giant_usd: 7 <= 30 <= 29 does not hold: a larger tier begins later");
   };
-  const { part, submit, text } = await opened({ change: refuse });
-  part("threshold_usd").value = "7";
+  const { part, submit, text } = await openForm({ change: refuse });
+  part("threshold_usd").value = "7000";
   await submit();
   assert.match(text("giant_usd-error"), /^7 <= 30 <= 29 does not hold/);
   assert.deepEqual(FIELDS.map((field) => part(field).getAttribute("aria-invalid")), [null, null, "true"]);
   assert.equal(document.activeElement, part("giant_usd"));
   assert.deepEqual([text("error"), text("said")], ["", ""]);
-  assert.equal(part("threshold_usd").value, "7", "what was typed stays");
+  assert.equal(part("threshold_usd").value, "7000", "what was typed stays");
   assert.match(text("held"), /\$50,000/);
 });
 
 test("a server that can't be reached is said, and the next try works", async () => {
   let fails = true;
-  const { part, submit, text } = await opened({
+  const { part, submit, text } = await openForm({
     change: () => {
       if (fails) throw new Error("the database is unavailable: retry in some seconds, see /health");
       return OWN;
     },
   });
-  part("threshold_usd").value = "7";
+  part("threshold_usd").value = "7000";
   await submit();
   assert.match(text("error"), /^the database is unavailable/);
   fails = false;
@@ -123,9 +81,24 @@ test("a server that can't be reached is said, and the next try works", async () 
   assert.match(text("said"), /^Saved/);
 });
 
+test("an amount far below what holds is saved at the second time, and asked about again when it changes", async () => {
+  const { asked, part, submit, text } = await openForm({ change: () => OWN });
+  const puts = () => asked.filter(({ method }) => method === "PUT").map(({ body }) => body.threshold_usd);
+  part("threshold_usd").value = "50.000";
+  await submit();
+  assert.match(text("threshold_usd-error"), /^\$50 is less than a tenth of the \$50,000/);
+  part("threshold_usd").value = "60.000";
+  await submit();
+  assert.match(text("threshold_usd-error"), /^\$60 is less/);
+  assert.deepEqual(puts(), []);
+  await submit();
+  assert.deepEqual(puts(), ["60.000"]);
+  assert.equal(text("threshold_usd-error"), "");
+});
+
 test("a change that is under way is not sent twice", async () => {
   let answer;
-  const { asked, part } = await opened({ change: () => new Promise((resolve) => (answer = resolve)) });
+  const { asked, part } = await openForm({ change: () => new Promise((resolve) => (answer = resolve)) });
   part("form").dispatch("submit");
   part("form").dispatch("submit");
   assert.equal(part("save").getAttribute("aria-disabled"), "true");
@@ -138,7 +111,7 @@ test("a change that is under way is not sent twice", async () => {
 
 test("a threshold of its own can be removed", async () => {
   const rows = [EVERYTHING, OWN];
-  const { asked, part, text } = await opened({
+  const { asked, part, text } = await openForm({
     rows,
     change: () => {
       rows.pop();
@@ -156,8 +129,27 @@ test("a threshold of its own can be removed", async () => {
   assert.equal(part("remove").hidden, true);
 });
 
+test("what was removed stays chosen, also where nothing but its threshold named it", async () => {
+  const rows = [EVERYTHING, { ...OWN, exchange: "*" }];
+  const change = ({ method }) => {
+    rows.length = 1;
+    return method === "PUT" ? OWN : null;
+  };
+  const { asked, part, submit, text } = await openForm({ rows, change });
+  part("market").value = "*:A/B";
+  part("market").dispatch("change");
+  part("remove").dispatch("click");
+  await settled();
+  await settled();
+  assert.deepEqual([part("market").value, part("threshold_usd").value], ["*:A/B", ""]);
+  assert.match(text("held"), /set for every market/);
+  part("threshold_usd").value = "60000";
+  await submit();
+  assert.equal(asked.find(({ method }) => method === "PUT").pathname, "/thresholds/*/A%2FB");
+});
+
 test("where nothing may be set the reason stands there, and nothing is sent", async () => {
-  const { asked, part, submit, text } = await opened({ rows: [EVERYTHING, OWN], readOnly: "this API only reads" });
+  const { asked, part, submit, text } = await openForm({ rows: [EVERYTHING, OWN], readOnly: "this API only reads" });
   assert.equal(text("locked"), "this API only reads");
   assert.deepEqual(FIELDS.map((field) => part(field).disabled), [true, true, true]);
   assert.deepEqual([part("save").hidden, part("remove").hidden], [true, true]);

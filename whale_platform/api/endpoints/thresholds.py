@@ -31,7 +31,7 @@ from whale_platform.domain.suggestion import explain_missing_hours
 from whale_platform.domain.whale import ANY, build_tier_limits, choose_valid_from
 from whale_platform.stores.asset_tables import thresholds as stored_thresholds
 from whale_platform.stores.asset_tables.thresholds import StoredThreshold
-from whale_platform.stores.errors import SchemaMismatchError
+from whale_platform.stores.errors import ReadOnlyServerError, SchemaMismatchError, StoreUnavailableError
 from whale_platform.stores.queries import held_thresholds, suggestions
 
 T = TypeVar("T")
@@ -61,15 +61,19 @@ _REMOVED: dict[int | str, dict[str, Any]] = {
     **_REFUSED_WRITE,
     **describe_problems(_404="None is set under this name."),
 }
+_READ_ONLY = "the database takes reads alone (a standby, or set so): WHALE_EDITOR_POSTGRES_DSN names one for changes"
 _BODY = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThresholdInput"}}}, "required": True}
 
 
 @router.get("/thresholds", responses=describe_responses(models.Thresholds), summary="The thresholds that are set")
 async def listed(request: Request, dependencies: AppDeps, _: Annotated[NoParams, Query()]) -> Response:
     """From how many US dollars on an order is a whale, as `whale threshold list` has it."""
-    reason = write_access.explain_read_only(dependencies.settings, dependencies.local_only, request.headers)
+    refusal = write_access.explain_read_only(request.scope, dependencies.settings, dependencies.local_only)
 
     def work() -> Response:
+        reason = refusal
+        if reason is None and dependencies.settings.editor_postgres_dsn is None:  # its server is the one that is read
+            reason = _READ_ONLY if held_thresholds.is_read_only(dependencies.pool) else None
         items = [_describe_threshold(one) for one in held_thresholds.list_thresholds(dependencies.pool)]
         return responses.build_response(
             responses.encode_json({"items": items, "read_only": reason}),
@@ -95,7 +99,8 @@ async def set_one(
 ) -> Response:
     """As `whale threshold set` does: in the place of what holds from `valid_from` on; older hours keep theirs.
 
-    The stream takes it up at its next checkpoint. Suggestions under it are removed.
+    The stream takes it up at its next checkpoint. Suggestions under it are removed. While recorded trades are replayed
+    it holds for all of them unless `valid_from` says otherwise.
     """
     asked = await _read_input(request)
     valid_from = choose_valid_from(asked.valid_from, dependencies.settings.source)
@@ -131,7 +136,10 @@ async def remove_one(
     symbol: Annotated[AnySymbol, Path()],
     _: Annotated[NoParams, Query()],
 ) -> Response:
-    """A less specific one applies from now on; what held before stays in the history."""
+    """A less specific one applies from now on; what held before stays in the history.
+
+    While recorded trades are replayed it applies to all of them, and nothing of the place stays in the history.
+    """
     if (exchange, symbol) == (ANY, ANY):
         raise ApiProblemError(422, "the threshold of everything can't be removed: set another one")
     valid_from = choose_valid_from(None, dependencies.settings.source)
@@ -184,6 +192,12 @@ async def _write(dependencies: AppDependencies, work: Callable[[str], T]) -> T:
 
     try:
         return await dependencies.write_threads.run(write)
+    except ReadOnlyServerError:
+        raise ApiProblemError(503, _READ_ONLY) from None
+    except StoreUnavailableError as error:
+        if "statement timeout" not in str(error):
+            raise
+        raise build_unavailable("changes before this one take too long, and nothing was changed: retry", 5) from None
     except SchemaMismatchError as error:
         log.warning("thresholds can't be set", error=str(error))
         raise build_unavailable("this log-in may not set thresholds: see `whale logs api`") from None

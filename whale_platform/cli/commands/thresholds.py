@@ -87,7 +87,10 @@ def remove_threshold(
     exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
     home: HomeOption = None,
 ) -> None:
-    """Remove the threshold of SYMBOL, as `list` names it, so that a less specific one applies from now on."""
+    """Remove the threshold of SYMBOL, as `list` names it, so that a less specific one applies from now on.
+
+    While recorded trades are replayed it applies to all of them, and what was set for SYMBOL leaves the history.
+    """
     settings = load_home_settings(require_home(home))
     if (exchange, symbol) == (ANY, ANY):
         raise UserError("the threshold of everything can't be removed: set another one")

@@ -8,7 +8,13 @@ from whale_platform.broker.errors import BrokerError, OffsetExpiredError
 from whale_platform.cli.common.errors import UserError
 from whale_platform.lake.errors import LakeError
 from whale_platform.storage.errors import ObjectStoreError
-from whale_platform.stores.errors import InvalidDsnError, RowRejectedError, SchemaMismatchError, StoreUnavailableError
+from whale_platform.stores.errors import (
+    InvalidDsnError,
+    ReadOnlyServerError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 _DO = "see `whale status`, start it with `whale up`"
 
@@ -22,6 +28,8 @@ def explain_errors() -> Iterator[None]:
         raise UserError(f"Kafka can't be read ({error}): {_DO}") from None
     except ObjectStoreError as error:
         raise UserError(str(error)) from None
+    except ReadOnlyServerError as error:
+        raise UserError(f"Postgres takes reads alone ({error}): it is a standby, or set so") from None
     except (StoreUnavailableError, FileNotFoundError) as error:
         raise UserError(f"Postgres can't be read ({error}): {_DO}") from None
     except (SchemaMismatchError, InvalidDsnError, RowRejectedError, LakeError, KeyFileError, ValueError) as error:

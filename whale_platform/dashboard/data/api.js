@@ -113,6 +113,8 @@ async function ask(address, request, key, signal) {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, limit.aborted ? "no answer within 15 s" : "the server can't be reached");
+    const reason = limit.aborted ? "no answer within 15 s" : "the server can't be reached";
+    const unknown = request.method ? ", and whether the change was made is not known: open this again to see" : "";
+    throw new ApiError(0, reason + unknown);
   }
 }

@@ -79,8 +79,31 @@ export function estimateAlerts(suggestion, usd) {
   return `It would have given ${most === least ? most : `${least} to ${most}`} a day.`;
 }
 
-/** An amount as the server takes it: without signs that people write. @param {string} text */
-export const parseAmount = (text) => text.replace(/[\s,$]/g, "");
+const GROUPED = /^\d{1,3}(?:([\s,])\d{3}(?:\1\d{3})*)?(?:\.\d+)?$/; // thousands by commas or by spaces
+
+/**
+ * An amount as the server takes it: without the dollar sign and what groups thousands. Anything else stays as it was
+ * typed, so that the server refuses it and no number becomes another one: `1,5` is not 15.
+ *
+ * @param {string} text
+ */
+export function parseAmount(text) {
+  const bare = text.trim().replace(/^\$\s*/, "");
+  return GROUPED.test(bare) ? bare.replace(/[\s,]/g, "") : bare;
+}
+
+/**
+ * Why an amount may be a slip of the hand (`50.000` is 50 dollars), as a question; empty where it is not below a tenth
+ * of what holds.
+ *
+ * @param {Threshold | undefined} row What holds.
+ * @param {number} usd
+ */
+export function questionAmount(row, usd) {
+  if (!row || !(usd * 10 < Number(row.threshold_usd))) return "";
+  const held = whole(row.threshold_usd);
+  return `${whole(usd)} is less than a tenth of the ${held} that hold now: save again if you mean it.`;
+}
 
 /**
  * A refusal by the field that it concerns; "" for what concerns none.

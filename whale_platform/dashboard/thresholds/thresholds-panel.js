@@ -1,6 +1,6 @@
 // Sets from how many dollars on an order is a whale: a button at the tape that opens the form. A suggestion can be
 // picked or amounts typed, and what each would have given stands beside it. What is shown as set is what the server
-// has answered; what it refuses stands beside the field.
+// has answered; what it refuses stands beside the field. Nothing can be typed while thresholds are loaded or changed.
 
 import { get, send } from "../data/api.js";
 import {
@@ -13,19 +13,18 @@ import {
   nameOf,
   parseAmount,
   parsePlace,
+  questionAmount,
   splitRefusal,
 } from "../data/threshold-choices.js";
 import { marketOf, view } from "../data/url-state.js";
 import { element, makeClosable, setText } from "../lib/dom.js";
 import { clock, whole, zoneName } from "../lib/format.js";
 import { partsOf } from "../lib/panel.js";
+import { FIELDS, lockForm, showErrors } from "./threshold-fields.js";
 
 /** @import { MarketCatalogue } from "../data/market-catalogue.js" */
 /** @import { StatusMessage, Suggestion, Threshold, Thresholds } from "../data/messages.d.ts" */
 /** @import { Panel } from "../lib/panel.js" */
-
-const FIELDS = ["threshold_usd", "large_usd", "giant_usd"];
-const ERRORS = ["market", ...FIELDS];
 
 /** @implements {Panel} */
 export class ThresholdsPanel {
@@ -40,6 +39,9 @@ export class ThresholdsPanel {
   /** @type {string | null} */
   #readOnly = null;
   #busy = false; // a change is under way
+  #loads = 0; // how many have begun: only the newest one is shown
+  #locked = true; // nothing to change yet
+  #questioned = ""; // the place and amount that was asked about last
 
   /** @param {HTMLElement} root @param {MarketCatalogue} markets Loaded again after a change. */
   constructor(root, markets) {
@@ -59,9 +61,11 @@ export class ThresholdsPanel {
     whale.addEventListener("input", () => this.#showEstimate());
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
-      this.#change(() => this.#save());
+      if (this.#meantSo()) this.#change(() => this.#save());
     });
-    remove.addEventListener("click", () => this.#change(() => this.#remove()));
+    remove.addEventListener("click", async () => {
+      if (await this.#change(() => this.#remove())) market.focus();
+    });
   }
 
   /** @param {StatusMessage} status */
@@ -71,30 +75,47 @@ export class ThresholdsPanel {
 
   async #open() {
     const { dialog, held } = this.#parts;
+    if (this.#busy) {
+      dialog.showModal(); // with the change that is under way
+      return;
+    }
     this.#clearNotes();
     setText(held, "Loading…");
+    this.#lock(true);
     dialog.showModal();
     await this.#load(view.symbol ? marketOf(view) : `${ANY}:${ANY}`);
   }
 
-  /** @param {string} place What is chosen then. */
+  /** @param {boolean} locked */
+  #lock(locked) {
+    this.#locked = locked;
+    lockForm(this.#parts, locked);
+  }
+
+  /** Opens the form for changes where it succeeds. @param {string} place What is chosen then. */
   async #load(place) {
     const { error, held, market } = this.#parts;
+    const load = (this.#loads += 1);
+    this.#lock(true);
     try {
       /** @type {[Thresholds, { items: Suggestion[] }]} */
       const [thresholds, suggestions] = await Promise.all([get("/thresholds"), get("/thresholds/suggestions")]);
+      if (load !== this.#loads) return;
       this.#rows = thresholds.items;
       this.#readOnly = thresholds.read_only;
       this.#suggestions = suggestions.items;
     } catch (failure) {
+      if (load !== this.#loads) return;
       setText(held, "");
-      setText(error, `Thresholds can't be loaded: ${/** @type {Error} */ (failure).message}.`);
+      const reason = /** @type {Error} */ (failure).message;
+      setText(error, `Thresholds can't be loaded: ${reason}. Open this again to retry.`);
       return;
     }
-    const places = listPlaces(this.#markets.list(), this.#ingested, this.#rows);
+    const places = listPlaces(this.#markets.list(), this.#ingested, [...this.#rows, parsePlace(place)]);
     const options = places.map((value) => element("option", { value, text: nameOf(parsePlace(value)) }));
     market.replaceChildren(...options);
-    market.value = places.includes(place) ? place : `${ANY}:${ANY}`;
+    market.value = place;
+    this.#lock(false);
     this.#showPlace();
   }
 
@@ -163,39 +184,41 @@ export class ThresholdsPanel {
     const { error, said } = this.#parts;
     setText(error, "");
     setText(said, "");
-    this.#showErrors({});
+    showErrors(this.#parts, {});
   }
 
-  /** Beside its field each; the first one gets the focus. @param {Record<string, string>} errors */
-  #showErrors(errors) {
-    for (const name of ERRORS) {
-      setText(this.#parts[`${name}-error`], errors[name] ?? "");
-      if (errors[name]) this.#parts[name].setAttribute("aria-invalid", "true");
-      else this.#parts[name].removeAttribute("aria-invalid");
-    }
-    const first = ERRORS.find((name) => errors[name]);
-    if (first) this.#parts[first].focus();
-  }
-
-  /** One change after the other. @param {() => Promise<string>} work Returns what was done, in words. */
-  async #change(work) {
-    if (this.#busy || this.#readOnly !== null) return;
-    this.#busy = true;
+  /** Whether to save: an amount far below what holds is asked about first, and saved at the second time. */
+  #meantSo() {
+    const amount = parseAmount(this.#parts.threshold_usd.value);
+    const question = amount && questionAmount(findApplying(this.#rows, this.#place), Number(amount));
+    const asked = `${this.#parts.market.value} ${amount}`;
+    if (!question || this.#locked || this.#readOnly !== null || this.#questioned === asked) return true;
+    this.#questioned = asked;
     this.#clearNotes();
-    const { error, market, save, said } = this.#parts;
-    const place = market.value;
-    save.setAttribute("aria-disabled", "true");
+    showErrors(this.#parts, { threshold_usd: question });
+    return false;
+  }
+
+  /** One change after the other; whether it was made. @param {() => Promise<string>} work Returns it in words. */
+  async #change(work) {
+    if (this.#locked || this.#readOnly !== null) return false;
+    this.#busy = true;
+    this.#lock(true);
+    this.#clearNotes();
+    const { error, market, said } = this.#parts;
+    let done = "";
     try {
-      const done = await work();
-      await Promise.all([this.#load(place), this.#markets.load()]);
-      setText(said, done);
+      done = await work();
     } catch (failure) {
+      this.#lock(false);
       const errors = splitRefusal(/** @type {Error} */ (failure).message);
-      this.#showErrors(errors);
+      showErrors(this.#parts, errors);
       setText(error, errors[""] ?? "");
     }
-    save.removeAttribute("aria-disabled");
+    if (done) await Promise.all([this.#load(market.value), this.#markets.load()]);
+    setText(said, done);
     this.#busy = false;
+    return done !== "";
   }
 
   get #path() {
@@ -216,7 +239,6 @@ export class ThresholdsPanel {
   async #remove() {
     const name = nameOf(this.#place);
     await send("DELETE", this.#path);
-    this.#parts.market.focus();
     return `Removed for ${name}.`;
   }
 }

@@ -2,10 +2,11 @@
 
 Which of them applies to a symbol says `domain/whale.py`. Each holds from an event time on (`valid_from`), and the
 table's trigger keeps what held before, so that an old hour is judged by what held then. Short timeouts: a database that
-is unavailable makes the reader keep what it had, not wait.
+is unavailable makes the reader keep what it had, not wait. Changes take turns by a lock of the table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from psycopg2.extensions import cursor as Cursor
 from whale_platform.domain.whale import ALWAYS, ANY, ThresholdChange, ThresholdPeriod, build_threshold_period
 from whale_platform.stores.postgres.connection import open_transaction
 
+CHANGE_S = 5  # for the log-in, and for the wait until changes before this one end: the page waits 15 s for an answer
 # the columns of a ThresholdChange
 SELECT_HELD = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
 
@@ -74,7 +76,7 @@ def set_threshold(
     amounts of these tiers; None: what follows from `usd`, also where one was set before.
     Raises RowRejectedError unless 0 < usd <= large <= giant < infinity, else as `read_threshold_history`.
     """
-    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with _open_change(dsn) as cursor:
         _date_changes(cursor, valid_from)
         cursor.execute(
             """
@@ -102,12 +104,21 @@ def set_threshold(
 def remove_threshold(dsn: str, exchange: str, symbol: str, valid_from: datetime | None = None) -> bool:
     """Delete one row, so that a less specific one applies from the event time `valid_from` on (None: from now on).
 
-    Returns whether there was one. What held before stays in the history. Raises as `read_threshold_history`.
+    Returns whether there was one. What held before `valid_from` stays in the history; what began later goes.
+    Raises as `read_threshold_history`.
     """
-    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with _open_change(dsn) as cursor:
         _date_changes(cursor, valid_from)
         cursor.execute("DELETE FROM whale_thresholds WHERE (exchange, symbol) = (%s, %s)", (exchange, symbol))
         return bool(cursor.rowcount)
+
+
+@contextmanager
+def _open_change(dsn: str) -> Iterator[Cursor]:
+    """A transaction that changes thresholds, one at a time: each locks several rows, and no two in the same order."""
+    with open_transaction(dsn, "whale-thresholds", CHANGE_S, CHANGE_S) as conn, conn.cursor() as cursor:
+        cursor.execute("LOCK TABLE whale_thresholds IN SHARE ROW EXCLUSIVE MODE")
+        yield cursor
 
 
 def _date_changes(cursor: Cursor, valid_from: datetime | None) -> None:
@@ -120,7 +131,7 @@ def suggest_thresholds(dsn: str, suggestions: Mapping[tuple[str, str], Decimal])
 
     What a person has set stays and covers what is under it; only their ('*', '*') gives way. Raises as `set_threshold`.
     """
-    with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
+    with _open_change(dsn) as cursor:
         cursor.execute(
             """
             DELETE FROM whale_thresholds made WHERE origin = 'suggested' AND NOT EXISTS (

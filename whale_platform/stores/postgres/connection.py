@@ -12,12 +12,19 @@ from types import MappingProxyType
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import STATUS_READY
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.sql import Composable
 
-from whale_platform.stores.errors import InvalidDsnError, RowRejectedError, SchemaMismatchError, StoreUnavailableError
+from whale_platform.stores.errors import (
+    InvalidDsnError,
+    ReadOnlyServerError,
+    RowRejectedError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 
 class _Connection(Connection):
@@ -107,6 +114,8 @@ def translate_errors() -> Iterator[None]:
 
 def to_store_error(error: psycopg2.Error) -> Exception:
     """Return the PostgresError that says what `error` says, or `error` itself where none does."""
+    if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):
+        return ReadOnlyServerError(_shorten_error(error))
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | psycopg2.InternalError):
         return StoreUnavailableError(_shorten_error(error))
     if isinstance(error, psycopg2.DataError | psycopg2.IntegrityError):

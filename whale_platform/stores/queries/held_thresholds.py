@@ -7,8 +7,17 @@ _STORED = """
 SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, origin, updated_at FROM whale_thresholds
 ORDER BY exchange, symbol
 """
+_IS_READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
 
 
 def list_thresholds(pool: ConnectionPool) -> list[StoredThreshold]:
     """Every threshold by exchange and symbol, also one that holds only from a later time on."""
     return [StoredThreshold.from_row(row) for row in pool.fetch_rows(_STORED)]
+
+
+def is_read_only(pool: ConnectionPool) -> bool:
+    """Whether the server takes reads alone: a standby, or one that is set so."""
+    ((found,),) = pool.fetch_rows(
+        "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
+    )
+    return bool(found)
