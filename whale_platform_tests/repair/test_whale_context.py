@@ -215,11 +215,12 @@ def test_a_late_trade_changes_the_prices_until_they_are_settled(database: str, t
     assert query(database, "SELECT after_1s, settled FROM whale_prices") == [(Decimal(99), True)]
 
 
-def test_a_block_has_neither_share_nor_streak_nor_impact(database: str) -> None:
-    block = trade(5, quantity="1000")
-    (row,) = build_rows([PlainWhale([block])], Decimal(500))
-    store(database, build_windows([block]), [row._replace(kind="block")])
-    assert read_context(database) == {("binance", "BTCUSDT", "block", 5): dict.fromkeys(MEASURED.split())}
+@pytest.mark.parametrize("kind", ["block", "liquidation"])
+def test_what_is_beside_the_book_has_neither_share_nor_streak_nor_impact(database: str, kind: str) -> None:
+    beside = trade(5, quantity="1000")
+    (row,) = build_rows([PlainWhale([beside])], Decimal(500))
+    store(database, build_windows([beside]), [row._replace(kind=kind)])
+    assert read_context(database) == {("binance", "BTCUSDT", kind, 5): dict.fromkeys(MEASURED.split())}
 
 
 SMALLER, EARLIER = trade(65, quantity="3"), trade(64, quantity="1200")

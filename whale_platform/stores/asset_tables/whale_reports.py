@@ -122,7 +122,7 @@ WITH {stream}, alerts AS (
 ), totals AS (
     SELECT exchange, symbol, hour, count(*) AS whales, sum(notional_usd) AS usd,
         count(*) FILTER (WHERE kind = 'sweep') AS sweeps, count(*) FILTER (WHERE kind = 'block') AS blocks,
-        sum(coalesce(notional, notional_usd)) FILTER (WHERE kind <> 'block') AS traded,
+        sum(coalesce(notional, notional_usd)) FILTER (WHERE kind NOT IN ('block', 'liquidation')) AS traded,
         coalesce(sum(notional_usd) FILTER (WHERE side = 'buy'), 0) AS buy_usd,
         coalesce(sum(notional_usd) FILTER (WHERE side = 'sell'), 0) AS sell_usd
     FROM alerts GROUP BY 1, 2, 3

@@ -59,7 +59,8 @@ FROM (
         fit.sweeps AS fit_sweeps, fit.hours AS fit_hours, fit.volatility AS fit_volatility, fit.volume AS fit_volume,
         fit.note AS fit_note
     FROM (
-        SELECT *, kind <> 'block' AS on_the_book, coalesce(notional, notional_usd) AS quote_notional FROM whale_orders
+        SELECT *, kind NOT IN ('block', 'liquidation') AS on_the_book,
+            coalesce(notional, notional_usd) AS quote_notional FROM whale_orders
     ) AS whale
     LEFT JOIN LATERAL (
         SELECT one.notional, one.notional >= whale.quote_notional AND one.last_event_time >= whale.event_time
@@ -79,7 +80,8 @@ FROM (
             SELECT one.side, one.notional_usd, count(*) FILTER (WHERE one.side <> whale.side)
                 OVER (ORDER BY one.event_time DESC, one.trade_id DESC) AS opposite
             FROM whale_orders AS one WHERE one.exchange = whale.exchange AND one.symbol = whale.symbol
-                AND one.kind <> 'block' AND one.event_time > whale.event_time - interval '5 minutes'
+                AND one.kind NOT IN ('block', 'liquidation')
+                AND one.event_time > whale.event_time - interval '5 minutes'
                 AND one.event_time <= whale.event_time
                 AND (one.event_time, one.trade_id) <= (whale.event_time, whale.trade_id)
         ) AS near
@@ -112,7 +114,7 @@ COMMENTS = {
     "COLUMN impact_fits.factor_error": "its standard error, by blocks of ten minutes",
     "COLUMN impact_fits.note": "why there is no factor",
     "VIEW whale_context": "of each order in whale_orders: shares, streak, and the impact expected and come",
-    "COLUMN whale_context.minute_notional": "traded in its market and minute so far, quote currency; null: a block",
+    "COLUMN whale_context.minute_notional": "traded in its market and minute so far, quote currency; null: a block or a liquidation",
     "COLUMN whale_context.minute_share": "its notional / minute_notional; null until the window has come to it",
     "COLUMN whale_context.hour_notional": "traded in its market and hour so far",
     "COLUMN whale_context.hour_share": "its notional / hour_notional; null as minute_share is",
