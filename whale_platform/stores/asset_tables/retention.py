@@ -24,6 +24,8 @@ SELECT day, sum(windows)::bigint, sum(whales)::bigint FROM (
     FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'trade_windows'::regclass
     UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, count(*), 0 FROM trade_windows
         WHERE window_start < %(end)s GROUP BY 1
+    UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, 0, 0 FROM size_band_minutes
+        WHERE window_start < %(end)s GROUP BY 1
     UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*) FROM whale_alerts
         WHERE event_time < %(whales_end)s GROUP BY 1
 ) AS found WHERE day < %(day)s AND (%(imported)s OR day NOT IN (SELECT day FROM imported_days))
