@@ -73,6 +73,19 @@ def test_what_is_planned_goes_and_what_was_made_from_it_stays(stream: str) -> No
     assert rollups.read_rollups(stream, ALL) == before, "an hour whose stream rows are gone can't be made again"
 
 
+def test_size_bands_go_that_were_made_after_the_windows_of_their_day(stream: str) -> None:
+    """Somebody materialised old hours that the lake still has."""
+    roll_up(stream)
+    assert retention.apply_retention(stream, retention.plan_retention(stream, 7, TODAY)) == 1
+    minutes = [MinuteBands("binance", "BTCUSDT", at, 1, 1, None, None, None, None) for at in (START, LATER)]
+    store_bands(stream, START, LATER + MINUTE, minutes)
+    planned = retention.plan_retention(stream, 7, TODAY)
+    assert planned == [StreamTableDay(FIRST, 0, 0)]
+    assert retention.apply_retention(stream, planned) == 1
+    assert query(stream, "SELECT window_start FROM size_bands") == [(LATER,)]
+    assert retention.plan_retention(stream, 7, TODAY) == []
+
+
 def test_a_day_that_changed_after_the_plan_is_refused(stream: str) -> None:
     roll_up(stream)
     planned = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
