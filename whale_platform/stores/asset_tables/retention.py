@@ -24,15 +24,11 @@ SELECT day, sum(windows)::bigint, sum(whales)::bigint, sum(clusters)::bigint FRO
     FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'trade_windows'::regclass
     UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, count(*), 0, 0 FROM trade_windows
         WHERE window_start < %(end)s GROUP BY 1
-<<<<<<< HEAD
+    UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, 0, 0, 0 FROM size_band_minutes
+        WHERE window_start < %(end)s GROUP BY 1
     UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*), 0 FROM whale_alerts
         WHERE event_time < %(whales_end)s GROUP BY 1
     UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, 0, count(*) FROM whale_clusters
-=======
-    UNION ALL SELECT (window_start AT TIME ZONE 'utc')::date, 0, 0 FROM size_band_minutes
-        WHERE window_start < %(end)s GROUP BY 1
-    UNION ALL SELECT (event_time AT TIME ZONE 'utc')::date, 0, count(*) FROM whale_alerts
->>>>>>> w/fbands
         WHERE event_time < %(whales_end)s GROUP BY 1
 ) AS found WHERE day < %(day)s AND (%(imported)s OR day NOT IN (SELECT day FROM imported_days))
 GROUP BY day ORDER BY day

@@ -114,7 +114,7 @@ COMMENTS = {
     "COLUMN impact_fits.factor_error": "its standard error, by blocks of ten minutes",
     "COLUMN impact_fits.note": "why there is no factor",
     "VIEW whale_context": "of each order in whale_orders: shares, streak, and the impact expected and come",
-    "COLUMN whale_context.minute_notional": "traded in its market and minute so far, quote currency; null: beside the book",
+    "COLUMN whale_context.minute_notional": "traded in its market and minute so far, in quote currency",
     "COLUMN whale_context.minute_share": "its notional / minute_notional; null until the window has come to it",
     "COLUMN whale_context.hour_notional": "traded in its market and hour so far",
     "COLUMN whale_context.hour_share": "its notional / hour_notional; null as minute_share is",
