@@ -134,6 +134,10 @@ class Exchange(Protocol):
         """The most trades that one page of history holds."""
 
     @property
+    def shows_earlier(self) -> bool:
+        """Whether history or a new subscription shows earlier trades; where not, what is missed stays missing."""
+
+    @property
     def history_per_second(self) -> float:
         """History requests a second that the exchange tolerates for good."""
 
