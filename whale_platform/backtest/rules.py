@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from whale_platform.backtest.errors import InvalidRuleError
 from whale_platform.domain.market import MarketKind
 from whale_platform.domain.whale import ANY
-from whale_platform.exchanges.market_kinds import choose_kind
-from whale_platform.exchanges.registry import find_market_kind
+from whale_platform.exchanges.market_kinds import choose_kind, list_whale_kinds
+from whale_platform.exchanges.registry import find_market_kind, join_names
 from whale_platform.lake.analysis.alert_selection import AlertConditions
 
 Kind = Literal["single_trade", "sweep", "block", "liquidation"]
@@ -32,11 +32,11 @@ def _read_decimal(value: Any) -> Any:
 class AlertRule(BaseModel):
     """Which whales are alerts.
 
-    market_kind: of which markets, as figures are of one kind; without it of the kind of `exchange`, and of spot where
-    that names none. kind: one or more of `single_trade`, `sweep`, `block`; minimum_usd: US dollars; threshold: `held`
-    takes those that held at the time of each trade; share: of its market's volume in the minute up to it, from 0 to 1;
-    cooldown_s: so many seconds after an alert there is no other of its `group` (its market, all markets of its base, or
-    the rule).
+    market_kind: of which markets, as figures are of one kind; without it of the kind of `exchange`, and where that
+    names none, of spot, or of liquidations where `kind` is those alone. kind: one or more of `single_trade`, `sweep`,
+    `block`, `liquidation`, each of which the markets can have; minimum_usd: US dollars; threshold: `held` takes those
+    that held at the time of each trade; share: of its market's volume in the minute up to it, from 0 to 1; cooldown_s:
+    so many seconds after an alert there is no other of its `group` (its market, all markets of its base, or the rule).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,10 +74,21 @@ class AlertRule(BaseModel):
             raise ValueError(f"exchange {self.exchange} has no {self.market_kind} markets: it is {kind}")
         return self
 
+    @model_validator(mode="after")
+    def _check_kinds(self) -> Self:
+        possible = list_whale_kinds(self.measured_kind)
+        never = [one for one in self.kind if one not in possible]
+        if never and set(self.kind) != set(get_args(Kind)):
+            raise ValueError(
+                f"{self.measured_kind} markets have no whales of kind {join_names(never)}: leave it out, or write a "
+                "rule of its own for it, with the market_kind or the exchange that has it"
+            )
+        return self
+
     @property
     def measured_kind(self) -> MarketKind:
         """The market kind that its figures are of."""
-        return self.market_kind or choose_kind(() if self.exchange == ANY else (self.exchange,))
+        return self.market_kind or choose_kind(() if self.exchange == ANY else (self.exchange,), self.kind)
 
     @property
     def held(self) -> bool:

@@ -134,6 +134,10 @@ class Exchange(Protocol):
         """The most trades that one page of history holds."""
 
     @property
+    def shows_earlier(self) -> bool:
+        """Whether history or a new subscription shows earlier trades; where not, what is missed stays missing."""
+
+    @property
     def history_per_second(self) -> float:
         """History requests a second that the exchange tolerates for good."""
 
@@ -247,7 +251,8 @@ class ExchangeSpec:
     title: its name for people. by_default: whether it is ingested where WHALE_EXCHANGES is not set. dumps: its files of
     past trades; None where it publishes none that the lake can import. market_kind: of all of its markets; sums over
     several exchanges take those of one kind. order_book_of: the registered exchange whose trades of a symbol these are
-    too; None where it has an order book of its own.
+    too; None where it has an order book of its own. has_history: whether past trades can be requested, so that a gap
+    can be repaired.
     """
 
     title: str
@@ -256,3 +261,4 @@ class ExchangeSpec:
     dumps: DumpFormat | None = None
     market_kind: MarketKind = "spot"
     order_book_of: str | None = None
+    has_history: bool = True

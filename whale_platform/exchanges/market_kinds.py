@@ -5,10 +5,11 @@ A sum that mixed kinds would be wrong without looking so. An exchange that is no
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from whale_platform.domain.market import MarketKind
+from whale_platform.domain.names import BLOCK, LIQUIDATION, SINGLE_TRADE, SWEEP
 from whale_platform.exchanges.errors import MixedKindsError
 from whale_platform.exchanges.registry import EXCHANGES, SPECS, find_market_kind, join_names, list_marked_names
 
@@ -42,13 +43,23 @@ def group_by_kind(rows: Iterable[Row]) -> dict[MarketKind, list[Row]]:
     return {kind: groups[kind] for kind in MARKET_KINDS if kind in groups}
 
 
-def choose_kind(exchanges: Sequence[str]) -> MarketKind:
-    """The kind of which a sum over these exchanges is; over all of them (none is named) it is of spot."""
+def choose_kind(exchanges: Sequence[str], whale_kinds: Collection[str] = ()) -> MarketKind:
+    """The kind of which a sum over these exchanges is. Over all of them (none is named) it is of spot.
+
+    whale_kinds: of the whales that are summed; those of liquidations alone are of the markets of that name.
+    """
     kinds = {find_market_kind(name): name for name in exchanges}
     if len(kinds) > 1:
         named = join_names([f"{name} ({kind})" for kind, name in kinds.items()])
         raise MixedKindsError(f"{named} are not summed up: they trade different kinds of markets")
-    return next(iter(kinds), DEFAULT_KIND)
+    unnamed: MarketKind = "liquidation" if set(whale_kinds) == {LIQUIDATION} else DEFAULT_KIND
+    return next(iter(kinds), unnamed)
+
+
+def list_whale_kinds(kind: MarketKind) -> tuple[str, ...]:
+    """Which kinds of whales there can be on markets of this kind."""
+    alone = {LIQUIDATION: (LIQUIDATION,), BLOCK: (BLOCK,)}
+    return alone.get(kind, (SINGLE_TRADE, SWEEP, BLOCK))
 
 
 def build_exchange_condition(kind: MarketKind) -> ExchangeCondition:

@@ -87,6 +87,12 @@ def list_marked_names(names: Iterable[str]) -> list[str]:
     return [f"{prefix}{name}" for name in names for prefix in prefixes]
 
 
+def has_history(name: str) -> bool:
+    """Whether the exchange of the column `exchange`, simulated or not, shows past trades; an unknown one does."""
+    spec = SPECS.get(name.removeprefix(_MARKS["simulator"][0]))
+    return spec is None or spec.has_history
+
+
 def build_adapters(
     settings: ExchangeSettings, listed: Callable[[str], SymbolCatalogue] | None = None
 ) -> list[Exchange]:

@@ -138,6 +138,8 @@ def test_no_sum_takes_two_kinds_of_markets(filled: TestClient, sink: Sink) -> No
     one = filled.get("/whales/summary?exchange=binance_block").json()
     assert (one["market_kind"], one["whales"], one["others"]) == ("block", 1, [])
     assert found(filled, kind="liquidation") == [("liquidation", 4)]
+    alone = filled.get("/whales/summary?kind=liquidation").json()
+    assert ({name: alone[name] for name in liquidation}, alone["others"]) == (liquidation, [])
     mixed = filled.get("/whales/summary?exchange=binance&exchange=hyperliquid")
     assert mixed.status_code == 422
     assert "binance (spot) and hyperliquid (perpetual) are not summed up" in mixed.text

@@ -45,6 +45,8 @@ def test_rules_are_read_as_they_are_written(tmp_path: Path) -> None:
         ("market_kind = 'perpetual'", ["hyperliquid", "sim_hyperliquid"]),
         ("market_kind = 'block'", ["binance_block"]),
         ("market_kind = 'liquidation'", ["bybit_liquidation"]),
+        ("kind = 'liquidation'", ["bybit_liquidation"]),
+        ("kind = ['single_trade', 'sweep', 'block', 'liquidation']", ["binance", "sim_kraken"]),
     ],
 )
 def test_a_rule_covers_markets_of_one_kind(more: str, covered: list[str]) -> None:
@@ -73,6 +75,18 @@ def test_a_rule_covers_markets_of_one_kind(more: str, covered: list[str]) -> Non
         (
             "[[rule]]\nname = 'a'\nminimum_usd = 1\nexchange = 'hyperliquid'\nmarket_kind = 'spot'",
             "rule 1 ('a'): exchange hyperliquid has no spot markets: it is perpetual",
+        ),
+        (
+            "[[rule]]\nname = 'a'\nminimum_usd = 1\nkind = ['sweep', 'liquidation']",
+            "rule 1 ('a'): spot markets have no whales of kind liquidation: leave it out, or write a rule of its own",
+        ),
+        (
+            "[[rule]]\nname = 'a'\nminimum_usd = 1\nkind = 'sweep'\nexchange = 'bybit_liquidation'",
+            "rule 1 ('a'): liquidation markets have no whales of kind sweep",
+        ),
+        (
+            "[[rule]]\nname = 'a'\nminimum_usd = 1\nkind = 'liquidation'\nexchange = 'bybit_linear'",
+            "rule 1 ('a'): perpetual markets have no whales of kind liquidation",
         ),
         ("[[rule]]\nname = 'a'\nminimum_usd = 1\n" * 2, "two rules are named 'a'"),
     ],

@@ -118,6 +118,7 @@ def test_addresses() -> None:
     assert LIQUIDATIONS.connect_url() == "ws://h/v5/public/linear"
     assert json.loads(LIQUIDATIONS.subscribe(["BTCUSDT"], 3))["args"] == ["allLiquidation.BTCUSDT"]
     assert LIQUIDATIONS.newest_url("BTCUSDT") is None and LIQUIDATIONS.history_url("BTCUSDT", 1, 2) is None
+    assert not LIQUIDATIONS.shows_earlier
     assert LIQUIDATIONS.symbol("BTC/USDC") == "BTCPERP"
 
 

@@ -33,6 +33,8 @@ def test_what_nobody_says_is_spot_or_the_kind_of_the_exchanges_that_are_named() 
     assert [choose_kind(names) for names in ([], ["binance", "kraken"], ["sim_hyperliquid"], ["elsewhere"])] == [
         *("spot", "spot", "perpetual", "spot")
     ]
+    assert choose_kind([], ["liquidation"]) == "liquidation" and choose_kind(["kraken"], ["liquidation"]) == "spot"
+    assert choose_kind([], ["liquidation", "sweep"]) == choose_kind([], ["block"]) == "spot"
     with pytest.raises(MixedKindsError, match=r"binance \(spot\) and hyperliquid \(perpetual\) are not summed up"):
         choose_kind(["binance", "hyperliquid"])
 

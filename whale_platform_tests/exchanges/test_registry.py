@@ -9,6 +9,7 @@ from whale_platform.exchanges.registry import (
     build_adapters,
     check_order_books,
     find_market_kind,
+    has_history,
 )
 from whale_platform.settings import Settings
 
@@ -99,3 +100,10 @@ def test_one_order_book_by_two_exchanges_is_refused_where_trades_would_count_twi
 def test_an_order_book_is_that_of_a_registered_exchange() -> None:
     assert {spec.order_book_of for spec in SPECS.values()} - {None} <= set(EXCHANGES)
     assert SPECS["coinbase_advanced"].order_book_of == "coinbase"
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_an_exchange_has_history_where_its_adapter_has_an_address_for_it(name: str) -> None:
+    adapter = SPECS[name].adapter()
+    assert has_history(name) == has_history(f"sim_{name}") == (adapter.history_url("BTC-USD", 1, 2) is not None)
+    assert adapter.shows_earlier or not has_history(name)

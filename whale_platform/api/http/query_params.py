@@ -142,14 +142,15 @@ class WhaleSummaryParams(WhaleFilter):
 
     market_kind: MarketKind | None = Field(
         None,
-        description="Of which markets the sums are; without it of those of `exchange`, and of `spot` without that too.",
+        description="Of which markets the sums are; without it of those of `exchange`, and without that too of `spot`, "
+        "or of `liquidation` where `kind` is that alone.",
     )
 
     @property
     def summed_kind(self) -> MarketKind:
         """Of which market kind the sums are. Raises ApiProblemError where `exchange` names several."""
         try:
-            return self.market_kind or market_kinds.choose_kind(self.exchange)
+            return self.market_kind or market_kinds.choose_kind(self.exchange, self.kind)
         except MixedKindsError as error:
             raise ApiProblemError(422, f"exchange: {error}; give one market_kind") from None
 

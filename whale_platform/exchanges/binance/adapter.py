@@ -52,6 +52,7 @@ class Binance:
     max_life_s: float | None = 23 * 3600.0  # the server cuts at 24 h
     keepalive: Keepalive | None = None
     history_page: int = 1000
+    shows_earlier: bool = True
     history_per_second: float = 3.0  # weight 25 of 6,000 a minute allows 4
     symbols_per_connection: int = 200  # 1,024 streams are allowed; a lost connection shall cost few
     symbols_per_message: int = 100

@@ -60,6 +60,7 @@ class Bybit:
     max_life_s: float | None = None
     keepalive: Keepalive | None = _KEEPALIVE
     history_page: int = 60  # of spot; others have 1,000
+    shows_earlier: bool = True
     history_per_second: float = 10.0  # 600 in 5 s are allowed to an address
     symbols_per_connection: int = 200  # 21,000 characters of topics are allowed
     symbols_per_message: int = 10  # documented for spot

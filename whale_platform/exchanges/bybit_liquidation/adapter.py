@@ -32,6 +32,7 @@ class BybitLiquidation(BybitLinear):
 
     name: str = "bybit_liquidation"
     history_page: int = 1
+    shows_earlier: bool = False
     topic: str = "allLiquidation"
 
     def parse(self, frame: str | bytes, received_time: int) -> list[Event]:

@@ -44,6 +44,7 @@ class Coinbase:
     max_life_s: float | None = None
     keepalive: Keepalive | None = None
     history_page: int = 1000
+    shows_earlier: bool = True
     history_per_second: float = 8.0  # 10 a second and address are allowed
     symbols_per_connection: int = 100
     symbols_per_message: int = 50

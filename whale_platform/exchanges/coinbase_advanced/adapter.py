@@ -41,6 +41,7 @@ class CoinbaseAdvanced(Coinbase):
     name: str = "coinbase_advanced"
     keepalive: Keepalive | None = _KEEPALIVE
     history_page: int = 1000  # no maximum is documented
+    shows_earlier: bool = True
     history_per_second: float = 5.0  # 10 a second and address are allowed
 
     def subscribe(self, symbols: Sequence[str], _number: int) -> str:

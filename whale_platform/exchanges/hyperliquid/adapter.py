@@ -44,6 +44,7 @@ class Hyperliquid:
     max_life_s: float | None = None
     keepalive: Keepalive | None = _KEEPALIVE
     history_page: int = 1
+    shows_earlier: bool = True
     history_per_second: float = 1.0
     symbols_per_connection: int = 100  # 1,000 subscriptions and 10 connections are allowed to an address
     symbols_per_message: int = 1

@@ -51,6 +51,7 @@ class Kraken:
     max_life_s: float | None = None
     keepalive: Keepalive | None = None  # the server sends a heartbeat a second
     history_page: int = 1000
+    shows_earlier: bool = True
     history_per_second: float = 0.8  # 1 a second is allowed
     symbols_per_connection: int = 100
     symbols_per_message: int = 50

@@ -49,6 +49,7 @@ class Okx:
     max_life_s: float | None = None
     keepalive: Keepalive | None = _KEEPALIVE
     history_page: int = 100
+    shows_earlier: bool = True
     history_per_second: float = 8.0  # 20 in 2 s are allowed
     symbols_per_connection: int = 100
     symbols_per_message: int = 50  # 64 KB are allowed, and 480 messages an hour and connection

@@ -2,10 +2,12 @@
 
 It ends by itself when the far side closes, when nothing at all has come for `DEAD_S` although a ping was sent (a
 half-open socket), or when no trade has come for `silence_s`, whatever heartbeats and pings may come: a feed can die
-while its connection looks well. Nor is it kept where the exchange no longer answers subscriptions. Where messages are
-numbered and one is missing, it is renewed, a minute after its begin at the earliest: the trades that a subscription
-brings show what was lost of quiet symbols, and the ids show it of the others. An exchange that closes connections
-without messages of its own kind gets them (`Exchange.keepalive`).
+while its connection looks well. Where the exchange shows nothing of before, an end would lose what happens until the
+next connection, so a silent one that still answers asks to be renewed instead, beside the one that replaces it. Nor is
+it kept where the exchange no longer answers subscriptions. Where messages are numbered and one is missing, it is
+renewed, a minute after its begin at the earliest: the trades that a subscription brings show what was lost of quiet
+symbols, and the ids show it of the others. An exchange that closes connections without messages of its own kind gets
+them (`Exchange.keepalive`).
 """
 
 import contextlib
@@ -48,7 +50,7 @@ class ConnectionEnd:
 class ConnectionState:
     """What is known of a connection; times are of the monotonic clock. Written by its thread, read by the feed.
 
-    `looked`: when it last waited for a frame.
+    `looked`: when it last waited for a frame. `silent`: it is to be renewed because no trade comes.
     """
 
     opened: float | None = None
@@ -57,6 +59,7 @@ class ConnectionState:
     last_trade: float = 0.0
     longest_pause: float = 0.0
     renew_at: float = float("inf")
+    silent: bool = False
     going_down: bool = False
     ended: ConnectionEnd | None = None
 
@@ -159,8 +162,11 @@ class Connection(BackgroundThread):
             self._send_keepalive(now)
             if self._subscriptions.useless:
                 return ConnectionEnd(f"{MAX_MISSES} subscription messages in a row were not answered")
-            if now - life.last_trade > self._silence_s:
+            if self._exchange.shows_earlier and now - life.last_trade > self._silence_s:
                 return ConnectionEnd(f"no trade for {self._silence_s:.0f} s", silent=True)
+            if heard - life.last_trade > self._silence_s and not life.silent:  # it answers still
+                life.silent, life.renew_at = True, now
+                self._wake.set()
         return ConnectionEnd("closed")
 
     def _handle_messages(self, messages: Sequence[tuple[int, bytes]]) -> ConnectionEnd | None:

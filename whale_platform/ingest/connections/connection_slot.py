@@ -1,8 +1,9 @@
 """One connection's share of an exchange's symbols: connections for it, one after the other, without end.
 
-Before the exchange cuts a connection for its age, or when it says that it is going down, a second one is opened, and
-the first is closed only when the second delivers (make before break): the sequencer drops what both bring. In between
-lies a capped, jittered back-off. `describe_trouble` says in a sentence why there is no connection.
+Before the exchange cuts a connection for its age, when it says that it is going down, or in a silence that it would not
+show later, a second one is opened, and the first is closed only when the second delivers (make before break): the
+sequencer drops what both bring. In between lies a capped, jittered back-off. `describe_trouble` says in a sentence why
+there is no connection.
 """
 
 import random
@@ -114,6 +115,8 @@ class ConnectionSlot:
             self._current = self._open(now)
             self._subscribe_late_symbols(self._current)
         elif self._next is None and (now > current.life.renew_at or current.life.going_down) and current.life.opened:
+            if current.life.silent:
+                self._silence.record_end(True, current.life.trades, current.life.longest_pause)
             self._next = self._open(now)
             self._subscribe_late_symbols(self._next)
 
@@ -148,7 +151,7 @@ class ConnectionSlot:
             return connection
         now = time.monotonic()
         self.reconnects += 1
-        self._backoff.record_end(now - (life.opened or now), life.trades)
+        self._backoff.record_end(now - (life.opened or now), life.trades > 0 or life.ended.silent)
         self._silence.record_end(life.ended.silent, life.trades, life.longest_pause)
         self.not_before = now + self._compute_wait_s(life.ended, now)
         self._trouble = life.ended.reason

@@ -1,8 +1,9 @@
 """How long to wait: before the next connection, and in silence before the present one is given up. Pure.
 
-The back-off forgets once a life was healthy (`HEALTHY_S` with trades): a shorter life may be one that the exchange
-cuts again and again, and forgiving it would be hammering; never forgetting would leave retries minutes apart after a
-day of single failures. Waits are drawn from the upper half of the step, so that many clients cut at once spread out.
+The back-off forgets once a life was healthy (`HEALTHY_S` with trades, or given up for its silence): a shorter life may
+be one that the exchange cuts again and again, and forgiving it would be hammering; never forgetting would leave retries
+minutes apart after a day of single failures. Waits are drawn from the upper half of the step, so that many clients cut
+at once spread out.
 """
 
 from collections import deque
@@ -35,9 +36,9 @@ class ReconnectBackoff:
         """A connection is attempted."""
         self._attempts.append(now)
 
-    def record_end(self, lived_s: float, trades: int) -> None:
-        """A connection has ended."""
-        self._failures = 0 if lived_s >= HEALTHY_S and trades else self._failures + 1
+    def record_end(self, lived_s: float, served: bool) -> None:
+        """A connection has ended. served: it brought trades, or was ended by this side because a market is quiet."""
+        self._failures = 0 if lived_s >= HEALTHY_S and served else self._failures + 1
 
     def wait_s(self, now: float) -> float:
         """Seconds to wait before the next attempt."""

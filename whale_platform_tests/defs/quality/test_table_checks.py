@@ -3,7 +3,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from whale_platform.defs.quality.table_checks import CHECKS, judge_losses
+from whale_platform.defs.quality.table_checks import CHECKS, judge_gaps, judge_losses
 from whale_platform.defs.resources import build_resources
 from whale_platform.stores.quality.stream_quality import ReaderLoss
 
@@ -25,3 +25,13 @@ def test_what_is_lost_fails_and_a_query_that_only_began_anew_is_told() -> None:
     }
     assert "Torn." in str(result.metadata["ledger"].value)
     assert not judge_losses([*anew, ReaderLoss("whales", "raw_crypto_trades", 0, "expired", "7 to 9", at)]).passed
+
+
+def test_what_an_exchange_without_history_has_missed_is_told_and_is_no_warning() -> None:
+    lasting = [("bybit_liquidation", "ROSEUSDT", 7), ("sim_hyperliquid", "BTC", 1)]
+    result = judge_gaps(lasting)
+    assert result.passed and result.metadata["ids"].value == 0
+    assert "ROSEUSDT" in str(result.metadata["without_history"].value)
+    result = judge_gaps([*lasting, ("binance", "BTCUSDT", 5)])
+    assert not result.passed and result.metadata["ids"].value == 5
+    assert "ROSEUSDT" not in str(result.metadata["by_symbol"].value)

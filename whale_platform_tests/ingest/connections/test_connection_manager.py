@@ -4,14 +4,13 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from whale_platform.domain.names import DEAD_LETTERS
-from whale_platform.exchanges.base import Exchange, Keepalive
+from whale_platform.exchanges.base import Keepalive
 from whale_platform.exchanges.binance.adapter import Binance
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.ingest.connections import (
@@ -21,38 +20,9 @@ from whale_platform.ingest.connections import (
     retry,
     subscriptions,
 )
-from whale_platform.ingest.connections.connection_manager import ConnectionManager
 from whale_platform.ingest.transport import websocket as sockets
+from whale_platform_tests.ingest.connections.conftest import SYMBOL, Start, mute
 from whale_platform_tests.ingest.fake_binance import FakeBinance, until
-from whale_platform_tests.ingest.fakes import Log, RecordingProducer, pipeline
-
-SYMBOL = "AAAUSDT"
-Start = Callable[..., tuple[ConnectionManager, RecordingProducer]]
-
-
-@pytest.fixture
-def start(fake: FakeBinance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Start a feed; it is closed after the test."""
-    monkeypatch.setattr(sockets, "TICK_S", 0.05)
-    monkeypatch.setattr(retry, "FIRST_S", 0.02)
-    monkeypatch.setattr(connection_manager, "LOOK_S", 0.02)
-    monkeypatch.setattr(connection_slot, "OVERLAP_S", 0.1)
-    feeds: list[ConnectionManager] = []
-
-    def begin(
-        exchange: Exchange | None = None, silence_s: float = 60.0, symbols: tuple[str, ...] = (SYMBOL,)
-    ) -> object:
-        producer = RecordingProducer()
-        exchange = exchange or Binance(fake.ws_url, fake.rest_url)
-        one = ConnectionManager(exchange, symbols, pipeline(exchange, symbols, producer), silence_s, Log())
-        feeds.append(one)
-        one.start()
-        return one, producer
-
-    yield begin  # type: ignore[misc]
-    for one in feeds:
-        one.close()
-        assert one.join(300)
 
 
 def test_trades_flow_and_the_status_says_so(fake: FakeBinance, start: Start) -> None:
@@ -146,12 +116,6 @@ def test_an_exchange_that_wants_messages_gets_them_again_and_again(fake: FakeBin
     until(lambda: fake.asked.count(["ping"]) >= 3, "three of them")
     assert fake.asked[0] == [f"{SYMBOL.lower()}@trade"]
     assert one.reconnects == 0
-
-
-def mute(client: ServerConnection) -> None:
-    """Read nothing and answer nothing, as a peer does behind a cut cable."""
-    client.protocol.receive_data = lambda data: None  # type: ignore[method-assign]
-    threading.Event().wait(3)
 
 
 @pytest.mark.parametrize(

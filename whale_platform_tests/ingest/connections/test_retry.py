@@ -21,17 +21,17 @@ def test_waits_grow_to_the_cap_and_are_forgotten_after_a_healthy_life() -> None:
     backoff = ReconnectBackoff(lambda: 1.0)
     waits = []
     for _ in range(12):
-        backoff.record_end(lived_s=1, trades=1)
+        backoff.record_end(lived_s=1, served=True)
         waits.append(backoff.wait_s(0))
     assert waits == sorted(waits) and waits[0] < 1 and waits[-1] == CAP_S
-    backoff.record_end(lived_s=HEALTHY_S, trades=1)
+    backoff.record_end(lived_s=HEALTHY_S, served=True)
     assert backoff.wait_s(0) == waits[0]
 
 
-def test_a_long_life_without_trades_is_not_healthy() -> None:
+def test_a_long_life_that_served_nothing_is_not_healthy() -> None:
     backoff = ReconnectBackoff(lambda: 1.0)
     for _ in range(12):
-        backoff.record_end(lived_s=10_000, trades=0)
+        backoff.record_end(lived_s=10_000, served=False)
     assert backoff.wait_s(0) == CAP_S
 
 
@@ -46,7 +46,7 @@ def test_never_more_attempts_than_the_exchange_allows() -> None:
     while now < 1000:
         backoff.record_attempt(now)
         attempts.append(now)
-        backoff.record_end(lived_s=HEALTHY_S, trades=1)
+        backoff.record_end(lived_s=HEALTHY_S, served=True)
         now += backoff.wait_s(now)
     assert max(sum(start <= at < start + ATTEMPTS_SPAN_S for at in attempts) for start in attempts) <= MAX_ATTEMPTS
 
