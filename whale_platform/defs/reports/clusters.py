@@ -34,7 +34,7 @@ COMPUTED_BY = ("clusters", "cluster_search", "cluster_report")
     owners=OWNERS,
     code_version=hash_modules(
         *(f"whale_platform.backtest.{name}" for name in COMPUTED_BY),
-        "whale_platform.lake.analysis.whale_orders",
+        *(f"whale_platform.lake.analysis.{name}" for name in ("whale_orders", "sweeps")),
         cluster_table,
     ),
     metadata={"dagster/table_name": "whale_clusters"},

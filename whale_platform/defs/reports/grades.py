@@ -26,7 +26,8 @@ GRADES_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50
     kinds={"duckdb", "markdown"},
     owners=OWNERS,
     code_version=hash_modules(
-        *(f"whale_platform.backtest.{name}" for name in COMPUTED_BY), "whale_platform.lake.analysis.sweep_truth"
+        *(f"whale_platform.backtest.{name}" for name in COMPUTED_BY),
+        *(f"whale_platform.lake.analysis.{name}" for name in ("sweep_truth", "sweeps", "taker_orders")),
     ),
 )
 def detection_grades(context: dg.AssetExecutionContext, store: StoreResource) -> None:
