@@ -7,7 +7,7 @@ MarketKind = Literal["spot", "perpetual", "block", "liquidation"]
 """What is traded: the coin itself, a perpetual future of it, or the coin off the book in blocks; or liquidations.
 
 Volumes and flows of different kinds are never added up: a perpetual moves no coin, a block moves no book, and the order
-that a liquidation tells of is filled among the trades of the perpetual.
+that a liquidation tells of is expected to be filled among the trades of the perpetual.
 """
 
 MarketHour = tuple[str, str, datetime]  # exchange, symbol, first instant of the hour

@@ -72,7 +72,7 @@ class Rollup(Named, Currencies, Bar):
 
 
 class Whale(Named, Currencies):
-    """A trade, sweep or block over the threshold of its symbol. Sums and ids of a sweep are those so far."""
+    """A trade, sweep, block or liquidation over its symbol's threshold. Sums and ids of a sweep are those so far."""
 
     kind: Kind
     trade_id: TradeId = Field(description="Of a sweep that of its first fill.")

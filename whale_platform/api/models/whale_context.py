@@ -25,7 +25,9 @@ class PricesAround(BaseModel):
 class VolumeShare(BaseModel):
     """Its share of what its market traded in its minute or hour, itself included. Late trades change it."""
 
-    notional: Quote | None = Field(description="Traded so far; null: there is no such window, or it is a block.")
+    notional: Quote | None = Field(
+        description="Traded so far; null: there is no such window, or it is a block or a liquidation."
+    )
     share: Share | None = Field(description="Null until the window has the whale.")
     over: bool = Field(description="Whether its exchange has traded later; until then it is what it is so far.")
 
@@ -44,7 +46,7 @@ class MarketImpact(BaseModel):
 
 
 class Measures(BaseModel):
-    """Of an order. Of a block all are null: it is part of no window, and moves no book."""
+    """Of an order. Of a block or a liquidation all are null: it is part of no window."""
 
     minute: VolumeShare
     hour: VolumeShare

@@ -36,14 +36,14 @@ def no_hole_given_up(store: StoreResource) -> dg.AssetCheckResult:
 def judge_gaps(found: list[tuple[str, str, int]]) -> dg.AssetCheckResult:
     """What the gaps (exchange, symbol, ids) mean: where an exchange shows no history, none could have been repaired."""
     given_up = [row for row in found if has_history(row[0])]
-    lasting = [row for row in found if not has_history(row[0])]
+    lasting = [row[:2] for row in found if not has_history(row[0])]
     return dg.AssetCheckResult(
         passed=not given_up,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "ids": sum(count for *_, count in given_up),
             "by_symbol": dg.MetadataValue.md(render_table(("exchange", "symbol", "ids"), given_up)),
-            "without_history": dg.MetadataValue.md(render_table(("exchange", "symbol", "rows"), lasting)),
+            "without_history": dg.MetadataValue.md(render_table(("exchange", "symbol"), lasting)),
         },
     )
 

@@ -1,10 +1,11 @@
 """Liquidations of positions in Bybit's linear perpetuals: topic `allLiquidation`, all of them, each 500 ms.
 
-They are told beside the trades of the book, among which the order that closes a position is filled. So they are an
-exchange of its own, and no window has them. `S` is the side of the position: Buy is a long one, whose closing order
-sells, so the trade's side is the opposite. `p` is the bankruptcy price, at which the position's margin is used up; the
-fills may have others. There is no id and no history. The id is made of all that is told and, for equal ones in one
-frame, of how many came before, so that a frame that two connections bring has the same ids.
+They are told beside the trades of the book, among which the order that closes a position, or a part of it, is expected
+to be filled. So they are an exchange of its own, and no window has them. `S` is the side of the position: Buy is a long
+one, whose closing order sells, so the trade's side is the opposite. `p` is the bankruptcy price, at which the
+position's margin is used up; the fills may have others. There is no id and no history. The id is made of all that is
+told and, for equal ones in one frame, of how many came before, so that a frame that two connections bring has the same
+ids.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ def test_what_is_lost_fails_and_a_query_that_only_began_anew_is_told() -> None:
 
 
 def test_what_an_exchange_without_history_has_missed_is_told_and_is_no_warning() -> None:
-    lasting = [("bybit_liquidation", "ROSEUSDT", 7), ("sim_hyperliquid", "BTC", 1)]
+    lasting = [("bybit_liquidation", "ROSEUSDT", 0), ("sim_hyperliquid", "BTC", 0)]
     result = judge_gaps(lasting)
     assert result.passed and result.metadata["ids"].value == 0
     assert "ROSEUSDT" in str(result.metadata["without_history"].value)
