@@ -30,8 +30,8 @@ from whale_platform.storage.folders import Folder
 SWEEPS = "sweeps"
 HEAD = ("subject", "truth", "band", "true", "found of them", "recall", "95 %", "found", "right", "precision", "95 % ")
 NOTHING = (
-    "Nothing to grade: no exchange of this day names orders or parties, and nothing was planted. Coinbase, Bybit and "
-    "Hyperliquid name them; `WHALE_SIMULATOR_PLANTED_NOISE` plants robots and clusters in the simulator."
+    "Nothing to grade: no exchange of this day names orders or parties (docs/guides/exchanges.md has such) and "
+    "nothing was planted: `WHALE_SIMULATOR_PLANTED_NOISE` plants robots and clusters in the simulator."
 )
 
 

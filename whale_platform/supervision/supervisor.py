@@ -8,7 +8,6 @@ lives when the next supervisor starts is ended first.
 
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
@@ -33,7 +32,7 @@ from whale_platform.supervision.control.state_files import (
 from whale_platform.supervision.deployment import Deployment, describe_outdated
 from whale_platform.supervision.policy.restart_policy import WORKING_STATES, ShownState
 from whale_platform.supervision.policy.service_spec import ServiceSpec
-from whale_platform.supervision.processes import orphans, parent_watch, setup_programs
+from whale_platform.supervision.processes import orphans, parent_watch, setup_programs, stop_signals
 from whale_platform.supervision.processes.log_pipes import LogPipes
 from whale_platform.supervision.runtime import log_setup
 from whale_platform.supervision.runtime.lease import Lease, pop_handed_lease
@@ -82,8 +81,7 @@ class Supervisor:
         lease = Lease(self._home, self._name)
         lease.acquire(pop_handed_lease())
         lease.hold_until_exit()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+        stop_signals.on_stop_signal(self._stop.set)
         parent_watch.on_stdin_eof(self._stop.set)
         part = self._name != SUPERVISOR
         if part:  # a container's pid is the same in each life: the last life's words would count as this one's

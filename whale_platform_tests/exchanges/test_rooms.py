@@ -11,6 +11,7 @@ FOLDER = Path(registry.__file__).parent
 EXAMPLES = {  # constants in other rooms that name an exchange
     "api/http/parameter_types.py": {"binance"},
     "api/models/units.py": {"binance"},
+    "bench/detection/planted_world.py": {"binance", "coinbase", "kraken", "okx"},
     "cli/app.py": {"Comma-separated: BTC, BTCUSDT or binance:BTCUSDT."},
     "contracts/dead_letter.py": {"binance"},
     "contracts/ingest_gap.py": {"binance", "binance:BTCUSDT:12"},

@@ -18,7 +18,7 @@ import structlog
 from whale_platform import home_mark, proxy_bypass
 from whale_platform.settings import Settings
 from whale_platform.supervision.errors import LeaseRefusedError
-from whale_platform.supervision.processes import parent_watch
+from whale_platform.supervision.processes import parent_watch, stop_signals
 from whale_platform.supervision.runtime import exit_codes, log_setup
 from whale_platform.supervision.runtime import heartbeat as beats
 from whale_platform.supervision.runtime.heartbeat import Heartbeat, ServiceState
@@ -81,8 +81,7 @@ def run_service(name: str, main: Callable[[ServiceContext], int]) -> None:
         sys.exit(exit_codes.LEASE_REFUSED)
     if wrong := home_mark.explain_wrong_source(settings.home, settings.source):
         sys.exit(context.report_blocked(wrong))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: context.stop.set())
+    stop_signals.on_stop_signal(context.stop.set)
     parent_watch.on_stdin_eof(context.stop.set)
     ended = threading.Event()
     beater = threading.Thread(target=_write_heartbeats, args=(context, ended), name="beat", daemon=True)
