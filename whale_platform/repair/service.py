@@ -5,9 +5,7 @@ a gap was filled in the background, and is compared with Postgres; every hour al
 comparing, and the computing where there is something wrong, is done by a process of its own (`work.py`), so that its
 libraries and Spark's JVM are there only as long as they are needed. What fails as a whole is tried again, each time
 after twice as long; an hour that fails by itself, when it gets another file or when all are compared. Between two such
-looks it has the prices around new whales stored (`price_rounds.py`).
-
-It also keeps the size bands of the last minutes (band_passes.py).
+looks it has the prices around new whales and the size bands of the last minutes stored (`minute_passes.py`).
 
 The trades go first: while stream or sink are starting, silent or behind nothing is begun, and a process at work that
 sees them so for `END_AFTER_S` is ended; what it has stored is whole hours, and what is left stays waiting. Two hours
@@ -17,14 +15,15 @@ its late trades counted too.
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from whale_platform.lake.delta.schema import table_exists
-from whale_platform.repair.band_passes import BandPasses
+from whale_platform.repair.band_passes import BandWork
 from whale_platform.repair.changed_hours import ChangedHours, list_closed_hours
-from whale_platform.repair.price_rounds import PriceRounds
+from whale_platform.repair.minute_passes import MinutePasses
+from whale_platform.repair.price_passes import PriceWork
 from whale_platform.repair.work_process import WorkHold, run_command
 from whale_platform.supervision.runtime import exit_codes
 from whale_platform.supervision.runtime.heartbeat import ServiceState
@@ -40,21 +39,12 @@ Work = Callable[[ServiceContext, Iterable[datetime] | None, WorkHold], dict[str,
 
 def main(context: ServiceContext) -> int:
     """Run until `context.stop`; returns the exit code."""
-    hold = WorkHold(context.settings.home)
-
-    def refresh_bands(command: Sequence[str]) -> dict[str, Any] | str | None:
-        done = run_command(context, command, hold)
-        if isinstance(done, dict):
-            hold.reset()
-        return done
-
-    prices = PriceRounds(context)
-    bands = BandPasses(context.settings.trades_lake, refresh_bands, hold.reason_to_wait)
+    passes = [MinutePasses(context, work) for work in (PriceWork(context), BandWork(context.settings.trades_lake))]
 
     def look_too() -> None:
-        prices.run_if_due()
-        if not context.stop.is_set():
-            bands.update()
+        for one in passes:
+            if not context.stop.is_set():
+                one.run_if_due()
 
     return run_loop(context, _run_repair, look_too=look_too)
 
