@@ -18,16 +18,16 @@ BAND_EDGES_USD = (1_000, 10_000, 100_000, 1_000_000)
 BANDS = len(BAND_EDGES_USD) + 1
 
 
-class MinuteBands(NamedTuple):
-    """One minute of one market. The four sequences have a number for each band, the smallest orders first.
+class MarketBands(NamedTuple):
+    """One market from `start` on: a minute, or the sums of several. A number for each band, the smallest orders first.
 
     trades: fills in all; unvalued_trades: those of them whose dollars nobody knew, which are in no band. US dollars,
-    exact; orders: how many. All four are None where no trade of the minute had a dollar value.
+    exact; orders: how many. All four are None where no trade had a dollar value.
     """
 
     exchange: str
     symbol: str
-    window_start: datetime
+    start: datetime
     trades: int
     unvalued_trades: int
     buy_usd: Sequence[Decimal] | None

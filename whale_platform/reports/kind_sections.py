@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from whale_platform.domain.market import MarketKind
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.exchanges.market_kinds import DEFAULT_KIND, group_by_kind
 from whale_platform.reports import charts
 from whale_platform.stores.asset_tables.rollups import HourlyRollup
-from whale_platform.stores.asset_tables.size_bands import HourlyBands
 from whale_platform.stores.asset_tables.whale_reports import WhaleReport
 
-Row = TypeVar("Row", HourlyRollup, WhaleReport, HourlyBands)
+Row = TypeVar("Row", HourlyRollup, WhaleReport, MarketBands)
 TITLES: Mapping[MarketKind, str] = {
     "spot": "Spot",
     "perpetual": "Perpetuals",

@@ -11,27 +11,26 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from whale_platform.domain.size_bands import BandFlow, build_flows, describe_band
+from whale_platform.domain.size_bands import BandFlow, MarketBands, build_flows, describe_band
 from whale_platform.reports import kind_sections
 from whale_platform.reports.tables import format_money, render_table
-from whale_platform.stores.asset_tables.size_bands import HourlyBands
 
 MAX_SYMBOLS = 40  # symbols; a longer table is cut and says so
 
 
-def render_size_bands(rows: Sequence[HourlyBands]) -> str:
+def render_size_bands(rows: Sequence[MarketBands]) -> str:
     """Dollars and orders by size over the hours in `rows`, and the volume delta of each size by symbol."""
     return kind_sections.render_sections(rows, _render_section)
 
 
-def _render_section(rows: Sequence[HourlyBands]) -> str:
+def _render_section(rows: Sequence[MarketBands]) -> str:
     if not rows:
         return "No trades in these hours."
-    groups: dict[str, list[HourlyBands]] = defaultdict(list)
+    groups: dict[str, list[MarketBands]] = defaultdict(list)
     for row in rows:
         groups[f"{row.exchange} {row.symbol}"].append(row)
     flows = {name: found for name, some in groups.items() if (found := sum_flows(some))}
-    hours = sorted({row.hour for row in rows})
+    hours = sorted({row.start for row in rows})
     span = f"{hours[0]:%Y-%m-%d %H:%M}" + (f" to {hours[-1]:%Y-%m-%d %H:%M}" if len(hours) > 1 else "")
     parts = [f"**{span} UTC**, {len(hours)} hour(s), {len(groups)} symbols"]
     if flows:
@@ -64,7 +63,7 @@ def _render_symbols(flows: dict[str, list[BandFlow]]) -> str:
     return f"{render_table(head, lines)}{more}"
 
 
-def sum_flows(rows: Sequence[HourlyBands]) -> list[BandFlow]:
+def sum_flows(rows: Sequence[MarketBands]) -> list[BandFlow]:
     """The bands of these rows together, the smallest orders first; empty where none has dollars."""
     valued: list[list[Any]] = [list(row[5:]) for row in rows if row.buy_usd is not None]
     if not valued:
@@ -73,10 +72,10 @@ def sum_flows(rows: Sequence[HourlyBands]) -> list[BandFlow]:
     return build_flows(*sums)
 
 
-def build_cvd_series(rows: Sequence[HourlyBands]) -> dict[str, list[tuple[datetime, float]]]:
+def build_cvd_series(rows: Sequence[MarketBands]) -> dict[str, list[tuple[datetime, float]]]:
     """Series for a picture: the volume delta of each size by hour, in millions of dollars. rows: of one market kind."""
     series: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
-    for hour in sorted({row.hour for row in rows}):
-        for flow in sum_flows([row for row in rows if row.hour == hour]):
+    for hour in sorted({row.start for row in rows}):
+        for flow in sum_flows([row for row in rows if row.start == hour]):
             series[describe_band(flow)].append((hour, float(flow.cvd_usd / Decimal(1_000_000))))
     return dict(series)

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from whale_platform.api.http.responses import format_time
 from whale_platform.api.models import size_flow
-from whale_platform.domain.size_bands import MinuteBands
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute
 from whale_platform_tests.api.conftest import Make, client_of
 from whale_platform_tests.stores.asset_tables.test_materialisation import store_bands
@@ -16,10 +16,10 @@ from whale_platform_tests.stores.asset_tables.test_materialisation import store_
 NONE = (Decimal(0),) * 4
 
 
-def minute(at: datetime, bought: str, sold: str, symbol: str = "BTCUSDT") -> MinuteBands:
+def minute(at: datetime, bought: str, sold: str, symbol: str = "BTCUSDT") -> MarketBands:
     """One order of the largest size each, beside one small sale."""
     buy, sell = (*NONE, Decimal(bought)), (Decimal("0.25"), *NONE[1:], Decimal(sold))
-    return MinuteBands("binance", symbol, at, 9, 1, buy, sell, (0, 0, 0, 0, 1), (1, 0, 0, 0, 1))
+    return MarketBands("binance", symbol, at, 9, 1, buy, sell, (0, 0, 0, 0, 1), (1, 0, 0, 0, 1))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def now(sink: Sink) -> datetime:
         minute(end - 89 * MINUTE, "1000000", "4000000.5"),
         minute(end - 2 * MINUTE, "1000000", "1000000"),
         minute(end - timedelta(days=1), "1000000", "1000000"),
-        MinuteBands("coinbase", "ETH-USD", end, 3, 3, None, None, None, None),
+        MarketBands("coinbase", "ETH-USD", end, 3, 3, None, None, None, None),
     ]
     store_bands(sink.dsn, end - timedelta(days=2), end + MINUTE, rows)
     return end

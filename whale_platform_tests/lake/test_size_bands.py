@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.domain.size_bands import BAND_EDGES_USD, BANDS, MinuteBands, find_band
+from whale_platform.domain.size_bands import BAND_EDGES_USD, BANDS, MarketBands, find_band
 from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.exchanges.coinbase.adapter import Coinbase
@@ -30,11 +30,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "lake" / "trades"
 
 
-def read(root: Path, start: datetime = EARLY, end: datetime = FAR) -> list[MinuteBands]:
+def read(root: Path, start: datetime = EARLY, end: datetime = FAR) -> list[MarketBands]:
     return size_bands.read_bands(root, [file.path for file in table.list_files(table.open_table(root))], start, end)
 
 
-def follow(trades: Iterable[Trade]) -> list[MinuteBands]:
+def follow(trades: Iterable[Trade]) -> list[MarketBands]:
     """Orders by the tracker, in the order of the topic; each with the dollars that are known of it."""
     trackers: dict[tuple[str, str], SweepTracker] = defaultdict(SweepTracker)
     orders: dict[Any, list[Trade]] = defaultdict(list)
@@ -62,11 +62,11 @@ def follow(trades: Iterable[Trade]) -> list[MinuteBands]:
         unvalued, both = sum(fill.notional_usd is None for fill in fills), ("buy", "sell")
         parts: list[Any] = [sums[exchange, symbol, minute, side] for sums in (usd, counts) for side in both]
         parts = parts if unvalued < len(fills) else [None] * 4
-        found.append(MinuteBands(exchange, symbol, minute, len(fills), unvalued, *parts))
-    return sorted(found, key=lambda one: (one.window_start, one.exchange, one.symbol))
+        found.append(MarketBands(exchange, symbol, minute, len(fills), unvalued, *parts))
+    return sorted(found, key=lambda one: (one.start, one.exchange, one.symbol))
 
 
-def _list_orders(minute: MinuteBands) -> list[Sequence[int]]:
+def _list_orders(minute: MarketBands) -> list[Sequence[int]]:
     return [counts for counts in (minute.buy_orders, minute.sell_orders) if counts is not None]
 
 
@@ -93,7 +93,7 @@ def test_the_bands_of_a_minute_are_its_dollars_however_its_orders_are_cut(root: 
     lay(root, kept)
     found = read(root)
     for minute in found:
-        of_minute = [one for one in kept if one.event_time // 60_000_000 * 60 == minute.window_start.timestamp()]
+        of_minute = [one for one in kept if one.event_time // 60_000_000 * 60 == minute.start.timestamp()]
         for side, sums in (("buy", minute.buy_usd), ("sell", minute.sell_usd)):
             assert sum(sums or ()) == sum(one.notional for one in of_minute if one.side == side)
     lay(root, [one for one in trades if one not in kept], first_offset=len(kept))
@@ -151,7 +151,7 @@ def test_without_dollars_there_are_no_bands(root: Path) -> None:
 
 def test_only_the_minutes_asked_for_are_read(root: Path) -> None:
     lay(root, [trade(number, every_s=30) for number in range(10)])
-    assert [one.window_start for one in read(root, START + MINUTE, START + 3 * MINUTE)] == [
+    assert [one.start for one in read(root, START + MINUTE, START + 3 * MINUTE)] == [
         START + MINUTE,
         START + 2 * MINUTE,
     ]

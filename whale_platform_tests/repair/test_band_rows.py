@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from whale_platform.domain.size_bands import MinuteBands
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.analysis import size_bands as lake_bands
 from whale_platform.repair import band_rows
@@ -128,7 +128,7 @@ def test_whole_hours_replace_what_is_stored_but_not_where_the_lake_has_none(root
     band_rows.store_whole_hours(root, database, HourRange(START - HOUR, START + 2 * HOUR), MAKER)
     assert [row[0] for row in stored(database)] == [START - HOUR, START, START + 61 * MINUTE]
     hours = size_bands.read_hourly_bands(database, both)
-    assert [(one.hour, one.trades) for one in hours] == [(START, 1), (START + HOUR, 1)]
+    assert [(one.start, one.trades) for one in hours] == [(START, 1), (START + HOUR, 1)]
     assert {tuple(one.buy_usd or ()) for one in hours} == {tuple(map(Decimal, (100, 0, 0, 0, 0)))}
 
 
@@ -138,7 +138,7 @@ def test_an_older_look_at_the_lake_never_replaces_a_newer_one(
     lay(root, [at(1, 0)])
     read, threads, waits = lake_bands.read_bands, ThreadPoolExecutor(1), list[Future[band_rows.BandPass]]()
 
-    def and_then_another(*arguments: Any) -> list[MinuteBands]:
+    def and_then_another(*arguments: Any) -> list[MarketBands]:
         found = read(*arguments)
         if not waits:
             lay(root, [at(2, 0.5)], first_offset=9)
@@ -155,6 +155,6 @@ def test_an_older_look_at_the_lake_never_replaces_a_newer_one(
     assert [row[1] for row in stored(database)] == [2]
 
 
-def _invent(minute: datetime) -> list[MinuteBands]:
+def _invent(minute: datetime) -> list[MarketBands]:
     none = [Decimal(0)] * 5
-    return [MinuteBands("binance", "GONE", minute, 1, 0, none, none, [0] * 5, [0] * 5)]
+    return [MarketBands("binance", "GONE", minute, 1, 0, none, none, [0] * 5, [0] * 5)]

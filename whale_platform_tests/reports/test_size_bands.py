@@ -3,20 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.reports.size_bands import MAX_SYMBOLS, build_cvd_series, render_size_bands, sum_flows
-from whale_platform.stores.asset_tables.size_bands import HourlyBands
 
 HOUR = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
-def row(symbol: str, buy: int, sell: int, exchange: str = "binance", later: int = 0) -> HourlyBands:
+def row(symbol: str, buy: int, sell: int, exchange: str = "binance", later: int = 0) -> MarketBands:
     """Small sales of ten dollars, and orders of the largest size."""
     bought, sold = [Decimal(0)] * 4 + [Decimal(buy)], [Decimal(10), *[Decimal(0)] * 3, Decimal(sell)]
     at = HOUR + timedelta(hours=later)
-    return HourlyBands(exchange, symbol, at, 9, 1, bought, sold, [0, 0, 0, 0, 2], [1200, 0, 0, 0, 1])
+    return MarketBands(exchange, symbol, at, 9, 1, bought, sold, [0, 0, 0, 0, 2], [1200, 0, 0, 0, 1])
 
 
-NOTHING = HourlyBands("binance", "SKLBTC", HOUR, 5, 5, None, None, None, None)
+NOTHING = MarketBands("binance", "SKLBTC", HOUR, 5, 5, None, None, None, None)
 
 
 def test_sizes_are_summed_over_symbols_and_listed_by_symbol() -> None:

@@ -16,9 +16,8 @@ from whale_platform.api.http.query_params import SizeFlowParams
 from whale_platform.api.http.responses import ResponsePreferences
 from whale_platform.api.latest_cache import known_markets
 from whale_platform.api.models import size_flow as models
-from whale_platform.domain.size_bands import BandFlow, build_flows
+from whale_platform.domain.size_bands import BandFlow, MarketBands, build_flows
 from whale_platform.stores.queries import size_flows
-from whale_platform.stores.queries.size_flows import SizeFlow
 
 router = APIRouter()
 
@@ -46,7 +45,7 @@ async def flow(request: Request, dependencies: AppDeps, params: Annotated[SizeFl
     return await dependencies.table_threads.run(work)
 
 
-def _build_item(row: SizeFlow, min_usd: int) -> dict[str, Any]:
+def _build_item(row: MarketBands, min_usd: int) -> dict[str, Any]:
     counts = {name: getattr(row, name) for name in ("exchange", "symbol", "trades", "unvalued_trades")}
     if row.buy_usd is None or row.sell_usd is None or row.buy_orders is None or row.sell_orders is None:
         return counts | {"bands": None}

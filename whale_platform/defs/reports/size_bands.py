@@ -44,7 +44,7 @@ def size_bands(context: dg.AssetExecutionContext, store: StoreResource) -> None:
     rows = band_table.read_hourly_bands(dsn, hours)
     for number in range(hours.count):
         hour = hours.start + number * HOUR
-        some = [row for row in rows if row.hour == hour]
+        some = [row for row in rows if row.start == hour]
         told = {
             "trades": sum(row.trades for row in some),
             "symbols": len(some),

@@ -10,7 +10,7 @@ twice counts once, but not an aggregate beside its fills: compaction has to come
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from whale_platform.domain.size_bands import BAND_EDGES_USD, BANDS, MinuteBands
+from whale_platform.domain.size_bands import BAND_EDGES_USD, BANDS, MarketBands
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL
 from whale_platform.lake.duckdb import engine
 from whale_platform.storage.folders import Folder
@@ -63,7 +63,7 @@ WHERE event_time >= $start AND event_time < $end GROUP BY minute
 """
 
 
-def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetime) -> list[MinuteBands]:
+def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetime) -> list[MarketBands]:
     """Return the minutes of [start, end), aware full minutes, by time and market. `paths`: all files of their hours."""
     statement = _BANDS.format(rows=engine.select_rows(root, paths), sums=_SUM_COLUMNS)
     with engine.connect(root, MEMORY_LIMIT) as connection:
@@ -72,7 +72,7 @@ def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetim
     for exchange, symbol, minute, trades, unvalued, valued, *sums in rows:
         parts = (sums[first : first + BANDS] if valued else None for first in range(0, len(sums), BANDS))
         at = datetime.fromtimestamp(minute * 60, UTC)
-        found.append(MinuteBands(exchange, symbol, at, trades, unvalued, *parts))
+        found.append(MarketBands(exchange, symbol, at, trades, unvalued, *parts))
     return found
 
 

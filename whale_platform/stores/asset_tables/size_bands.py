@@ -8,13 +8,11 @@ The lake is the only source, so what it says of a time replaces what was there. 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from whale_platform.domain.size_bands import BANDS, MinuteBands
+from whale_platform.domain.size_bands import BANDS, MarketBands
 from whale_platform.stores.asset_tables.materialisation import (
     HourRange,
     Provenance,
@@ -53,20 +51,6 @@ WHERE window_start >= %s AND window_start < %s GROUP BY hour
 """
 
 
-class HourlyBands(NamedTuple):
-    """One hour of one market: the sums of its minutes, as `MinuteBands` has them."""
-
-    exchange: str
-    symbol: str
-    hour: datetime
-    trades: int
-    unvalued_trades: int
-    buy_usd: Sequence[Decimal] | None
-    sell_usd: Sequence[Decimal] | None
-    buy_orders: Sequence[int] | None
-    sell_orders: Sequence[int] | None
-
-
 def open_transaction(dsn: str) -> AbstractContextManager[Cursor]:
     """A transaction in which nobody else writes bands: who reads the lake in it writes nothing older than is there."""
     return open_exclusive_transaction(dsn, TABLE)
@@ -76,7 +60,7 @@ def replace_bands(
     cursor: Cursor,
     start: datetime,
     end: datetime,
-    rows: Sequence[MinuteBands],
+    rows: Sequence[MarketBands],
     lake_rows: Mapping[datetime, int],
     provenance: Provenance,
 ) -> None:
@@ -97,9 +81,9 @@ def delete_bands(cursor: Cursor, start: datetime, end: datetime) -> None:
         cursor.execute(_DELETE.format(table), (start, end))
 
 
-def read_hourly_bands(dsn: str, hours: HourRange) -> list[HourlyBands]:
+def read_hourly_bands(dsn: str, hours: HourRange) -> list[MarketBands]:
     """The sums of these hours by hour, exchange and symbol, as far as their minutes are stored."""
-    return [HourlyBands(*row) for row in fetch_rows(dsn, _HOURS.format(arrays=SUMMED_ARRAYS), (hours.start, hours.end))]
+    return [MarketBands(*row) for row in fetch_rows(dsn, _HOURS.format(arrays=SUMMED_ARRAYS), (hours.start, hours.end))]
 
 
 def count_lake_rows(dsn: str, hours: HourRange) -> dict[datetime, int]:

@@ -6,11 +6,10 @@ raises.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import NamedTuple
 
 from psycopg2 import sql
 
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.stores.asset_tables.size_bands import SUMMED_ARRAYS
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries.listings import ColumnCondition, Listing, build_where
@@ -19,22 +18,9 @@ MINUTE = timedelta(minutes=1)
 BANDS = Listing("size_bands", ("window_start", "exchange", "symbol"), ("exchange", "symbol", "window_start"))
 _NEWEST = "SELECT max(window_start) FROM size_bands"
 _FLOWS = sql.SQL("""
-SELECT exchange, symbol, sum(trades)::bigint, sum(unvalued_trades)::bigint, {}
+SELECT exchange, symbol, min(window_start), sum(trades)::bigint, sum(unvalued_trades)::bigint, {}
 FROM size_bands {} GROUP BY exchange, symbol ORDER BY exchange, symbol
 """)
-
-
-class SizeFlow(NamedTuple):
-    """Sums of one market, as `domain.size_bands.MinuteBands` has those of a minute."""
-
-    exchange: str
-    symbol: str
-    trades: int
-    unvalued_trades: int
-    buy_usd: Sequence[Decimal] | None
-    sell_usd: Sequence[Decimal] | None
-    buy_orders: Sequence[int] | None
-    sell_orders: Sequence[int] | None
 
 
 def find_end(pool: ConnectionPool) -> datetime | None:
@@ -43,7 +29,7 @@ def find_end(pool: ConnectionPool) -> datetime | None:
     return None if newest is None else newest + MINUTE
 
 
-def read_flows(pool: ConnectionPool, start: datetime, conditions: Sequence[ColumnCondition]) -> list[SizeFlow]:
+def read_flows(pool: ConnectionPool, start: datetime, conditions: Sequence[ColumnCondition]) -> list[MarketBands]:
     """The sums from `start` on by exchange and symbol, of the markets that fit and have a minute since."""
     text, values = build_where(BANDS, [*conditions, ColumnCondition(BANDS.time, ">=", start)])
-    return [SizeFlow(*row) for row in pool.fetch_rows(_FLOWS.format(sql.SQL(SUMMED_ARRAYS), text), values)]
+    return [MarketBands(*row) for row in pool.fetch_rows(_FLOWS.format(sql.SQL(SUMMED_ARRAYS), text), values)]

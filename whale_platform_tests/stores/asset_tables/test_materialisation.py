@@ -12,7 +12,7 @@ import pytest
 
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
-from whale_platform.domain.size_bands import MinuteBands
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.domain.trade import EXACT
 from whale_platform.stores.asset_tables import rollups, size_bands, whale_prices, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, Provenance
@@ -35,11 +35,11 @@ def store(dsn: str, windows: list[WindowRow], whales: list[WhaleRow] | None = No
         upserts.insert_whales(cursor, whales or [])
 
 
-def store_bands(dsn: str, start: datetime, end: datetime, rows: list[MinuteBands]) -> None:
+def store_bands(dsn: str, start: datetime, end: datetime, rows: list[MarketBands]) -> None:
     """As of a lake that has each trade once."""
     lake_rows: dict[datetime, int] = defaultdict(int)
     for row in rows:
-        lake_rows[row.window_start] += row.trades
+        lake_rows[row.start] += row.trades
     with size_bands.open_transaction(dsn) as cursor:
         size_bands.replace_bands(cursor, start, end, rows, lake_rows, MAKER)
 

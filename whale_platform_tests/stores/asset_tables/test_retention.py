@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from whale_platform.domain.size_bands import MinuteBands
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.stores.asset_tables import retention, rollups, whale_clusters, whale_reports
 from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform.stores.asset_tables.retention import StreamTableDay
@@ -56,7 +56,7 @@ def test_a_day_is_kept_until_every_hour_of_it_is_rolled_up(stream: str) -> None:
 
 def test_what_is_planned_goes_and_what_was_made_from_it_stays(stream: str) -> None:
     roll_up(stream)
-    minutes = [MinuteBands("binance", "BTCUSDT", at, 1, 1, None, None, None, None) for at in (START, LATER)]
+    minutes = [MarketBands("binance", "BTCUSDT", at, 1, 1, None, None, None, None) for at in (START, LATER)]
     store_bands(stream, START, LATER + MINUTE, minutes)
     before = rollups.read_rollups(stream, ALL)
     planned = retention.plan_retention(stream, 7, TODAY, WITH_WINDOWS)
@@ -77,7 +77,7 @@ def test_size_bands_go_that_were_made_after_the_windows_of_their_day(stream: str
     """Somebody materialised old hours that the lake still has."""
     roll_up(stream)
     assert retention.apply_retention(stream, retention.plan_retention(stream, 7, TODAY)) == 1
-    minutes = [MinuteBands("binance", "BTCUSDT", at, 1, 1, None, None, None, None) for at in (START, LATER)]
+    minutes = [MarketBands("binance", "BTCUSDT", at, 1, 1, None, None, None, None) for at in (START, LATER)]
     store_bands(stream, START, LATER + MINUTE, minutes)
     planned = retention.plan_retention(stream, 7, TODAY)
     assert planned == [StreamTableDay(FIRST, 0, 0)]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from whale_platform.domain.size_bands import MinuteBands
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.stores.asset_tables.materialisation import HOUR, HourRange, fetch_rows
 from whale_platform.stores.quality import report_quality
 from whale_platform_tests.stores.asset_tables.test_materialisation import MINUTE, store, store_bands
@@ -19,10 +19,10 @@ DOLLARS = WINDOW._replace(quote="USDT", usd_via="peg:USDT", notional="300")
 NONE = (Decimal(0),) * 4
 
 
-def bands(minutes: int, trades: int = 2, unvalued: int = 0, bought: str = "300") -> MinuteBands:
+def bands(minutes: int, trades: int = 2, unvalued: int = 0, bought: str = "300") -> MarketBands:
     """So many minutes after START."""
     sums = (*NONE, Decimal(bought)), (*NONE, Decimal(0)), (0, 0, 0, 0, 1), (0, 0, 0, 0, 0)
-    return MinuteBands("binance", "BTCUSDT", START + minutes * MINUTE, trades, unvalued, *sums)
+    return MarketBands("binance", "BTCUSDT", START + minutes * MINUTE, trades, unvalued, *sums)
 
 
 def test_size_bands_of_an_hour_are_compared_with_the_windows_of_its_day_alone(database: str) -> None:
