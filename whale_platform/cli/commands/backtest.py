@@ -25,7 +25,7 @@ from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
-from whale_platform.cli.common.time_input import parse_time
+from whale_platform.cli.common.time_input import parse_range
 from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.lake.analysis.alert_scan import ScanProgress
 from whale_platform.settings import Settings
@@ -54,9 +54,7 @@ def backtest(
     """
     if style not in FORMATS:
         raise UserError(f"--format {style}: one of {', '.join(FORMATS)}")
-    first, last = parse_time(start), parse_time(end)
-    if first >= last:
-        raise UserError(f"--from {start} is not before --to {end}")
+    first, last = parse_range(start, end)
     try:
         wanted = read_rules(rules)
     except BacktestError as error:

@@ -17,9 +17,8 @@ from whale_platform.backtest.cluster_search import ClusterRequest, FoundClusters
 from whale_platform.backtest.clusters import OrderCluster
 from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
-from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
-from whale_platform.cli.common.time_input import parse_time
+from whale_platform.cli.common.time_input import parse_range
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.settings import Settings
@@ -42,9 +41,7 @@ def clusters(
     home: HomeOption = None,
 ) -> None:
     """Which whales came together on several exchanges? One hour in twenty may have a false cluster."""
-    first, last = parse_time(start), parse_time(end)
-    if first >= last:
-        raise UserError(f"--from {start} is not before --to {end}")
+    first, last = parse_range(start, end)
     settings = load_home_settings(require_home(home))
     with explain_errors(), Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("hours", total=None)

@@ -12,9 +12,8 @@ from rich.table import Table
 from whale_platform.backtest.robot_search import FoundRobot, RobotRequest, find_robots
 from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
-from whale_platform.cli.common.errors import UserError
 from whale_platform.cli.common.options import HomeOption
-from whale_platform.cli.common.time_input import parse_time
+from whale_platform.cli.common.time_input import parse_range
 from whale_platform.lake.analysis.taker_orders import MarketChoice
 
 WIDE = 1000  # columns: lines are never broken or cut
@@ -33,9 +32,7 @@ def robots(
     home: HomeOption = None,
 ) -> None:
     """Which takers send orders of like size every 1, 5, 6, 10, 15, 30, 60 or 300 seconds? With the chance of none."""
-    first, last = parse_time(start), parse_time(end)
-    if first >= last:
-        raise UserError(f"--from {start} is not before --to {end}")
+    first, last = parse_range(start, end)
     root = load_home_settings(require_home(home)).trades_lake
     with explain_errors(), Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("hours", total=None)
