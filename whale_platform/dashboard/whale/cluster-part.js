@@ -4,7 +4,7 @@ import { element } from "../lib/dom.js";
 import { clock, kindName, usd, whole } from "../lib/format.js";
 import { none, part, table } from "./part.js";
 
-/** @import { Cluster, ClusterMember, WhaleContext } from "../data/messages.d.ts" */
+/** @import { Cluster, ClusterMember, WhaleContext } from "../data/whale-context.d.ts" */
 
 const HEADING = "Its cluster";
 const NONE_KNOWN =

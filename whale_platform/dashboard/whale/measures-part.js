@@ -4,7 +4,8 @@
 import { bps, percent, signedUsd, whole, wholeAmount } from "../lib/format.js";
 import { facts, none, part } from "./part.js";
 
-/** @import { ImpactFit, Measures, VolumeShare, Whale, WhaleContext } from "../data/messages.d.ts" */
+/** @import { Whale } from "../data/messages.d.ts" */
+/** @import { ImpactFit, Measures, VolumeShare, WhaleContext } from "../data/whale-context.d.ts" */
 
 const HEADING = "Share, streak, impact";
 const YOUNG_MS = 35 * 60_000; // after which nothing is still to come but the end of its hour

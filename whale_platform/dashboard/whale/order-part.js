@@ -5,7 +5,8 @@ import { price, slippage } from "../lib/format.js";
 import { none, part } from "./part.js";
 import { whaleHead } from "./whale-row.js";
 
-/** @import { Whale, WhaleContext } from "../data/messages.d.ts" */
+/** @import { Whale } from "../data/messages.d.ts" */
+/** @import { WhaleContext } from "../data/whale-context.d.ts" */
 /** @import { Fact } from "./part.js" */
 
 /** @param {Whale} whale @param {number} digits @returns {Fact[]} */

@@ -15,7 +15,8 @@ import { aroundPart, hourPart, lineagePart, pricePart, windowPart } from "./whal
 import { pathOf, whaleHead, whaleRow } from "./whale-row.js";
 
 /** @import { MarketCatalogue } from "../data/market-catalogue.js" */
-/** @import { StatusMessage, Whale, WhaleContext } from "../data/messages.d.ts" */
+/** @import { StatusMessage, Whale } from "../data/messages.d.ts" */
+/** @import { WhaleContext } from "../data/whale-context.d.ts" */
 /** @import { Panel } from "../lib/panel.js" */
 
 const MOST = 200; // whales of one marker

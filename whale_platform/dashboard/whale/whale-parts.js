@@ -21,7 +21,8 @@ import { sweepFacts } from "./order-part.js";
 import { facts, none, part, table } from "./part.js";
 import { priceCurve } from "./price-curve.js";
 
-/** @import { PriceAfter, StoredWindow, TradeBeside, Whale, WhaleContext } from "../data/messages.d.ts" */
+/** @import { StoredWindow, Whale } from "../data/messages.d.ts" */
+/** @import { PriceAfter, TradeBeside, WhaleContext } from "../data/whale-context.d.ts" */
 /** @import { Fact } from "./part.js" */
 
 const YOUNG_MS = 20 * 60_000; // after which no price is still to come
