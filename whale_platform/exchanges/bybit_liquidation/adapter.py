@@ -10,25 +10,25 @@ ids.
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from whale_platform.domain import catalogue
 from whale_platform.domain.decimal_text import format_decimal
-from whale_platform.domain.trade import Side, Source, Trade
+from whale_platform.domain.trade import Side, Trade
 from whale_platform.exchanges import frames
 from whale_platform.exchanges.base import Event, IgnoredMessage
 from whale_platform.exchanges.bybit.adapter import list_rows
 from whale_platform.exchanges.bybit_linear.adapter import BybitLinear
 from whale_platform.exchanges.errors import InvalidFrameError
+from whale_platform.exchanges.no_history import NoHistory
 
 _ID_BITS = 52
 _SIDES: dict[object, Side] = {"Buy": "sell", "Sell": "buy"}
 
 
 @dataclass(frozen=True, slots=True)
-class BybitLiquidation(BybitLinear):
+class BybitLiquidation(NoHistory, BybitLinear):
     """Implements `exchanges.base.Exchange`. What is not here is as for the perpetuals' trades."""
 
     name: str = "bybit_liquidation"
@@ -51,22 +51,6 @@ class BybitLiquidation(BybitLinear):
             found.append(trade._replace(trade_id=build_id(trade, before[trade])))
             before[trade] += 1
         return found
-
-    def history_url(self, symbol: str, first_id: int, last_id: int) -> str | None:
-        """None: there is none."""
-        return None
-
-    def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
-        """None."""
-        return None
-
-    def newest_url(self, symbol: str) -> str | None:
-        """None: `recent-trade` has trades of the book."""
-        return None
-
-    def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
-        """Raise InvalidFrameError: nothing was requested."""
-        raise InvalidFrameError("the exchange shows no history of liquidations")
 
     def _read_liquidation(self, row: dict[str, Any], received_time: int) -> Trade:
         """The trade without its id."""

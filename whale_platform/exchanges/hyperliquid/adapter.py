@@ -19,6 +19,7 @@ from whale_platform.domain.trade import Side, Source, Trade
 from whale_platform.exchanges import frames, symbols
 from whale_platform.exchanges.base import Event, IgnoredMessage, Keepalive, SubscriptionConfirmed, SymbolRejected
 from whale_platform.exchanges.errors import InvalidFrameError
+from whale_platform.exchanges.no_history import NoHistory
 
 QUOTE = "USDC"
 _QUOTES = (QUOTE, "USD")  # as an operator may write it
@@ -32,7 +33,7 @@ _COIN = re.compile(r'"coin":"([^"\\]+)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Hyperliquid:
+class Hyperliquid(NoHistory):
     """Implements `exchanges.base.Exchange`. URLs without a trailing slash; `source` marks the trades of the socket."""
 
     ws_url: str = "wss://api.hyperliquid.xyz"
@@ -92,22 +93,6 @@ class Hyperliquid:
         if channel is None:
             raise InvalidFrameError("field channel is missing")
         return [IgnoredMessage(frames.name_kind(channel))]
-
-    def history_url(self, symbol: str, first_id: int, last_id: int) -> str | None:
-        """None: there is none by GET."""
-        return None
-
-    def next_history_url(self, symbol: str, first_id: int, last_id: int, page: Sequence[Trade]) -> str | None:
-        """None."""
-        return None
-
-    def newest_url(self, symbol: str) -> str | None:
-        """None: the newest trades come with a subscription."""
-        return None
-
-    def parse_history(self, symbol: str, body: bytes, received_time: int, source: Source = "repair") -> list[Trade]:
-        """Raise InvalidFrameError: nothing was requested."""
-        raise InvalidFrameError("the exchange shows no history by GET")
 
     def time_url(self) -> str | None:
         """None: there is no clock."""
