@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from whale_platform.api.models import rows
+from whale_platform.domain.market import MarketKind
 from whale_platform.stores.asset_tables.materialisation import HourRange, Provenance
 from whale_platform.stores.asset_tables.whale_clusters import ClusterRow, StoredMember, store_clusters
 from whale_platform_tests.api.builders import MINUTE, Sink, this_minute, whale
@@ -11,14 +12,14 @@ from whale_platform_tests.api.conftest import Make, client_of
 
 
 def member(exchange: str, number: int, at: datetime, kind: str = "single_trade") -> StoredMember:
-    market_kind = "perpetual" if exchange == "hyperliquid" else "spot"
+    market_kind: MarketKind = "perpetual" if exchange == "hyperliquid" else "spot"
     symbol = "BTCUSDT" if exchange == "binance" else "ETH-USD"
-    return StoredMember(exchange, symbol, market_kind, kind, number, at, Decimal("60000.50"))  # type: ignore[arg-type]
+    return StoredMember(exchange, symbol, market_kind, kind, number, at, Decimal("60000.50"))
 
 
 def cluster(*members: StoredMember) -> ClusterRow:
-    usd = {"spot": Decimal("60000.50"), "perpetual": Decimal("60000.50")}
-    return ClusterRow("BTC", "buy", members, usd, 12.5, 0.0001, 0.04)  # type: ignore[arg-type]
+    usd: dict[MarketKind, Decimal] = {"spot": Decimal("60000.50"), "perpetual": Decimal("60000.50")}
+    return ClusterRow("BTC", "buy", members, usd, 12.5, 0.0001, 0.04)
 
 
 def hours_around(time: datetime) -> HourRange:

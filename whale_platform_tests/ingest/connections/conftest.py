@@ -35,7 +35,7 @@ def start(fake: FakeBinance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]
 
     def begin(
         exchange: Exchange | None = None, silence_s: float = 60.0, symbols: tuple[str, ...] = (SYMBOL,)
-    ) -> object:
+    ) -> tuple[ConnectionManager, RecordingProducer]:
         producer = RecordingProducer()
         exchange = exchange or Binance(fake.ws_url, fake.rest_url)
         one = ConnectionManager(exchange, symbols, pipeline(exchange, symbols, producer), silence_s, Log())
@@ -43,7 +43,7 @@ def start(fake: FakeBinance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]
         one.start()
         return one, producer
 
-    yield begin  # type: ignore[misc]
+    yield begin
     for one in feeds:
         one.close()
         assert one.join(300)
