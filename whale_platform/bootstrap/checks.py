@@ -1,7 +1,7 @@
-"""`./whale check` and `./whale test`: the static tools side by side, and after them the tests.
+"""`./whale check` and `./whale test`: the static tools side by side, and the tests beside them.
 
-Everything runs even after a failure. What a tool prints is held until it ends, so that no two are mixed, and pytest's
-summary is the last thing printed.
+Everything runs even after a failure. What a tool prints is held until it ends, so that no two are mixed; it is printed
+between what pytest prints, and a tool that failed is named once more below pytest's summary.
 """
 
 import os
@@ -43,18 +43,22 @@ def check(root: Path, python: Path, args: list[str]) -> int:
 
 
 def test(root: Path, python: Path, args: list[str]) -> int:
-    """Run the static tools, then pytest. Returns 1 where a tool fails, else pytest's exit code.
+    """Run the static tools beside pytest. Returns 1 where a tool fails, else pytest's exit code.
 
     `--fast` leaves out the tests that start or kill processes. Three tests run at a time; with arguments of pytest's
     own one does, so that `-s` and a debugger work.
     """
     fast = "--fast" in args
     rest = [arg for arg in args if arg != "--fast"] or PARALLEL_OPTIONS
-    failed = _run_checks(root, python)
     argv = [str(python), "-m", "pytest", *(FAST_OPTIONS if fast else []), *rest]
     print(f"== {' '.join(argv[2:])}", flush=True)
-    code = subprocess.run(argv, cwd=root).returncode
-    return failed or code
+    with ThreadPoolExecutor(len(CHECKS)) as threads:
+        codes = threads.map(lambda tool: _run(root, python, tool), CHECKS)
+        code = subprocess.run(argv, cwd=root).returncode
+        failed = [" ".join(tool) for tool, one in zip(CHECKS, codes, strict=True) if one]
+    for name in failed:
+        print(f"failed: {name} (see above)", flush=True)
+    return 1 if failed else code
 
 
 def _run_checks(root: Path, python: Path) -> int:
