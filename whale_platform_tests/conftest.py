@@ -26,6 +26,7 @@ SLOW = [  # with the first, whose tests are short, begins what the others' strea
     f"whale_platform_tests/stream/test_{name}.py"
     for name in ("lake", "kills", "cluster", "damages", "service", "switching")
 ]
+ONE_SPARK = "whale_platform_tests/stream/query/"
 SERVERS = {"kafka_session", "postgres_server", "own_postgres", "s3_session"}
 
 
@@ -45,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Together(LoadScopeScheduling):  # type: ignore[misc]
-    """Keeps the tests of a file in one process, since they share servers.
+    """Keeps the tests of a file in one process, since they share servers, and those that share Spark's driver.
 
     All that start the whole platform are one process's, and the first it begins: two platforms at once are slower on
     two processors than one after the other. Another begins with the slow ones, so that none is left over at the end.
@@ -53,7 +54,9 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return PLATFORMS if file.startswith(WHOLE) else file
+        if file.startswith(WHOLE):
+            return PLATFORMS
+        return ONE_SPARK if file.startswith(ONE_SPARK) else file
 
     def _assign_work_unit(self, node: Any) -> None:
         first = next((scope for scope in (PLATFORMS, *SLOW) if scope in self.workqueue), None)

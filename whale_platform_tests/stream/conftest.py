@@ -9,11 +9,11 @@ from pyspark.sql import SparkSession
 
 from whale_platform.broker import naming, topics
 from whale_platform.settings import Settings, StreamMode
-from whale_platform.stream.spark import archive, session
+from whale_platform.stream.spark import archive
 from whale_platform.topology import archive_thread
 from whale_platform_tests.stream.real_stream import Stream
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.support.spark_jvm import end_own_jvm
+from whale_platform_tests.support.spark_jvm import small_session
 
 
 @pytest.fixture
@@ -51,9 +51,5 @@ def make_driver_archive(home: Path) -> None:
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A session in this process, whose JVM ends with the file's tests."""
-    with end_own_jvm():
-        built = session.build_session(
-            Settings(home=tmp_path_factory.mktemp("home"), spark_master="local[2]", spark_driver_memory="512m")
-        )
+    with small_session(tmp_path_factory.mktemp("home")) as built:
         yield built
-        built.stop()

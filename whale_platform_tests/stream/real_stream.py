@@ -45,7 +45,6 @@ class Stream:
             "WHALE_KAFKA_BOOTSTRAP": str(self.bootstrap),
             "WHALE_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none",
             "WHALE_STREAM_MODE": self.mode,
-            "WHALE_STREAM_TRIGGER": "5 seconds",
             "WHALE_THRESHOLD_USD": "50000",
         }
         words = [sys.executable, *self.program]

@@ -43,7 +43,7 @@ from whale_platform_tests.support.processes import find_open_ports
 from whale_platform_tests.support.s3_server import SECRET, S3Server
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(3600)]
-RATE = 500  # trades/s
+RATE = 100  # trades/s
 SYMBOLS = ("A", "B", "C", "D")
 NEEDED, CORES = 7, 4  # slots: two for each of two partitions, two reducers, the lake's; and those of a worker
 

@@ -48,8 +48,9 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
 
 @pytest.mark.parametrize("small_disk", [32], indirect=True)
 def test_windows_are_exact_after_their_checkpoints_disk_was_full(
-    kafka: Kafka, stream: Begin, small_disk: Path, tmp_path: Path
+    kafka: Kafka, stream: Begin, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("WHALE_STREAM_TRIGGER", "5 seconds")  # checkpoints that soon fail
     (tmp_path / "checkpoints").symlink_to(small_disk)
     first, second, third = (
         [trade(symbol, number) for number in range(start, start + 500) for symbol in ("A", "B")]

@@ -51,6 +51,7 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
     kafka: Kafka, stream: Callable[..., Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALE_SPARK_MASTER", "local[2]")  # fewer slots than it needs, which are made
+    monkeypatch.setenv("WHALE_STREAM_TRIGGER", "15 seconds")  # checkpoints to damage and to cover, soon
     running = stream("auto", "-c", EXHAUSTIBLE)
     first = [trade(symbol, number, "60000") for number in range(100) for symbol in ("A", "B")]
     produce(kafka.bootstrap, first)

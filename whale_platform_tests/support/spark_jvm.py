@@ -5,8 +5,13 @@ Spark keeps one JVM a process, and what is given when it starts (jars, memory) h
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+from whale_platform.settings import Settings
+from whale_platform.stream.spark import session
 
 
 @contextmanager
@@ -20,3 +25,12 @@ def end_own_jvm() -> Iterator[None]:
             gateway.proc.stdin.close()
             gateway.proc.wait(600)
             SparkContext._gateway = SparkContext._jvm = None
+
+
+@contextmanager
+def small_session(home: Path) -> Iterator[SparkSession]:
+    """A session of two slots for rows that a test lays out itself."""
+    with end_own_jvm():
+        built = session.build_session(Settings(home=home, spark_master="local[2]", spark_driver_memory="512m"))
+        yield built
+        built.stop()

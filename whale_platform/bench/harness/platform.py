@@ -119,13 +119,15 @@ def wait_for(
     """Poll until `ready()` is true; its value. Raises PlatformError, naming what was waited for.
 
     `seconds` count from the last change of what `moves()` gives; `meanwhile` are exceptions of `ready` that mean no.
+    `every` is stretched so that looking takes a tenth of a core at most from what is waited for.
     """
     end, seen = time.monotonic() + seconds, moves()
     while time.monotonic() < end:
+        spent = time.process_time()
         with contextlib.suppress(*meanwhile):
             if value := ready():
                 return value
         if (now := moves()) != seen:
             seen, end = now, time.monotonic() + seconds
-        time.sleep(every)
+        time.sleep(max(every, 9 * (time.process_time() - spent)))
     raise PlatformError(f"waited {seconds:.0f} s in vain for {what}")
