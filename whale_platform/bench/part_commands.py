@@ -68,13 +68,21 @@ def ingest(
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     symbols: SymbolsOption = SYMBOLS,
     rate: Annotated[float, typer.Option(min=0, help="Trades a second; 0: as fast as the ingester reads.")] = 0,
+    exchange: Annotated[
+        list[str] | None,
+        typer.Option(help="Measured by itself, repeatable; `all`: each there is; names with commas: together."),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
-    """The ingester alone between the simulator's sockets and a broker: frames a second, CPU by stage, wake-ups."""
+    """The ingester alone between the simulator's sockets and a broker: frames a second, CPU by stage, memory."""
     from whale_platform.bench.streaming import ingest_rate
 
+    try:
+        groups = ingest_rate.list_groups(exchange or [])
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("ingest", ingest_rate.measure_ingest(Path(folder), trades, symbols, rate, rounds, report))
+        print_result("ingest", ingest_rate.measure_ingest(Path(folder), groups, trades, symbols, rate, rounds, report))
 
 
 def backtest(

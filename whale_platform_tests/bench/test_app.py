@@ -1,15 +1,22 @@
-"""A benchmark that is ended leaves nothing behind."""
+"""A benchmark that is ended leaves nothing behind, and each one is on the page of benchmarks."""
 
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+
+from whale_platform.bench.app import app
+from whale_platform.settings import ROOT
 
 BENCH = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from whale_platform.bench.scratch_platform import open_scratch_platform
 with open_scratch_platform(Path(sys.argv[1])) as platform:
     try:
@@ -30,3 +37,11 @@ def test_one_that_is_ended_by_sigterm_stops_its_platform_and_deletes_its_folder(
         assert bench.stdout.read() == "down\n"
         assert bench.wait(300) == 128 + signal.SIGTERM
     assert not folder.exists()
+
+
+def test_the_page_s_table_has_each_case_once_and_no_other() -> None:
+    page = (ROOT / "docs/benchmarks.md").read_text()
+    (rows,) = re.findall(r"^\| case \|.*\n\|---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    listed = [name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    group: Any = typer.main.get_command(app)
+    assert sorted(listed) == sorted(group.list_commands(typer.Context(group)))

@@ -3,22 +3,39 @@
 The simulator stamps a trade's event time when it sends the frame, and everything runs on one clock. The raw topic gives
 (trade, sent) of all of them. A trade counts as seen with the first message or row that includes it: windows are written
 once a second, or in real time once a trade. A row is visible once a query made after the sink's NOTIFY shows it.
+
+Whales are told apart by kind. The first message of a sweep is that of the fill by which it reaches the threshold; all
+fills of an order have the time at which the simulator begins to write their frames, so a sweep's latency has in it what
+the simulator takes to write the fills before. From receipt it begins when the ingester has that fill's frame.
 """
 
 import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from whale_platform.bench.harness.latency_summary import summarise_latencies
 from whale_platform.broker.reader import TopicReader
+from whale_platform.contracts.whale_alert import WhaleRow, decode_whale
 from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS, WHALE_ALERTS
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.stores.stream_tables.change_listener import ChangeListener
 from whale_platform.supervision.runtime import heartbeat
+
+
+class WhaleArrival(NamedTuple):
+    """A message of a whale and when it was seen, epoch seconds."""
+
+    whale: WhaleRow
+    seen: float
+
+    @property
+    def sent(self) -> float:
+        """When the simulator sent the trade, epoch seconds."""
+        return self.whale.event_time.timestamp()
 
 
 class ArrivalWatch:
@@ -27,7 +44,7 @@ class ArrivalWatch:
     def __init__(self, bootstrap: KafkaCluster, dsn: str) -> None:
         self.trades: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.windows: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        self.whales: list[tuple[int, float]] = []
+        self.whales: list[WhaleArrival] = []
         self.rows: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self._stop = threading.Event()
         self._threads = [
@@ -61,7 +78,7 @@ class ArrivalWatch:
                 elif record.topic == TRADE_WINDOWS:
                     self.windows[key].append((_parse_number(value, b'"last_trade_id":'), seen))
                 else:
-                    self.whales.append((_parse_number(value, b'"event_time":'), seen))
+                    self.whales.append(WhaleArrival(decode_whale(value, record.timestamp_ms), seen))
         reader.close()
 
     def _read_rows(self, dsn: str) -> None:
@@ -114,23 +131,36 @@ def _read_number(home: Path, service: str, number: str) -> int:
 def summarise_arrivals(watch: ArrivalWatch, begin: float, boundaries: list[float]) -> dict[str, Any]:
     """Percentiles in ms. `boundaries`: epoch seconds at which a checkpoint of the whales' query was seen to be over."""
     whales = first_seen(watch.whales)
+    measured = [one for one in whales if one.sent >= begin]
     return {
         "to_trade_windows_ms": summarise_latencies(_list_latencies(watch.trades, watch.windows, begin)),
-        "to_whale_alerts_ms": summarise_latencies([seen - sent / 1e6 for sent, seen in whales if sent / 1e6 >= begin]),
+        "to_whale_alerts_ms": summarise_latencies([one.seen - one.sent for one in measured]),
+        "to_whale_alerts_by_kind_ms": summarise_kinds((one.whale.kind, one.seen - one.sent) for one in measured),
+        "from_receipt_by_kind_ms": summarise_kinds(
+            (one.whale.kind, one.seen - one.whale.received_time.timestamp()) for one in measured
+        ),
         "to_postgres_ms": summarise_latencies(_list_latencies(watch.trades, watch.rows, begin)),
         "whales_at_checkpoints_ms": [
-            round(1000 * max((seen - sent / 1e6 for sent, seen in whales if near - 4 <= seen <= near + 1), default=0))
+            round(1000 * max((one.seen - one.sent for one in whales if near - 4 <= one.seen <= near + 1), default=0))
             for near in boundaries
         ],
     }
 
 
-def first_seen(arrivals: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Each whale once, as it was seen first: near a checkpoint it may come twice."""
-    found: dict[int, float] = {}
-    for sent, seen in arrivals:
-        found.setdefault(sent, seen)
-    return list(found.items())
+def first_seen(arrivals: Iterable[WhaleArrival]) -> list[WhaleArrival]:
+    """Each whale once, as it was seen first: a sweep comes with each later fill, any may come twice at a checkpoint."""
+    found: dict[tuple[str, str, str, int], WhaleArrival] = {}
+    for arrival in arrivals:
+        found.setdefault(arrival.whale.key, arrival)
+    return list(found.values())
+
+
+def summarise_kinds(latencies: Iterable[tuple[str, float]]) -> dict[str, dict[str, float]]:
+    """Percentiles in ms by kind of whale, of (kind, seconds)."""
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for kind, seconds in latencies:
+        by_kind[kind].append(seconds)
+    return {kind: summarise_latencies(found) for kind, found in sorted(by_kind.items())}
 
 
 def _list_latencies(

@@ -131,7 +131,7 @@ def measure_reported_lag(
     sampler.stop()
     if not sampler.modes:
         raise PlatformError("no heartbeat of the stream was read, so nothing it says was judged")
-    seen = [(at / 1e6, (when - at / 1e6)) for at, when in first_seen(watch.whales)]
+    seen = [(one.sent, one.seen - one.sent) for one in first_seen(watch.whales)]
     return {
         "up_s": round(took, 1),
         "ready_s": round((sampler.ready or begun) - begun, 1),
