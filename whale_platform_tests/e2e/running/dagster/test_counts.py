@@ -1,4 +1,4 @@
-"""What some thousand trades cost the running platform, counted and not timed: messages a window, transactions a tick.
+"""What two thousand trades cost the running platform, counted and not timed: messages a window, transactions a tick.
 
 Each bound is some times what was counted, so it is passed where a mechanism changes, such as a message for each trade
 again, and not where a machine is slow: what is counted is counted against what drives it, trades, batches or ticks.
@@ -19,7 +19,7 @@ from whale_platform_tests.e2e.running.conftest import settings_of
 from whale_platform_tests.support.postgres_server import query
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
-TRADES = 4_000
+TRADES = 2_000
 MOST_MESSAGES_A_WINDOW = 120  # one a second, and what comes after the minute
 FEWEST_TRADES_A_MESSAGE = 3
 MOST_COMMITS_A_BATCH = 4  # of the sink or of the API's cache
