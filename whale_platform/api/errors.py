@@ -10,6 +10,7 @@
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class ApiError(Exception):
@@ -17,11 +18,18 @@ class ApiError(Exception):
 
 
 class ApiProblemError(ApiError):
-    """The response is a problem with this status and sentence. `headers` are sent with it."""
+    """The response is a problem with this status and sentence. `headers` and members of its JSON are sent with it."""
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
+        self.members = dict(members or {})
 
 
 class KeyFileError(ApiError):

@@ -69,5 +69,13 @@ class DayChangedError(StoreError):
     """A day is not as it was planned; plan again."""
 
 
+class ThresholdChangedError(StoreError):
+    """A threshold is not as its change takes it to be; `current` is the StoredThreshold, None where there is none."""
+
+    def __init__(self, current: object) -> None:
+        super().__init__("the threshold is another one by now: read it again")
+        self.current = current
+
+
 class DecimalOverflowError(StoreError):
     """A number of this column does not fit decimal(38,18)."""

@@ -24,7 +24,8 @@ from whale_platform.storage import folders
 from whale_platform.stores.asset_tables import rollups
 from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform_tests.lake.builders import lay, swallow
-from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
+from whale_platform_tests.lake.test_size_bands import follow
+from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store, store_bands
 from whale_platform_tests.stores.builders import WHALE, WINDOW
 from whale_platform_tests.stream.query.test_checkpoints import stand_at
 from whale_platform_tests.support.kafka_server import KafkaServer
@@ -45,6 +46,7 @@ BESIDE = f"price_sum = price_sum + 1e-8, last_event_time = window_start, {CURREN
 BESIDE_WHALE = f"received_time = event_time, {CURRENCIES}"
 BESIDE_SWEEP = "levels = levels - 1, first_price = first_price + 1, last_trade_id = last_trade_id + 1"
 CUT = "fills = 2, levels = 2"
+TWICE = "trades = 2 * trades, buy_orders = (SELECT array_agg(2 * one) FROM unnest(buy_orders) AS one)"
 SUMS = "quantity = quantity + 1e-18, notional = notional + 1e-18, notional_usd = notional_usd + 1e-18"
 
 
@@ -95,8 +97,12 @@ class Place:
         )  # it has read all, whatever it has
 
     def fill_postgres(self, trades: Iterable[Trade]) -> None:
-        """Windows and whales as they follow from the trades, by exact sums of this file's own; rollups from them."""
-        query(self.dsn, "TRUNCATE trade_windows, whale_alerts, hourly_rollups")
+        """Windows and whales as they follow from the trades, by exact sums of this file's own; rollups from them.
+
+        Size bands by orders that are followed trade by trade.
+        """
+        trades = [*trades]
+        query(self.dsn, "TRUNCATE trade_windows, whale_alerts, hourly_rollups, size_bands, size_band_minutes")
         minutes: dict[tuple[str, datetime], list[Trade]] = defaultdict(list)
         for one in trades:
             minutes[one.symbol, _time(one).replace(second=0)].append(one)
@@ -136,6 +142,7 @@ class Place:
         assert len(whales) == 4 * HOURS * EACH // 40
         store(self.dsn, windows, whales)
         rollups.materialise_rollups(self.dsn, HourRange(self.start, self.start + HOURS * HOUR), MAKER)
+        store_bands(self.dsn, self.start, self.start + HOURS * HOUR, follow(trades))
 
     def fill(self) -> None:
         self.fill_kafka(self.trades.values())
@@ -172,6 +179,34 @@ class Place:
         """UPDATE one window."""
         at = self.start + hour * HOUR + minute * MINUTE
         query(self.dsn, f"UPDATE trade_windows SET {change} WHERE symbol = %s AND window_start = %s", symbol, at)
+
+    def bands(self, change: str, hour: int = 1) -> None:
+        """UPDATE the size bands of one minute of BTC."""
+        at = self.start + hour * HOUR + 5 * MINUTE
+        query(self.dsn, f"UPDATE size_bands SET {change} WHERE symbol = %s AND window_start = %s", BTC, at)
+
+    def lose_bands(self) -> None:
+        """BTC's minute has none; the minute is on record as computed."""
+        at = self.start + HOUR + 5 * MINUTE
+        query(self.dsn, "DELETE FROM size_bands WHERE symbol = %s AND window_start = %s", BTC, at)
+
+    def add_bands(self, symbol: str) -> None:
+        """A market that has no trade has a minute."""
+        at = self.start + HOUR + 5 * MINUTE
+        query(
+            self.dsn,
+            "INSERT INTO size_bands SELECT exchange, %s, window_start, trades, unvalued_trades, buy_usd, sell_usd, "
+            "buy_orders, sell_orders, run_id, code_version FROM size_bands WHERE symbol = %s AND window_start = %s",
+            symbol,
+            BTC,
+            at,
+        )
+
+    def forget_bands(self, from_hour: int, minute: int = 0) -> None:
+        """Nothing was computed from that minute on."""
+        for name in ("size_bands", "size_band_minutes"):
+            first = self.start + from_hour * HOUR + minute * MINUTE
+            query(self.dsn, f"DELETE FROM {name} WHERE window_start >= %s", first)
 
     def whale(self, change: str) -> None:
         """UPDATE the whale of BTC's second hour."""

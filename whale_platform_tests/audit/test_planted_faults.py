@@ -15,6 +15,7 @@ from whale_platform_tests.audit.sound_place import (
     HOURS,
     MINUTE,
     SUMS,
+    TWICE,
     Place,
     delete_whale,
 )
@@ -76,6 +77,11 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
             "whale tier: 1 (trade 1131: whale where it is giant",
         ),
         ("a low rollup", lambda: query(database, *_rollup(place)), at, "rollup trades: 1 (119 in the rollup, 120 in"),
+        ("a band's dollars", lambda: place.bands("buy_usd[2] = buy_usd[2] + 1e-18"), at, "bands buy_usd: 1 (10:05: "),
+        ("bands counted twice", lambda: place.bands(TWICE), at, "bands trades: 1 (10:05: 4 in Postgres, 2|bands buy_o"),
+        ("bands without dollars", lambda: place.bands("sell_usd = NULL"), at, "bands sell_usd: 1 (10:05: none in"),
+        ("bands lost", place.lose_bands, at, "bands missing: 1 (10:05 with 2 trades"),
+        ("bands of no trade", lambda: place.add_bands("ANYUSDT"), {("ANYUSDT", 1)}, "bands too many: 1 (10:05 with 2"),
         ("a symbol lost", lambda: query(database, drop, ETH), {one for one in every if one[0] == ETH}, "Postgres: 120"),
         ("Postgres empty", lambda: query(database, "TRUNCATE trade_windows"), every, "missing in Postgres: 120"),
     ]

@@ -23,9 +23,11 @@ from whale_platform.lake.delta import commits, table
 from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.delta.table import HOUR
 from whale_platform.lake.duckdb import engine, parquet_writer
+from whale_platform.repair import band_rows
 from whale_platform.settings import Settings
+from whale_platform.stores.asset_tables.materialisation import HourRange
 from whale_platform_tests.lake.builders import lay
-from whale_platform_tests.stores.asset_tables.test_materialisation import store
+from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER, store
 from whale_platform_tests.stores.quality.test_stream_quality import wide
 
 MINUTE = timedelta(minutes=1)
@@ -64,6 +66,11 @@ class Place:
         for minute in range(4):
             first = IDS[0] + 30 * minute
             self.count(minute, sum(first <= n < first + 30 for n in ids))
+        self.band()
+
+    def band(self) -> None:
+        """Compute the size bands of the hour."""
+        band_rows.store_whole_hours(self.lake, self.dsn, HourRange(self.start, self.start + HOUR), MAKER)
 
     def count(self, minute: int, count: int) -> None:
         first = IDS[0] + 30 * minute

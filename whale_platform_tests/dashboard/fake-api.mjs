@@ -2,7 +2,10 @@
 
 export const iso = (seconds) => new Date(seconds * 1000).toISOString();
 
-/** answer(url): what the JSON is, null for none; what it throws, the server refuses with. Has `method` and `body`. */
+/**
+ * answer(url): what the JSON is, null for none; what it throws, the server refuses with (an Error with `status` and
+ * `problem`, if it has them). Has `method`, `body` and `headers`.
+ */
 export function serve(answer) {
   const asked = [];
   globalThis.fetch = async (address, { method = "GET", body = "null", headers } = {}) => {
@@ -12,7 +15,8 @@ export function serve(answer) {
       const said = await answer(url);
       return { ok: true, status: said === null ? 204 : 200, json: async () => said };
     } catch (error) {
-      return { ok: false, status: 503, json: async () => ({ detail: error.message }) };
+      const { message: detail, status = 503, problem } = error;
+      return { ok: false, status, json: async () => ({ detail, ...problem }) };
     }
   };
   return asked;

@@ -11,8 +11,9 @@ const PARTS = [
   ...["market", ...FIELDS].flatMap((name) => [name, `${name}-error`]),
 ];
 const amounts = { threshold_usd: "50000", large_usd: "250000", giant_usd: "1000000", set_tiers: [], origin: "set" };
-export const EVERYTHING = { exchange: "*", symbol: "*", ...amounts, valid_from: "1970-01-01T00:00:00Z" };
-export const OWN = { ...EVERYTHING, exchange: "okx", symbol: "A/B", threshold_usd: "70000", set_tiers: ["giant"] };
+export const EVERYTHING = { exchange: "*", symbol: "*", ...amounts, valid_from: "1970-01-01T00:00:00Z", version: "1" };
+const own = { exchange: "okx", symbol: "A/B", threshold_usd: "70000", set_tiers: ["giant"], version: "2" };
+export const OWN = { ...EVERYTHING, ...own };
 const choices = [
   { per_day: 10, usd: "98500", alerts: [9, 10] },
   { per_day: 5, usd: "150000", alerts: [5, 5] },

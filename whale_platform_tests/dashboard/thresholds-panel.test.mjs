@@ -148,6 +148,55 @@ test("what was removed stays chosen, also where nothing but its threshold named 
   assert.equal(asked.find(({ method }) => method === "PUT").pathname, "/thresholds/*/A%2FB");
 });
 
+const CHANGED = { ...OWN, threshold_usd: "80000", version: "9" };
+
+/** The server's refusal of a change whose row another editor has changed. */
+const refuseAs = (current) => Object.assign(new Error("changed meanwhile"), { status: 412, problem: { current } });
+
+test("what another editor has set meanwhile is shown and not replaced, and what was typed stays", async () => {
+  const change = ({ headers }) => {
+    if (headers["If-Match"] !== `"${CHANGED.version}"`) throw refuseAs(CHANGED);
+    return { ...OWN, threshold_usd: "90000" };
+  };
+  const { asked, loads, part, submit, text } = await openForm({ rows: [EVERYTHING, OWN], change });
+  const conditions = () => asked.filter(({ method }) => method === "PUT").map(({ headers }) => headers["If-Match"]);
+  part("threshold_usd").value = "90000";
+  await submit();
+  assert.match(text("error"), /^Somebody else has set this threshold meanwhile: whale from \$80,000, .*was changed/);
+  assert.match(text("held"), /^Now: whale from \$80,000/);
+  assert.deepEqual([part("threshold_usd").value, text("said"), loads()], ["90000", "", 0]);
+  await submit();
+  assert.deepEqual(conditions(), ['"2"', '"9"']);
+  assert.match(text("said"), /^Saved/);
+  assert.equal(text("error"), "");
+});
+
+test("where none was shown none is replaced", async () => {
+  let current = CHANGED;
+  const change = ({ headers }) => {
+    if (current && headers["If-None-Match"] === "*") throw refuseAs(current);
+    if (!current && headers["If-Match"]) throw refuseAs(null);
+    return OWN;
+  };
+  const { asked, part, submit, text } = await openForm({ change });
+  part("threshold_usd").value = "60000";
+  await submit();
+  assert.match(text("held"), /^Now: whale from \$80,000.*set for A\/B on okx/);
+  assert.equal(part("remove").hidden, false);
+  current = null;
+  part("remove").dispatch("click");
+  await settled();
+  await settled();
+  assert.match(text("error"), /^Somebody else has removed this threshold meanwhile/);
+  assert.match(text("held"), /set for every market/);
+  assert.equal(part("remove").hidden, true);
+  await submit();
+  assert.match(text("said"), /^Saved/);
+  const changes = asked.filter(({ method }) => method !== "GET");
+  const conditions = changes.map(({ headers }) => headers["If-None-Match"] ?? headers["If-Match"]);
+  assert.deepEqual(conditions, ["*", '"9"', "*"]);
+});
+
 test("where nothing may be set the reason stands there, and nothing is sent", async () => {
   const { asked, part, submit, text } = await openForm({ rows: [EVERYTHING, OWN], readOnly: "this API only reads" });
   assert.equal(text("locked"), "this API only reads");

@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +20,9 @@ from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges import symbols
 from whale_platform.files import disk_usage
-from whale_platform.lake.delta import schema, table
-from whale_platform.lake.duckdb import engine
+from whale_platform.lake.delta import commits, schema, table
+from whale_platform.lake.delta.schema import COLUMN_NAMES
+from whale_platform.lake.duckdb import engine, parquet_writer
 from whale_platform.lake.errors import ConcurrentCommitError, DiskFullError, InvalidDumpError
 from whale_platform.lake.imports import dump_file, importer
 from whale_platform.lake.imports.importer import ImportResult
@@ -215,6 +217,22 @@ def test_what_retention_let_go_is_imported_again(root: Path, tmp_path: Path) -> 
     done = run(root, path)
     assert (done.new, done.there) == (ROWS, 0)
     assert run(root, path).there == HOURS
+
+
+def test_what_is_there_twice_hides_no_trade_that_is_lost(root: Path, tmp_path: Path) -> None:
+    path = generate_dump(tmp_path, ROWS, hours=1)
+    run(root, path)
+    files = table.list_files(table.open_table(root))
+    [(lost,), (kept,)] = ask(root, "trade_id", "ORDER BY trade_id LIMIT 2")
+    with engine.connect(root) as connection:
+        stored = f"SELECT {', '.join(COLUMN_NAMES)} FROM {engine.select_rows(root, [file.path for file in files])}"
+        query = f"{stored} WHERE trade_id <> {lost} UNION ALL {stored} WHERE trade_id = {kept}"
+        file = parquet_writer.write_sorted(connection, query, root, files[0].start)
+    path_as_laid = file.path.replace(parquet_writer.SORTED_PREFIX, "part-")
+    (root / file.path).rename(root / path_as_laid)
+    commits.replace_files(root, lambda _: ([replace(file, path=path_as_laid)], files), {})
+    assert run(root, path).there == 0
+    assert ask(root, "count(*), count(DISTINCT trade_id), min(trade_id)") == [(ROWS, ROWS, lost)]
 
 
 def test_huge_and_tiny_numbers_are_exact(root: Path, tmp_path: Path) -> None:

@@ -105,6 +105,15 @@ def test_single_trades_blocks_and_liquidations_are_apart(tmp_path: Path) -> None
     assert read(tmp_path / "lake", SWEEP, {}) == []
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_trade_that_is_there_twice_is_the_one_that_came_first(tmp_path: Path, first: int) -> None:
+    came = [trade(1, quantity="20"), trade(1, quantity="20")._replace(received_time=trade(1).received_time + 9)]
+    lay(tmp_path / "lake", [came[first]], first_offset=7)
+    lay(tmp_path / "lake", [came[1 - first]], first_offset=3)
+    (found,) = read(tmp_path / "lake", SINGLE_TRADE)
+    assert found.received_time == _to_time(came[1 - first].received_time)
+
+
 def test_fills_within_an_aggregate_make_no_sweep(tmp_path: Path) -> None:
     root = tmp_path / "lake"
     trades = [

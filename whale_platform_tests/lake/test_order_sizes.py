@@ -97,5 +97,8 @@ def test_trades_that_are_there_twice_and_aggregates_make_no_orders(root: Path) -
     lay(root, trades)
     lay(root, trades[:4], first_offset=10)
     swallow(root, START, like=3, first=500)
-    found = read(root, SuggestionRange(START + timedelta(hours=1), days=1))
-    assert found == {"BTCUSDT": [Decimal(201)] * 10}
+    (found,) = read_market_orders(root, SuggestionRange(START + timedelta(hours=1), days=1))
+    assert [size.usd for size in found.sizes] == [Decimal(201)] * 10
+    lay(root, trades[4:], first_offset=20)
+    (again,) = read_market_orders(root, SuggestionRange(START + timedelta(hours=1), days=1))
+    assert again == found, "nor more trades of the market"

@@ -17,6 +17,7 @@ from whale_platform.domain.trade import EXACT, Trade
 from whale_platform.exchanges.coinbase.adapter import Coinbase
 from whale_platform.lake.analysis import size_bands
 from whale_platform.lake.delta import table
+from whale_platform.lake.maintenance import rewrite
 from whale_platform_tests.lake.builders import START, captured, lay, swallow, trade
 from whale_platform_tests.lake.test_sweeps import make_trades
 from whale_platform_tests.support.captures import coinbase_frames
@@ -132,6 +133,20 @@ def test_an_aggregate_is_an_order_by_itself(root: Path) -> None:
     swallow(root, START, like=2, first=2, fills=4)
     (one,) = read(root)
     assert (one.trades, one.buy_orders) == (6, [2, 0, 0, 0, 0])
+
+
+def test_fills_beside_their_aggregate_count_once_also_before_compaction(root: Path) -> None:
+    fills = [trade(number, every_s=0)._replace(side="buy") for number in range(4)]
+    lay(root, fills[:1])
+    swallow(root, START, like=0, first=1, fills=3)
+    lay(root, fills[1:3], first_offset=9)
+    lay(root, [trade(9, every_s=70)], first_offset=20)
+    before = read(root)
+    assert [one.trades for one in before] == [4, 1]
+    rewrite.rewrite_hour(root, START, {"why": "test"})
+    assert read(root) == before
+    lay(root, fills[1:], first_offset=30)
+    assert read(root)[0] == follow(fills)[0], "all fills of the aggregate are there"
 
 
 def test_a_size_is_in_the_band_that_begins_with_it(root: Path) -> None:

@@ -71,6 +71,19 @@ def test_a_silent_symbol_has_come_so_far_once_it_trades_again(root: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_trade_that_is_there_twice_is_not_the_last_of_its_moment(root: Path, dense: bool) -> None:
+    """Without dense ids trades of one microsecond follow each other as in the topic, in which it came again later."""
+    whale = trade(0)._replace(dense=dense)
+    moment = whale.event_time + 500_000
+    both = [trade(n, price=f"{n}00")._replace(event_time=moment, dense=dense) for n in (1, 2)]
+    later = trade(9, price="900")._replace(event_time=moment + 2 * 3_600_000_000, dense=dense)
+    lay(root, [whale, *both, later])
+    lay(root, [whale, both[0]], first_offset=50)
+    after = trade_prices.find_prices(root, [at(whale)])[at(whale)[:3]].after
+    assert after == dict.fromkeys(trade_prices.SECONDS_AFTER, Decimal(200))
+
+
 def test_nothing_is_asked_of_a_lake_that_lacks_the_hours(root: Path) -> None:
     lay(root, [trade(0)])
     whale = "binance", "BTCUSDT", 7, START - timedelta(days=3)

@@ -16,6 +16,12 @@ LEFT JOIN pg_constraint AS key ON key.conrelid = pg_class.oid AND key.contype = 
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
 ORDER BY relname
 """
+# The comments of the columns that a view shows as they are: of the same name, and of a single table.
+_SOURCES = """
+SELECT attname, min(col_description(attrelid, attnum)) FROM information_schema.view_column_usage
+JOIN pg_attribute ON attrelid = to_regclass(table_name) AND attname = column_name
+WHERE view_name = %s AND col_description(attrelid, attnum) IS NOT NULL GROUP BY attname HAVING count(*) = 1
+"""
 
 
 def render(dsn: str) -> str:
@@ -24,9 +30,16 @@ def render(dsn: str) -> str:
 
 
 def _section(dsn: str, name: str, comment: str, key: str, is_view: bool) -> str:
-    if is_view:  # its columns are a table's
-        return f"## {name}\n\n{comment}"
-    rows = [(code(one.name), one.kind, "yes" if one.nullable else "", one.comment) for one in read_columns(dsn, name)]
+    sources = dict(query(dsn, _SOURCES, name)) if is_view else {}
+    rows = [
+        (
+            code(one.name),
+            one.kind,
+            "yes" if one.nullable and not is_view else "",  # the database does not know it of a view
+            one.comment or sources.get(one.name, ""),
+        )
+        for one in read_columns(dsn, name)
+    ]
     about = ". ".join(part for part in (comment, key) if part)
     return "\n\n".join(
         part for part in (f"## {name}", about, table(("column", "type", "null", "meaning"), rows)) if part

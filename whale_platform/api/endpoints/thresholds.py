@@ -30,11 +30,17 @@ from whale_platform.api.server import write_access
 from whale_platform.domain.suggestion import explain_missing_hours
 from whale_platform.domain.whale import ANY, build_tier_limits, choose_valid_from
 from whale_platform.stores.asset_tables import thresholds as stored_thresholds
-from whale_platform.stores.asset_tables.thresholds import StoredThreshold
-from whale_platform.stores.errors import ReadOnlyServerError, SchemaMismatchError, StoreUnavailableError
+from whale_platform.stores.asset_tables.thresholds import Accept, StoredThreshold
+from whale_platform.stores.errors import (
+    ReadOnlyServerError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+    ThresholdChangedError,
+)
 from whale_platform.stores.queries import held_thresholds, suggestions
 
 T = TypeVar("T")
+TIER_FIELDS = ("threshold_usd", "large_usd", "giant_usd")
 router = APIRouter()
 log = structlog.get_logger()
 
@@ -51,14 +57,19 @@ _REFUSED_WRITE = {
     **INVALID,
     **UNAVAILABLE,
 }
+_CHANGED = describe_problems(
+    _412="It is another one by now; the problem's member `current` is the threshold as it is, null where none is set."
+)
 _SET: dict[int | str, dict[str, Any]] = {
     200: {"description": "As it is stored.", "model": models.Threshold},
     **_REFUSED_WRITE,
+    **_CHANGED,
     **describe_problems(_400="The body broke off.", _413="The body is too large.", _415="The body is not JSON."),
 }
 _REMOVED: dict[int | str, dict[str, Any]] = {
     204: {"description": "It was removed."},
     **_REFUSED_WRITE,
+    **_CHANGED,
     **describe_problems(_404="None is set under this name."),
 }
 _READ_ONLY = "the database takes reads alone (a standby, or set so): WHALE_EDITOR_POSTGRES_DSN names one for changes"
@@ -100,9 +111,11 @@ async def set_one(
     """As `whale threshold set` does: in the place of what holds from `valid_from` on; older hours keep theirs.
 
     The stream takes it up at its next checkpoint. Suggestions under it are removed. While recorded trades are replayed
-    it holds for all of them unless `valid_from` says otherwise.
+    it holds for all of them unless `valid_from` says otherwise. With `If-Match` (the ETag of what is to be replaced) or
+    `If-None-Match: *` (none is set yet) nothing is changed that somebody else has changed meanwhile.
     """
     asked = await _read_input(request)
+    accept = _build_precondition(request)
     valid_from = choose_valid_from(asked.valid_from, dependencies.settings.source)
 
     def work(dsn: str) -> StoredThreshold:
@@ -115,11 +128,14 @@ async def set_one(
             valid_from,
             large=asked.large_usd,
             giant=asked.giant_usd,
+            accept=accept,
         )
 
-    stored = _describe_threshold(await _write(dependencies, work))
+    written = await _write(dependencies, work)
+    stored = _describe_threshold(written)
     log.info("threshold set", key=request.scope.get(KEY_NAME, ""), **stored)
-    return Response(responses.encode_json(stored), headers={"Cache-Control": "no-store"}, media_type=responses.JSON)
+    headers = {"Cache-Control": "no-store", "ETag": _format_etag(written)}
+    return Response(responses.encode_json(stored), headers=headers, media_type=responses.JSON)
 
 
 @router.delete(
@@ -138,14 +154,15 @@ async def remove_one(
 ) -> Response:
     """A less specific one applies from now on; what held before stays in the history.
 
-    While recorded trades are replayed it applies to all of them, and nothing of the place stays in the history.
+    While recorded trades are replayed it applies to all of them, and nothing of the place stays in the history. With
+    `If-Match` (its ETag) nothing is removed that somebody else has changed meanwhile.
     """
     if (exchange, symbol) == (ANY, ANY):
         raise ApiProblemError(422, "the threshold of everything can't be removed: set another one")
-    valid_from = choose_valid_from(None, dependencies.settings.source)
+    valid_from, accept = choose_valid_from(None, dependencies.settings.source), _build_precondition(request)
 
     def work(dsn: str) -> bool:
-        return stored_thresholds.remove_threshold(dsn, exchange, symbol, valid_from)
+        return stored_thresholds.remove_threshold(dsn, exchange, symbol, valid_from, accept)
 
     if not await _write(dependencies, work):
         raise ApiProblemError(404, "there is no threshold of this name: /thresholds lists them")
@@ -192,6 +209,8 @@ async def _write(dependencies: AppDependencies, work: Callable[[str], T]) -> T:
 
     try:
         return await dependencies.write_threads.run(write)
+    except ThresholdChangedError as error:
+        raise _describe_conflict(error.current) from None
     except ReadOnlyServerError:
         raise ApiProblemError(503, _READ_ONLY) from None
     except StoreUnavailableError as error:
@@ -203,6 +222,39 @@ async def _write(dependencies: AppDependencies, work: Callable[[str], T]) -> T:
         raise build_unavailable("this log-in may not set thresholds: see `whale logs api`") from None
 
 
+def _build_precondition(request: Request) -> Accept | None:
+    """Whether If-Match and If-None-Match (RFC 9110) fit what stands there; None where neither is given."""
+    wanted, unwanted = (request.headers.getlist(name) for name in ("if-match", "if-none-match"))
+    if not wanted and not unwanted:
+        return None
+
+    def accept(current: StoredThreshold | None) -> bool:
+        def fits(values: list[str]) -> bool:
+            return current is not None and responses.matches_etag(", ".join(values), _format_etag(current))
+
+        return (not wanted or fits(wanted)) and not fits(unwanted)
+
+    return accept
+
+
+def _format_etag(stored: StoredThreshold) -> str:
+    return f'"{stored.version}"'
+
+
+def _describe_conflict(current: object) -> ApiProblemError:
+    """412 with what stands there now."""
+    if not isinstance(current, StoredThreshold):
+        text = "somebody else has removed this threshold meanwhile, so nothing was changed: read /thresholds again"
+        return ApiProblemError(412, text, members={"current": None})
+    known = _describe_threshold(current)
+    amounts = ", ".join(f"{name.removesuffix('_usd')} {known[name]}" for name in TIER_FIELDS)
+    text = (
+        f"somebody else has changed this threshold meanwhile ({amounts} US dollars now), so nothing was changed: "
+        f"send If-Match with the ETag of `current` to replace it"
+    )
+    return ApiProblemError(412, text, {"ETag": _format_etag(current)}, {"current": known})
+
+
 def _describe_threshold(stored: StoredThreshold) -> dict[str, Any]:
     change = stored.change
     assert change.usd is not None  # the table has no null
@@ -211,11 +263,12 @@ def _describe_threshold(stored: StoredThreshold) -> dict[str, Any]:
     values = {
         "exchange": change.exchange,
         "symbol": change.symbol,
-        **dict(zip(("threshold_usd", "large_usd", "giant_usd"), limits, strict=True)),
+        **dict(zip(TIER_FIELDS, limits, strict=True)),
         "set_tiers": [tier for tier, usd in given.items() if usd is not None],
         "valid_from": change.valid_from,
         "origin": stored.origin,
         "updated_at": stored.updated_at,
+        "version": stored.version,
     }
     return {name: responses.to_json_value(value) for name, value in values.items()}
 

@@ -5,7 +5,9 @@ of a 500 is in the service's log.
 """
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -30,16 +32,18 @@ def build_unavailable(detail: str, retry_s: int = 2) -> ApiProblemError:
     return ApiProblemError(503, detail, {"Retry-After": str(retry_s)})
 
 
-def encode_problem(status: int, detail: str) -> bytes:
-    """Return the problem as JSON bytes."""
+def encode_problem(status: int, detail: str, members: Mapping[str, Any] | None = None) -> bytes:
+    """Return the problem as JSON bytes; `members`: what it has beside those of every problem."""
     title = HTTPStatus(status).phrase
-    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
+    common = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return json.dumps(common | dict(members or {})).encode()
 
 
 def build_problem_response(problem: ApiProblemError) -> Response:
     """Return the response that shows `problem`."""
     headers = {"Cache-Control": "no-store", **problem.headers}
-    return Response(encode_problem(problem.status, problem.detail), problem.status, headers, PROBLEM_MEDIA_TYPE)
+    content = encode_problem(problem.status, problem.detail, problem.members)
+    return Response(content, problem.status, headers, PROBLEM_MEDIA_TYPE)
 
 
 async def handle_problem(_: Request, error: Exception) -> Response:

@@ -19,6 +19,7 @@ class Threshold(Named):
     valid_from: Time = Field(description="Event time from which it holds.")
     origin: Literal["set", "suggested"] = Field(description="By a person, or by the platform.")
     updated_at: Time
+    version: str = Field(description="Another one after each change: in quotes it is the ETag that `If-Match` takes.")
 
 
 class Thresholds(BaseModel):

@@ -5,10 +5,11 @@
 import { apiKey } from "./api-key.js";
 
 export class ApiError extends Error {
-  /** @param {number} status 0 where there was no answer. @param {string} text */
-  constructor(status, text) {
+  /** @param {number} status 0 where there was no answer. @param {string} text @param {any} [problem] As it was sent. */
+  constructor(status, text, problem = {}) {
     super(text);
     this.status = status;
+    this.problem = problem;
   }
 }
 
@@ -54,10 +55,12 @@ export async function getFile(path) {
  * @param {"PUT" | "DELETE"} method
  * @param {string} path
  * @param {object} [content] Sent as JSON.
+ * @param {Record<string, string>} [headers] Such as If-Match.
  * @returns {Promise<any>} What the server answers, null where that is nothing. Throws ApiError.
  */
-export async function send(method, path, content) {
-  const answer = await askWithKey(path, content ? { method, body: JSON.stringify(content) } : { method });
+export async function send(method, path, content, headers) {
+  const request = { method, headers };
+  const answer = await askWithKey(path, content ? { ...request, body: JSON.stringify(content) } : request);
   return answer.status === 204 ? null : answer.json();
 }
 
@@ -78,7 +81,7 @@ function getResponse(path, params = {}, signal) {
 
 /**
  * @param {string} address
- * @param {{ method?: string, body?: string }} request
+ * @param {{ method?: string, body?: string, headers?: Record<string, string> }} request
  * @param {AbortSignal} [signal]
  */
 async function askWithKey(address, request, signal) {
@@ -88,20 +91,20 @@ async function askWithKey(address, request, signal) {
     if (answer.ok) return answer;
     if (answer.status === 401 && (await otherKey(key))) continue;
     const problem = await answer.json().catch(() => ({}));
-    throw new ApiError(answer.status, problem.detail ?? `the server answered ${answer.status}`);
+    throw new ApiError(answer.status, problem.detail ?? `the server answered ${answer.status}`, problem);
   }
 }
 
 /**
  * @param {string} address
- * @param {{ method?: string, body?: string }} request
+ * @param {{ method?: string, body?: string, headers?: Record<string, string> }} request
  * @param {string} key
  * @param {AbortSignal | undefined} signal
  */
 async function ask(address, request, key, signal) {
   const limit = AbortSignal.timeout(15_000);
   /** @type {Record<string, string>} */
-  const headers = { Accept: "application/json" };
+  const headers = { Accept: "application/json", ...request.headers };
   if (key) headers["X-API-Key"] = key;
   if (request.body) headers["Content-Type"] = "application/json";
   try {

@@ -110,6 +110,7 @@ export interface Threshold extends Named {
   valid_from: string;
   origin: "set" | "suggested";
   updated_at: string;
+  version: string;
 }
 
 /** `read_only`: why the reader can't set any. */

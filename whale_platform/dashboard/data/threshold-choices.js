@@ -1,7 +1,7 @@
 // What is known of thresholds, without a page: which one applies to a market, what amounts would have given, and what
 // the server says of a field. A place is `exchange:symbol`, with `*` for any.
 
-import { whole } from "../lib/format.js";
+import { clock, whole, zoneName } from "../lib/format.js";
 import { marketOf } from "./url-state.js";
 
 /** @import { Named, SuggestedChoice, Suggestion, Threshold } from "./messages.d.ts" */
@@ -45,9 +45,44 @@ export function findApplying(rows, { exchange, symbol }) {
   return places.map((place) => rows.find((row) => marketOf(row) === place)).find(Boolean);
 }
 
+/**
+ * The threshold of this very place.
+ *
+ * @param {Threshold[]} rows
+ * @param {Named} place
+ */
+export const findOwn = (rows, place) => rows.find((row) => marketOf(row) === marketOf(place));
+
+/**
+ * The thresholds with this one at a place; null: with none there.
+ *
+ * @param {Threshold[]} rows
+ * @param {Named} place
+ * @param {Threshold | null} row
+ */
+export function replaceRow(rows, place, row) {
+  const others = rows.filter((one) => marketOf(one) !== marketOf(place));
+  return row ? [...others, row] : others;
+}
+
+/** What has come in between, in words. @param {Threshold | null} current Null: it was removed. */
+export function describeConflict(current) {
+  if (!current) return "Somebody else has removed this threshold meanwhile. Nothing was changed; save again to set it.";
+  const now = describeAmounts(current);
+  return `Somebody else has set this threshold meanwhile: ${now}. Nothing was changed; do it again to replace that.`;
+}
+
 /** @param {Threshold} row */
 export const describeAmounts = ({ threshold_usd: least, large_usd: large, giant_usd: giant }) =>
   `whale from ${whole(least)}, large from ${whole(large)}, giant from ${whole(giant)}`;
+
+/** What applies, in words. @param {Threshold} row */
+export function describeHeld(row) {
+  const whose = row.origin === "suggested" ? "suggested by the platform" : "set";
+  const later = Date.parse(row.valid_from) > Date.now();
+  const when = later ? ` from ${clock(row.valid_from, "bar")} ${zoneName()} on` : "";
+  return `Now: ${describeAmounts(row)}; ${whose} for ${nameOf(row)}${when}.`;
+}
 
 /** @param {number[]} alerts Of each day. */
 const meanOf = (alerts) => alerts.reduce((sum, count) => sum + count, 0) / alerts.length;

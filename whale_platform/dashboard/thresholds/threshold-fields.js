@@ -1,6 +1,10 @@
-// The fields of the form of thresholds: whether they take anything, and what the server says of each.
+// The fields of the form of thresholds: whether they take anything, what the server says of each, what is suggested.
 
-import { setText } from "../lib/dom.js";
+import { describeAlerts } from "../data/threshold-choices.js";
+import { element, setText } from "../lib/dom.js";
+import { clock, whole, zoneName } from "../lib/format.js";
+
+/** @import { Suggestion } from "../data/messages.d.ts" */
 
 export const FIELDS = ["threshold_usd", "large_usd", "giant_usd"];
 const ERRORS = ["market", ...FIELDS];
@@ -37,4 +41,25 @@ export function showErrors(parts, errors) {
   }
   const first = ERRORS.find((name) => errors[name]);
   if (first) parts[first].focus();
+}
+
+/**
+ * The amounts to choose from, with what each gave.
+ *
+ * @param {Parts} parts
+ * @param {Suggestion | undefined} suggestion
+ * @param {boolean} readOnly
+ */
+export function showChoices({ choices, none }, suggestion, readOnly) {
+  const rows = (suggestion?.choices ?? []).map((choice) => {
+    const [name, given] = [whole(choice.usd), describeAlerts(choice)];
+    if (choice.per_day === null) return element("p", { class: "note", text: `${name} held then and ${given}` });
+    const radio = element("input", { type: "radio", name: "suggested", value: choice.usd });
+    radio.disabled = readOnly;
+    return element("label", {}, radio, element("b", { text: name }), ` ${given}`);
+  });
+  choices.replaceChildren(...rows);
+  const until = suggestion && `${clock(suggestion.until, "bar")} ${zoneName()}`;
+  const missing = "None for this choice: `whale threshold suggest` computes them for each market.";
+  setText(none, suggestion ? `Of the ${suggestion.days} days before ${until}.` : missing);
 }

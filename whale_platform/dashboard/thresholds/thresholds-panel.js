@@ -1,14 +1,18 @@
 // Sets from how many dollars on an order is a whale: a button at the tape that opens the form. A suggestion can be
 // picked or amounts typed, and what each would have given stands beside it. What is shown as set is what the server
 // has answered; what it refuses stands beside the field. Nothing can be typed while thresholds are loaded or changed.
+// What another editor has changed since it was shown is not replaced: it is shown, and what was typed stays.
 
-import { get, send } from "../data/api.js";
+import { ApiError, get, send } from "../data/api.js";
 import {
   ANY,
-  describeAlerts,
   describeAmounts,
   estimateAlerts,
+  describeConflict,
+  describeHeld,
   findApplying,
+  findOwn,
+  replaceRow,
   listPlaces,
   nameOf,
   parseAmount,
@@ -18,9 +22,9 @@ import {
 } from "../data/threshold-choices.js";
 import { marketOf, view } from "../data/url-state.js";
 import { element, makeClosable, setText } from "../lib/dom.js";
-import { clock, whole, zoneName } from "../lib/format.js";
+import { clock, zoneName } from "../lib/format.js";
 import { partsOf } from "../lib/panel.js";
-import { FIELDS, lockForm, showErrors } from "./threshold-fields.js";
+import { FIELDS, lockForm, showChoices, showErrors } from "./threshold-fields.js";
 
 /** @import { MarketCatalogue } from "../data/market-catalogue.js" */
 /** @import { StatusMessage, Suggestion, Threshold, Thresholds } from "../data/messages.d.ts" */
@@ -129,45 +133,29 @@ export class ThresholdsPanel {
 
   /** Show what applies at the chosen place, and what is suggested for it. */
   #showPlace() {
-    const { held, market, remove, save, locked } = this.#parts;
+    const { save, locked } = this.#parts;
     this.#clearNotes();
     const row = findApplying(this.#rows, this.#place);
-    const own = Boolean(row && marketOf(row) === market.value);
-    setText(held, row ? this.#describe(row) : "");
+    const own = this.#showHeld();
     for (const field of FIELDS) {
       const set = field === "threshold_usd" || row?.set_tiers.some((tier) => field.startsWith(tier));
       this.#parts[field].value = row && own && set ? /** @type {any} */ (row)[field] : "";
       this.#parts[field].disabled = this.#readOnly !== null;
     }
-    remove.hidden = !own || market.value === `${ANY}:${ANY}` || this.#readOnly !== null;
     save.hidden = this.#readOnly !== null;
     setText(locked, this.#readOnly ?? "");
-    this.#showChoices();
+    showChoices(this.#parts, this.#suggestion, this.#readOnly !== null);
     this.#showEstimate();
   }
 
-  /** @param {Threshold} row */
-  #describe(row) {
-    const whose = row.origin === "suggested" ? "suggested by the platform" : "set";
-    const later = Date.parse(row.valid_from) > Date.now();
-    const when = later ? ` from ${clock(row.valid_from, "bar")} ${zoneName()} on` : "";
-    return `Now: ${describeAmounts(row)}; ${whose} for ${nameOf(row)}${when}.`;
-  }
-
-  #showChoices() {
-    const { choices, none } = this.#parts;
-    const suggestion = this.#suggestion;
-    const rows = (suggestion?.choices ?? []).map((choice) => {
-      const [name, given] = [whole(choice.usd), describeAlerts(choice)];
-      if (choice.per_day === null) return element("p", { class: "note", text: `${name} held then and ${given}` });
-      const radio = element("input", { type: "radio", name: "suggested", value: choice.usd });
-      radio.disabled = this.#readOnly !== null;
-      return element("label", {}, radio, element("b", { text: name }), ` ${given}`);
-    });
-    choices.replaceChildren(...rows);
-    const until = suggestion && `${clock(suggestion.until, "bar")} ${zoneName()}`;
-    const missing = "None for this choice: `whale threshold suggest` computes them for each market.";
-    setText(none, suggestion ? `Of the ${suggestion.days} days before ${until}.` : missing);
+  /** Show what applies, and whether it can be removed; returns whether it is of this very place. */
+  #showHeld() {
+    const { held, market, remove } = this.#parts;
+    const row = findApplying(this.#rows, this.#place);
+    const own = findOwn(this.#rows, this.#place) !== undefined;
+    setText(held, row ? describeHeld(row) : "");
+    remove.hidden = !own || market.value === `${ANY}:${ANY}` || this.#readOnly !== null;
+    return own;
   }
 
   /** What the typed amount would have given; the choice that it is, if any, is marked. */
@@ -211,7 +199,10 @@ export class ThresholdsPanel {
       done = await work();
     } catch (failure) {
       this.#lock(false);
-      const errors = splitRefusal(/** @type {Error} */ (failure).message);
+      const conflict = failure instanceof ApiError && failure.status === 412;
+      const errors = conflict
+        ? { "": this.#takeConflict(failure.problem.current ?? null) }
+        : splitRefusal(/** @type {Error} */ (failure).message);
       showErrors(this.#parts, errors);
       setText(error, errors[""] ?? "");
     }
@@ -219,6 +210,19 @@ export class ThresholdsPanel {
     setText(said, done);
     this.#busy = false;
     return done !== "";
+  }
+
+  /** What another editor has set, null: removed, is what a next change replaces. @param {Threshold | null} current */
+  #takeConflict(current) {
+    this.#rows = replaceRow(this.#rows, this.#place, current);
+    this.#showHeld();
+    return describeConflict(current);
+  }
+
+  /** Nothing is changed but what was shown. @returns {Record<string, string>} */
+  get #condition() {
+    const own = findOwn(this.#rows, this.#place);
+    return own ? { "If-Match": `"${own.version}"` } : { "If-None-Match": "*" };
   }
 
   get #path() {
@@ -230,7 +234,7 @@ export class ThresholdsPanel {
     const amounts = FIELDS.map((field) => [field, parseAmount(this.#parts[field].value)]);
     const content = amounts.map(([field, text]) => [field, text || (field === "threshold_usd" ? "" : null)]);
     /** @type {Threshold} */
-    const row = await send("PUT", this.#path, Object.fromEntries(content));
+    const row = await send("PUT", this.#path, Object.fromEntries(content), this.#condition);
     const since = `from ${clock(row.valid_from, "bar")} ${zoneName()} on`;
     const taken = "The stream takes it up at its next checkpoint.";
     return `Saved for ${nameOf(row)}: ${describeAmounts(row)}, ${since}. ${taken}`;
@@ -238,7 +242,7 @@ export class ThresholdsPanel {
 
   async #remove() {
     const name = nameOf(this.#place);
-    await send("DELETE", this.#path);
+    await send("DELETE", this.#path, undefined, this.#condition);
     return `Removed for ${name}.`;
   }
 }

@@ -1,4 +1,4 @@
-"""The audit as checks: every hour since the last audited one, in Kafka, Postgres and the lake; ids, values and whales.
+"""The audit as checks: every hour since the last audited one, in Kafka, Postgres and the lake.
 
 Hours in which Dagster was down are audited when it is back, and so are hours whose turn comes while the stream is
 behind, or of which not all has arrived everywhere. An hour that was wrong is audited again for six hours, so that a
@@ -14,7 +14,7 @@ import dagster as dg
 from whale_platform.audit import render
 from whale_platform.audit.reconcile import AuditLine, AuditResult
 from whale_platform.broker.errors import BrokerError, OffsetExpiredError
-from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, WINDOWS_KEY
+from whale_platform.defs.lineage.assets import ALERTS_KEY, LAKE_KEY, SIZE_BANDS_KEY, WINDOWS_KEY
 from whale_platform.defs.shared.store_resource import StoreResource
 from whale_platform.homes import read_home
 from whale_platform.reports.tables import render_table
@@ -36,9 +36,20 @@ WHALES_SPEC = dg.AssetCheckSpec(
     asset=ALERTS_KEY,
     description="Since the last audited hour the whales are the lake's trades and sweeps over their time's threshold.",
 )
+BANDS_SPEC = dg.AssetCheckSpec(
+    "bands_are_the_lakes",
+    asset=SIZE_BANDS_KEY,
+    description="Since the last audited hour the bands of each minute are those of the lake's trades.",
+)
+# How the kinds of their differences begin; (): all others.
+KINDS: tuple[tuple[dg.AssetCheckSpec, tuple[str, ...]], ...] = (
+    (VALUES_SPEC, ()),
+    (WHALES_SPEC, ("whale",)),
+    (BANDS_SPEC, ("bands",)),
+)
 
 
-@dg.multi_asset_check(name="audit", specs=[IDS_SPEC, VALUES_SPEC, WHALES_SPEC])
+@dg.multi_asset_check(name="audit", specs=[IDS_SPEC, *(spec for spec, _ in KINDS)])
 def audit_checks(store: StoreResource) -> Iterator[dg.AssetCheckResult]:
     """What `whale audit` says of those hours."""
     # DuckDB and delta-rs take 90 MB, and every process of Dagster loads this file.
@@ -92,7 +103,7 @@ def build_results(
             "table": dg.MetadataValue.md("No place has a trade." if nothing else render.render_markdown(result)),
         },
     )
-    for spec, kinds in ((VALUES_SPEC, ()), (WHALES_SPEC, ("whale",))):
+    for spec, kinds in KINDS:
         lines = _select_different(result, kinds)
         rows = [render.render_cells(line) for line in lines[: render.MAX_LINES]]
         yield dg.AssetCheckResult(
@@ -114,7 +125,7 @@ def _select_different(result: AuditResult, kinds: tuple[str, ...]) -> list[Audit
         some = tuple(
             one
             for one in line.differences
-            if (one.kind.startswith(kinds) if kinds else not one.kind.startswith(("whale", "damaged")))
+            if (one.kind.startswith(kinds) if kinds else not one.kind.startswith(("whale", "bands", "damaged")))
         )
         if some:
             lines.append(replace(line, differences=some))

@@ -20,7 +20,6 @@ import duckdb
 from whale_platform.lake.analysis import alert_tables
 from whale_platform.lake.analysis.sweeps import HIGHEST_FLOOR
 from whale_platform.lake.delta import table
-from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.delta.table import HOUR, LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.maintenance import rewrite
@@ -75,7 +74,7 @@ class AlertScan:
         self._finish()
 
     def _read_hour(self, start: datetime, files: list[LakeFile]) -> None:
-        rows = self._select_rows(files)
+        rows = rewrite.select_once(self.connection, self._root, files)
         self._add_markets(rows)
         values = {"start": max(_to_us(start), _to_us(self.request.start)), "end": _to_us(start + HOUR)}
         self._run(alert_tables.TRADES.format(rows=rows, markets=alert_tables.ALL_MARKETS))
@@ -95,7 +94,8 @@ class AlertScan:
         if not awaited and not silent:
             return False
         markets = alert_tables.ALL_MARKETS if awaited else alert_tables.SILENT_MARKETS
-        self._run(alert_tables.TRADES.format(rows=self._select_rows(files), markets=markets))
+        rows = rewrite.select_once(self.connection, self._root, files)
+        self._run(alert_tables.TRADES.format(rows=rows, markets=markets))
         self._note_prices(start)
         return True
 
@@ -115,14 +115,6 @@ class AlertScan:
         self._run("INSERT INTO controls FROM new_controls")
         for name, control in (("new_alerts", "false"), ("new_controls", "true")):
             self._run(alert_tables.DUE.format(table=name, control=control), self._horizons)
-
-    def _select_rows(self, files: list[LakeFile]) -> str:
-        """SQL: the rows of an hour, each trade once."""
-        rows = engine.select_rows(self._root, [file.path for file in files])
-        if [rewrite.is_sorted(file) for file in files] == [True]:
-            return rows
-        stored = f"SELECT {', '.join(COLUMN_NAMES)} FROM {rows}"
-        return f"({rewrite.select_distinct(self.connection, stored)})"
 
     def _add_markets(self, rows: str) -> None:
         found = self._run(alert_tables.MARKETS_OF_HOUR.format(rows=rows)).fetchall()

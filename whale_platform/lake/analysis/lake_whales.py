@@ -27,7 +27,7 @@ SELECT exchange, symbol, trade_id, side, price, quantity, {usd} AS usd, epoch_us
     {notional} AS notional, usd_pair, usd_rate
 FROM {rows} JOIN floors USING (exchange, symbol)
 WHERE coalesce(fills, 1) = 1 AND {kind} = $kind AND {usd} >= floor AND event_time < $end
-ORDER BY exchange, symbol, trade_id
+ORDER BY exchange, symbol, trade_id, topic_offset NULLS LAST, topic_partition
 """
 
 
@@ -86,7 +86,7 @@ def read_whales(
 ) -> Iterator[LakeWhale]:
     """Each whale of `kind` from its symbol's floor (US dollars) on, by exchange, symbol and id.
 
-    Aggregates are none, and no fills of one; a trade that is there twice comes once.
+    Aggregates are none, and no fills of one; a trade that is there twice comes once, as it came first.
     """
     if kind == SWEEP:
         for sweep in sweeps.read_sweeps(connection, hour.root, hour.paths, hour.end.astimezone(UTC), floors):

@@ -3,7 +3,7 @@
 An order is what whales are counted as (view `whale_orders`): a sweep, a trade that is part of none, a block. Hour by
 hour only what may still be among the largest is looked at row by row, so the first hour costs most; what is kept of a
 market is bounded but for orders of equal size. An imported aggregate of several fills is no order. What nobody knew the
-dollars of is none either.
+dollars of is none either. A trade that the lake has twice counts once.
 
 Raises LakeError's subclasses.
 """
@@ -29,6 +29,7 @@ from whale_platform.domain.whale import ThresholdPeriod
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL, IN_SWEEP_SQL, select_sweeps
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import engine
+from whale_platform.lake.maintenance import rewrite
 from whale_platform.storage.folders import Folder
 
 SizesProgress = Callable[[int, int, int], None]  # hours read, of how many, trades so far
@@ -59,7 +60,6 @@ SELECT trade.exchange, trade.symbol, trade.usd, $day, $hour_of_week FROM (
     SELECT exchange, symbol, event_time, side, taker_order_id, trade_id, dense, {BLOCK_SQL} AS block,
         {engine.USD_SQL} AS usd
     FROM {{rows}} WHERE coalesce(fills, 1) = 1
-    QUALIFY row_number() OVER (PARTITION BY exchange, symbol, block, trade_id) = 1
 ) AS trade JOIN floors ON (floors.exchange, floors.symbol) = (trade.exchange, trade.symbol) AND trade.usd >= floor
 ANTI JOIN found ON NOT trade.block AND {IN_SWEEP_SQL}
 """
@@ -82,20 +82,20 @@ def read_market_orders(
 ) -> list[MarketOrders]:
     """Return the largest orders of each market that has one, by exchange and symbol. Raises LakeNotFoundError."""
     files = table.list_files(table.open_table(root), asked.start, asked.end)
-    hours = [(start, [file.path for file in some]) for start, some in groupby(files, lambda file: file.start)]
+    hours = [(start, list(some)) for start, some in groupby(files, lambda file: file.start)]
     most = {"most": asked.most_orders, "most_of_hour": asked.most_of_hour}
     trades = 0
     with engine.connect(root) as connection:
         connection.execute(_CREATE)
-        for number, (start, paths) in enumerate(hours, 1):
-            rows = engine.select_rows(root, paths)
+        for number, (start, some) in enumerate(hours, 1):
+            rows = rewrite.select_once(connection, root, some)
             place = {"day": (start - asked.start).days, "hour_of_week": get_hour_of_week(start)}
             _run(connection, _MARKETS.format(rows=rows), {"hour": start})
             _run(connection, _FLOORS, {**most, "hour_of_week": place["hour_of_week"]})
             _run(connection, _SWEEPS.format(sweeps=select_sweeps(rows, "SELECT exchange, symbol, floor FROM floors")))
             _run(connection, _ORDERS.format(rows=rows), place)
             _run(connection, _PRUNE, most)
-            trades += sum(file.rows for file in files if file.start == start)
+            trades += sum(file.rows for file in some)
             progress(number, len(hours), trades)
         found = _run(connection, _RESULT, {"most": asked.most_orders}).fetchall()
     return [

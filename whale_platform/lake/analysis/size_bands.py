@@ -4,7 +4,7 @@ All fills of an order have one trade time, side and order id. Where those are up
 are, or one trade, the group is the order; only the other groups are looked at row by row: there are more, an id is
 missing among them, a trade is there twice, or ids are not contiguous. A missing id ends an order, as in
 `domain/sweep.py`; a gap that is filled later puts it together again, with the next look. A trade that the lake has
-twice counts once, but not an aggregate beside its fills: compaction has to come first. Raises LakeError's subclasses.
+twice counts once, and an aggregate beside its fills as compaction leaves it. Raises LakeError's subclasses.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 
 from whale_platform.domain.size_bands import BAND_EDGES_USD, BANDS, MarketBands
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL
+from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.duckdb import engine
+from whale_platform.lake.maintenance import rewrite
 from whale_platform.storage.folders import Folder
 
 MEMORY_LIMIT = "200MB"  # half of what is usual: it is at work each minute, and takes no longer
@@ -57,6 +59,7 @@ SELECT exchange, symbol, epoch_us(event_time) // 60000000 AS minute, sum(trades)
     count(usd), {{sums}}
 FROM (SELECT *, {_BAND} AS band FROM orders) GROUP BY exchange, symbol, minute ORDER BY minute, exchange, symbol
 """
+_AGGREGATES = "SELECT max(fills) > 1 FROM {rows} WHERE event_time >= $start AND event_time < $end"
 _COUNT = """
 SELECT epoch_us(event_time) // 60000000 AS minute, count(*) FROM {rows}
 WHERE event_time >= $start AND event_time < $end GROUP BY minute
@@ -65,9 +68,12 @@ WHERE event_time >= $start AND event_time < $end GROUP BY minute
 
 def read_bands(root: Folder, paths: Iterable[str], start: datetime, end: datetime) -> list[MarketBands]:
     """Return the minutes of [start, end), aware full minutes, by time and market. `paths`: all files of their hours."""
-    statement = _BANDS.format(rows=engine.select_rows(root, paths), sums=_SUM_COLUMNS)
+    stored, times = engine.select_rows(root, paths), {"start": start, "end": end}
     with engine.connect(root, MEMORY_LIMIT) as connection:
-        rows = connection.execute(statement, {"start": start, "end": end}).fetchall()
+        if connection.execute(_AGGREGATES.format(rows=stored), times).fetchone() == (True,):
+            distinct = rewrite.select_distinct(connection, f"SELECT {', '.join(COLUMN_NAMES)} FROM {stored}")
+            stored = f"({distinct})"
+        rows = connection.execute(_BANDS.format(rows=stored, sums=_SUM_COLUMNS), times).fetchall()
     found = []
     for exchange, symbol, minute, trades, unvalued, valued, *sums in rows:
         parts = (sums[first : first + BANDS] if valued else None for first in range(0, len(sums), BANDS))

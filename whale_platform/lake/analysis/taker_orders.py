@@ -1,6 +1,7 @@
 """The takers' orders of some hours, each with its time and size: what a search for robots looks at.
 
-The fills of one moment, side and order id, where the exchange names it, are one order. Raises LakeError's subclasses.
+The fills of one moment, side and order id, where the exchange names it, are one order. A trade that the lake has twice
+counts once. Raises LakeError's subclasses.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from whale_platform.lake.analysis.sweep_truth import PARTY_SQL
 from whale_platform.lake.analysis.sweeps import BLOCK_SQL
 from whale_platform.lake.delta import table
 from whale_platform.lake.duckdb import engine
+from whale_platform.lake.maintenance import rewrite
 from whale_platform.storage.folders import Folder
 
 FETCH_ROWS = 10_000
@@ -66,8 +68,8 @@ def read_taker_orders(
     files = table.list_files(table.open_table(root), start, end)
     markets = None if choice.markets is None else sorted(map(" ".join, choice.markets))
     values = {"start": start, "end": end, "least": least_usd, "exchange": choice.exchange, "symbol": choice.symbol}
-    statement = _ORDERS.format(rows=engine.select_rows(root, [file.path for file in files]))
     with engine.connect(root) as connection, engine.translate_duckdb_errors():
+        statement = _ORDERS.format(rows=rewrite.select_once(connection, root, files))
         cursor = connection.execute(statement, {**values, "dollars": sorted(DOLLARS), "markets": markets})
         while rows := cursor.fetchmany(FETCH_ROWS):
             yield from map(TakerOrder._make, rows)

@@ -3,8 +3,9 @@
 One definition, for every report, page and back-test: the price after k seconds is that of the last trade at or before
 that moment, and is not known before the lake has a later trade of the same symbol; the price before is that of the
 trade before it, if that is not older than a quarter of an hour. Blocks, agreed off the book, are no prices. Trades of
-one microsecond come in the order of their ids; where those have gaps by design, in that of the topic, and the price
-before is that of an earlier time, since other fills of the trade's own order have its time. Trades are asked for hour
+one microsecond come in the order of their ids; where those have gaps by design, in that of the topic, where the one
+that came twice came first, and the price before is that of an earlier time, since other fills of the trade's own order
+have its time. Trades are asked for hour
 by hour, so memory stays flat. Raises LakeError's subclasses.
 """
 
@@ -40,11 +41,17 @@ _AROUND = f"""
 WITH asked AS (
     SELECT unnest($exchanges) AS exchange, unnest($symbols) AS symbol, unnest($ids)::BIGINT AS trade_id,
         unnest($times)::TIMESTAMPTZ AS event_time
+), around AS NOT MATERIALIZED (
+    SELECT * FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked)
+        AND NOT coalesce(block, false) AND event_time >= $since AND event_time <= $until
+), doubled AS (
+    SELECT exchange, symbol, trade_id, min(topic_offset) AS first_offset FROM around WHERE NOT dense
+    GROUP BY exchange, symbol, trade_id HAVING count(*) > 1
 ), held AS NOT MATERIALIZED (
     SELECT exchange, symbol, epoch_us(event_time) // 1000000 AS second, coalesce(dense, true) AS dense,
         {{{{'price': price, 'at': event_time}}}} AS traded, {_HELD} AS place
-    FROM {{rows}} WHERE (exchange, symbol) IN (SELECT (exchange, symbol) FROM asked) AND NOT coalesce(block, false)
-        AND event_time >= $since AND event_time <= $until
+    FROM around ANTI JOIN doubled ON around.exchange = doubled.exchange AND around.symbol = doubled.symbol
+        AND around.trade_id = doubled.trade_id AND topic_offset > first_offset
 ), last AS (
     SELECT exchange, symbol, second, bool_and(dense) AS dense, max(place) AS place, arg_max(traded, place) AS traded
     FROM held GROUP BY exchange, symbol, second

@@ -23,7 +23,7 @@ from whale_platform.lake.errors import ConcurrentCommitError, DiskFullError, Lak
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,21 @@ def list_files(table: DeltaTable, start: datetime | None = None, end: datetime |
         if (start is None or at > start - HOUR) and (end is None or at < end):
             found.append(LakeFile(path, at, rows, size))
     return sorted(found, key=lambda file: (file.start, file.path))
+
+
+def list_minute_changes(table: DeltaTable, hour: datetime) -> dict[datetime, datetime]:
+    """{minute: when the newest file that may have trades of it was added} of the hour from `hour` on, aware UTC."""
+    adds = table.get_add_actions(flatten=True)
+    names = ("partition.date", "partition.hour", "modification_time", "min.event_time", "max.event_time")
+    found: dict[datetime, datetime] = {}
+    for day, number, added_ms, first, last in zip(*(adds[name].to_pylist() for name in names), strict=True):
+        if datetime(day.year, day.month, day.day, number, tzinfo=UTC) == hour.astimezone(UTC):
+            added = datetime.fromtimestamp(added_ms / 1000, UTC)
+            known = first is not None and last is not None
+            minutes = range(first.minute, last.minute + 1) if known else range(60)
+            for minute in (hour + number * MINUTE for number in minutes):
+                found[minute] = max(added, found.get(minute, added))
+    return found
 
 
 def read_position(table: DeltaTable, topic_id: str, partition: int) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from whale_platform.lake.delta import table
-from whale_platform.lake.delta.table import HOUR
+from whale_platform.lake.delta.table import HOUR, LakeFile
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.duckdb.engine import quote_literal
 from whale_platform.lake.errors import ConcurrentCommitError
@@ -99,14 +99,14 @@ def _find_imported_hours(root: Folder, dump: DumpFile, loaded: LoadedDump, marke
     """Of the first `marked` hours those that have as many trades of the symbol as the dump: they need no import."""
     if not marked:
         return set()
-    files: dict[datetime, list[str]] = {}
+    files: dict[datetime, list[LakeFile]] = {}
     for file in table.list_files(table.open_table(root), dump.start, dump.end):
-        files.setdefault(file.start, []).append(file.path)
+        files.setdefault(file.start, []).append(file)
     there = set()
     with engine.connect(root) as connection:
         for start, fills in loaded.hours[:marked]:
             found = connection.execute(
-                f"SELECT coalesce(sum(fills), 0) FROM {engine.select_rows(root, files.get(start, ()))} "
+                f"SELECT coalesce(sum(fills), 0) FROM {rewrite.select_once(connection, root, files.get(start, ()))} "
                 "WHERE exchange = ? AND symbol = ?",
                 [dump.exchange, dump.symbol],
             ).fetchone()

@@ -6,9 +6,10 @@ themselves; where they are, it goes, and where only some are, they go and it sta
 Files that come in meanwhile stay as they are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,25 @@ def select_distinct(connection: duckdb.DuckDBPyConnection, rows: str) -> str:
     UNION ALL SELECT a.* FROM once a SEMI JOIN joined j ON a.fills > 1 AND j.there < j.fills AND j.exchange = a.exchange
         AND j.symbol = a.symbol AND j.trade_id = a.trade_id
     """
+
+
+def select_once(connection: duckdb.DuckDBPyConnection, root: Folder, files: Iterable[LakeFile]) -> str:
+    """SQL: the rows of these files, as `engine.select_rows`, each trade once; `files`: all of one or more hours.
+
+    An hour of one sorted file has each trade once and is read as it is; of the others all rows are, whatever the query.
+    """
+    once, others = list[str](), list[str]()
+    for _, group in groupby(sorted(files, key=lambda file: file.start), lambda file: file.start):
+        some = list(group)
+        paths = once if [is_sorted(file) for file in some] == [True] else others
+        paths += [file.path for file in some]
+    if not others:
+        return engine.select_rows(root, once)
+    columns = ", ".join(COLUMN_NAMES)
+    distinct = select_distinct(connection, f"SELECT {columns} FROM {engine.select_rows(root, others)}")
+    if not once:
+        return f"({distinct})"
+    return f"(({distinct}) UNION ALL SELECT {columns} FROM {engine.select_rows(root, once)})"
 
 
 def _is_unreadable(connection: duckdb.DuckDBPyConnection, root: Folder, file: LakeFile) -> bool:

@@ -2,24 +2,31 @@
 
 Which of them applies to a symbol says `domain/whale.py`. Each holds from an event time on (`valid_from`), and the
 table's trigger keeps what held before, so that an old hour is judged by what held then. Short timeouts: a database that
-is unavailable makes the reader keep what it had, not wait. Changes take turns by a lock of the table.
+is unavailable makes the reader keep what it had, not wait. Changes take turns by a lock of the table, under which a
+caller may refuse to change what is not as it was read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
 from whale_platform.domain.whale import ALWAYS, ANY, ThresholdChange, ThresholdPeriod, build_threshold_period
+from whale_platform.stores.errors import ThresholdChangedError
 from whale_platform.stores.postgres.connection import open_transaction
 
+MICROSECOND = timedelta(microseconds=1)
 CHANGE_S = 5  # for the log-in, and for the wait until changes before this one end: the page waits 15 s for an answer
 # the columns of a ThresholdChange
 SELECT_HELD = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
+# the columns of a StoredThreshold
+SELECT_STORED = """
+SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, origin, updated_at FROM whale_thresholds
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,14 @@ class StoredThreshold:
     def from_row(cls, row: Sequence[Any]) -> "StoredThreshold":
         """Return the row, given as the columns of a ThresholdChange, origin, updated_at."""
         return cls(ThresholdChange(*row[:6]), *row[6:])
+
+    @property
+    def version(self) -> str:
+        """Another one after each change of the row."""
+        return f"{(self.updated_at - ALWAYS) // MICROSECOND:x}"
+
+
+Accept = Callable[[StoredThreshold | None], bool]  # whether a change may take the place of what stands; None: nothing
 
 
 def read_threshold_history(dsn: str) -> list[ThresholdChange]:
@@ -69,14 +84,17 @@ def set_threshold(
     *,
     large: Decimal | None = None,
     giant: Decimal | None = None,
+    accept: Accept | None = None,
 ) -> StoredThreshold:
     """Insert or change one row, a person's, and return it; suggestions that it covers go.
 
     It holds from the event time `valid_from` on, in place of what held since then; None: from now on. large, giant:
     amounts of these tiers; None: what follows from `usd`, also where one was set before.
-    Raises RowRejectedError unless 0 < usd <= large <= giant < infinity, else as `read_threshold_history`.
+    Raises RowRejectedError unless 0 < usd <= large <= giant < infinity, ThresholdChangedError where `accept` refuses
+    what stands there, else as `read_threshold_history`.
     """
     with _open_change(dsn) as cursor:
+        _check_accepted(cursor, exchange, symbol, accept)
         _date_changes(cursor, valid_from)
         cursor.execute(
             """
@@ -101,13 +119,16 @@ def set_threshold(
     return StoredThreshold.from_row(stored)
 
 
-def remove_threshold(dsn: str, exchange: str, symbol: str, valid_from: datetime | None = None) -> bool:
+def remove_threshold(
+    dsn: str, exchange: str, symbol: str, valid_from: datetime | None = None, accept: Accept | None = None
+) -> bool:
     """Delete one row, so that a less specific one applies from the event time `valid_from` on (None: from now on).
 
     Returns whether there was one. What held before `valid_from` stays in the history; what began later goes.
-    Raises as `read_threshold_history`.
+    Raises ThresholdChangedError where `accept` refuses what stands there, else as `read_threshold_history`.
     """
     with _open_change(dsn) as cursor:
+        _check_accepted(cursor, exchange, symbol, accept)
         _date_changes(cursor, valid_from)
         cursor.execute("DELETE FROM whale_thresholds WHERE (exchange, symbol) = (%s, %s)", (exchange, symbol))
         return bool(cursor.rowcount)
@@ -119,6 +140,16 @@ def _open_change(dsn: str) -> Iterator[Cursor]:
     with open_transaction(dsn, "whale-thresholds", CHANGE_S, CHANGE_S) as conn, conn.cursor() as cursor:
         cursor.execute("LOCK TABLE whale_thresholds IN SHARE ROW EXCLUSIVE MODE")
         yield cursor
+
+
+def _check_accepted(cursor: Cursor, exchange: str, symbol: str, accept: Accept | None) -> None:
+    if accept is None:
+        return
+    cursor.execute(f"{SELECT_STORED} WHERE (exchange, symbol) = (%s, %s)", (exchange, symbol))
+    row = cursor.fetchone()
+    stored = None if row is None else StoredThreshold.from_row(row)
+    if not accept(stored):
+        raise ThresholdChangedError(stored)
 
 
 def _date_changes(cursor: Cursor, valid_from: datetime | None) -> None:

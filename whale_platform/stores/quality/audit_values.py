@@ -1,4 +1,4 @@
-"""Postgres's values of an hour, for the audit: its minutes, its rollups, its whales in order.
+"""Postgres's values of an hour, for the audit: its minutes, its rollups, its size bands, its whales in order.
 
 Whales are read through a cursor on the server, so an hour with very many needs no more memory. Read-only. Raises
 PostgresUnusableError.
@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from whale_platform.domain.size_bands import MarketBands
 from whale_platform.domain.window import WindowDetail, WindowSums
 from whale_platform.stores.asset_tables.materialisation import STATEMENT_TIMEOUT_S, fetch_rows
 from whale_platform.stores.postgres.connection import open_transaction
@@ -27,6 +28,13 @@ _ROLLUPS = """
 SELECT exchange, symbol, hour, trade_count, volume, notional, buy_volume, open, high, low, close, first_trade_id,
     last_trade_id
 FROM hourly_rollups WHERE hour >= %(start)s AND hour < %(end)s
+"""
+_BANDS = """
+SELECT window_start, lake_rows, materialised_at, exchange, symbol, trades, unvalued_trades, buy_usd, sell_usd,
+    buy_orders, sell_orders
+FROM (SELECT * FROM size_band_minutes WHERE window_start >= %(start)s AND window_start < %(end)s) AS minutes
+FULL JOIN (SELECT * FROM size_bands WHERE window_start >= %(start)s AND window_start < %(end)s) AS bands
+    USING (window_start)
 """
 _HOURS = """
 SELECT DISTINCT date_bin('1 hour', event_time, 'epoch') FROM whale_alerts
@@ -81,6 +89,17 @@ class StoredWindow(NamedTuple):
     updated_at: datetime
 
 
+class StoredBands(NamedTuple):
+    """Rows of `size_bands` by (exchange, symbol, minute).
+
+    By minute, of all markets: made_of: how many of the lake's rows they were made of; made_at: when they were stored.
+    """
+
+    bands: dict[MarketTime, MarketBands]
+    made_of: dict[datetime, int]
+    made_at: dict[datetime, datetime]
+
+
 def read_window_sums(dsn: str, start: datetime, end: datetime) -> dict[MarketTime, StoredWindow]:
     """The windows by (exchange, symbol, minute) of [start, end)."""
     rows = fetch_rows(dsn, _MINUTES.format(known=_KNOWN), {"start": start, "end": end})
@@ -94,6 +113,20 @@ def read_rollup_sums(dsn: str, start: datetime, end: datetime) -> dict[MarketTim
     """By (exchange, symbol, hour) of [start, end)."""
     rows = fetch_rows(dsn, _ROLLUPS, {"start": start, "end": end})
     return {(exchange, symbol, hour): WindowSums(*sums) for exchange, symbol, hour, *sums in rows}
+
+
+def read_bands(dsn: str, start: datetime, end: datetime) -> StoredBands:
+    """The size bands of [start, end), and what they were made of, as of one moment."""
+    found = StoredBands({}, {}, {})
+    for at, lake_rows, made_at, exchange, symbol, trades, *rest in fetch_rows(
+        dsn, _BANDS, {"start": start, "end": end}
+    ):
+        if lake_rows is not None:
+            found.made_of[at] = lake_rows
+        if exchange is not None:
+            found.bands[exchange, symbol, at] = MarketBands(exchange, symbol, at, trades, *rest)
+            found.made_at[at] = max(made_at, found.made_at.get(at, made_at))
+    return found
 
 
 def find_whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:

@@ -1,18 +1,14 @@
 """The thresholds as they were last set, for who reads them from outside. Raises what `ConnectionPool.read` raises."""
 
-from whale_platform.stores.asset_tables.thresholds import StoredThreshold
+from whale_platform.stores.asset_tables.thresholds import SELECT_STORED, StoredThreshold
 from whale_platform.stores.postgres.pool import ConnectionPool
 
-_STORED = """
-SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, origin, updated_at FROM whale_thresholds
-ORDER BY exchange, symbol
-"""
 _IS_READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
 
 
 def list_thresholds(pool: ConnectionPool) -> list[StoredThreshold]:
     """Every threshold by exchange and symbol, also one that holds only from a later time on."""
-    return [StoredThreshold.from_row(row) for row in pool.fetch_rows(_STORED)]
+    return [StoredThreshold.from_row(row) for row in pool.fetch_rows(f"{SELECT_STORED} ORDER BY exchange, symbol")]
 
 
 def is_read_only(pool: ConnectionPool) -> bool:
