@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from whale_platform.bench.harness.platform import wait_for
+from whale_platform.settings import Settings
+from whale_platform.stream.spark import archive
 from whale_platform.supervision.runtime import exit_codes, heartbeat
 from whale_platform_tests.stream.real_stream import Stream, lake_rows, produce, rows_of, totals, trade
 from whale_platform_tests.stream.real_stream import expected as windows_of
@@ -56,9 +58,13 @@ def test_windows_are_exact_after_their_checkpoints_disk_was_full(
         [trade(symbol, number) for number in range(start, start + 500) for symbol in ("A", "B")]
         for start in (0, 500, 1000)
     )
+    archived = archive.find_archive(Settings().tools).read_options()  # of what the stream of the test before has listed
     running = stream("realtime")
     produce(kafka.bootstrap, first)
     wait_for("the first trades", lambda: totals(kafka.bootstrap) == windows_of(first))
+    if archived:  # not where this test runs alone, nor where there was too little memory to make it
+        assert any("spark.jsa" in Path(f"/proc/{one.pid}/maps").read_text() for one in running.processes())
+        assert not archive.ListedClasses(running.home).classes.exists(), "it lists nothing"
     with pytest.raises(OSError, match="No space left"), (small_disk / "ballast").open("wb") as ballast:
         while True:
             ballast.write(b"x" * 100_000)
