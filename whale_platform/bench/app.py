@@ -218,6 +218,7 @@ for _name, _measure in (
     ("messages", part_commands.messages),
     ("ingest", part_commands.ingest),
     ("backtest", part_commands.backtest),
+    ("bands", part_commands.bands),
     ("realtime", part_commands.realtime),
     ("detection", part_commands.detection),
 ):

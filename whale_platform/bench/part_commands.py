@@ -97,6 +97,16 @@ def backtest(
         print_result("backtest", backtest_rate.measure_backtest(Path(folder) / "lake" / "trades", hours, per_hour))
 
 
+def bands(
+    trades: Annotated[int, typer.Option(min=1000, help="Of one hour.")] = 2_000_000, home: HomeOption = None
+) -> None:
+    """Size bands of an hour and of its last three minutes, from a generated lake: CPU, memory."""
+    from whale_platform.bench.storage import band_rate
+
+    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        print_result("bands", band_rate.measure_bands(Path(folder) / "lake" / "trades", trades))
+
+
 def realtime(
     seconds: Annotated[float, typer.Option(help="How long, the warm-up included.")] = 1800,
     warm: Annotated[float, typer.Option(help="Seconds of it that do not count.")] = 600,

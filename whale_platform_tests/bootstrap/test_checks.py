@@ -64,7 +64,9 @@ def test_a_formatting_fault_fails_the_check_and_is_mended_by_fix(
 
 
 @pytest.mark.parametrize(("mypy", "pytest_", "code"), [(3, 5, 1), (0, 5, 5), (3, 0, 1), (0, 0, 0)])
-def test_pytest_runs_beside_the_tools_and_what_failed_is_named_last(checkout: Checkout, mypy: int, pytest_: int, code: int) -> None:
+def test_pytest_runs_beside_the_tools_and_what_failed_is_named_last(
+    checkout: Checkout, mypy: int, pytest_: int, code: int
+) -> None:
     checkout.whale("test")
     programs = checkout.root / ".venv" / "bin"
     install(programs, mypy=mypy)
