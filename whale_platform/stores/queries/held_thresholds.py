@@ -4,8 +4,8 @@ from whale_platform.stores.asset_tables.thresholds import StoredThreshold
 from whale_platform.stores.postgres.pool import ConnectionPool
 
 _STORED = """
-SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, origin, updated_at FROM whale_thresholds
-ORDER BY exchange, symbol
+SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, hours_usd, origin, updated_at
+FROM whale_thresholds ORDER BY exchange, symbol
 """
 _IS_READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
 
