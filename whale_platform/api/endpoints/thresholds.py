@@ -115,6 +115,7 @@ async def set_one(
             valid_from,
             large=asked.large_usd,
             giant=asked.giant_usd,
+            hours=asked.hours_usd,
         )
 
     stored = _describe_threshold(await _write(dependencies, work))
@@ -217,7 +218,8 @@ def _describe_threshold(stored: StoredThreshold) -> dict[str, Any]:
         "origin": stored.origin,
         "updated_at": stored.updated_at,
     }
-    return {name: responses.to_json_value(value) for name, value in values.items()}
+    hours = change.hours_usd and [responses.to_json_value(usd) for usd in change.hours_usd]
+    return {name: responses.to_json_value(value) for name, value in values.items()} | {"hours_usd": hours}
 
 
 def _describe_suggestion(row: Sequence[Any]) -> dict[str, Any]:
