@@ -1,14 +1,18 @@
 // Sets from how many dollars on an order is a whale: a button at the tape that opens the form. A suggestion can be
-// picked or amounts typed, and what each would have given stands beside it. What is shown as set is what the server
-// has answered; what it refuses stands beside the field. Nothing can be typed while thresholds are loaded or changed.
+// picked or amounts typed, and what each would have given stands beside it. One suggestion may have an amount for each
+// hour of the week: it is saved with what is typed for the others, and an amount typed afterwards takes its place. What
+// is shown as set is what the server has answered; what it refuses stands beside the field. Nothing can be typed while
+// thresholds are loaded or changed.
 
 import { get, send } from "../data/api.js";
 import {
   ANY,
-  describeAlerts,
+  BY_HOUR,
   describeAmounts,
+  describeHours,
   estimateAlerts,
   findApplying,
+  listHours,
   listPlaces,
   nameOf,
   parseAmount,
@@ -18,9 +22,10 @@ import {
 } from "../data/threshold-choices.js";
 import { marketOf, view } from "../data/url-state.js";
 import { element, makeClosable, setText } from "../lib/dom.js";
-import { clock, whole, zoneName } from "../lib/format.js";
+import { clock, zoneName } from "../lib/format.js";
 import { partsOf } from "../lib/panel.js";
 import { FIELDS, lockForm, showErrors } from "./threshold-fields.js";
+import { markChoice, showChoices } from "./threshold-suggestions.js";
 
 /** @import { MarketCatalogue } from "../data/market-catalogue.js" */
 /** @import { StatusMessage, Suggestion, Threshold, Thresholds } from "../data/messages.d.ts" */
@@ -41,6 +46,8 @@ export class ThresholdsPanel {
   #busy = false; // a change is under way
   #loads = 0; // how many have begun: only the newest one is shown
   #locked = true; // nothing to change yet
+  /** @type {(string | null)[] | null} */
+  #hours = null; // amounts of the hours of the week that are saved with what is typed
   #questioned = ""; // the place and amount that was asked about last
 
   /** @param {HTMLElement} root @param {MarketCatalogue} markets Loaded again after a change. */
@@ -55,10 +62,12 @@ export class ThresholdsPanel {
     open.addEventListener("click", () => this.#open());
     market.addEventListener("change", () => this.#showPlace());
     choices.addEventListener("change", (/** @type {Event} */ event) => {
-      whale.value = /** @type {HTMLInputElement} */ (event.target).value;
+      this.#choose(/** @type {HTMLInputElement} */ (event.target).value);
+    });
+    whale.addEventListener("input", () => {
+      this.#hours = null;
       this.#showEstimate();
     });
-    whale.addEventListener("input", () => this.#showEstimate());
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       if (this.#meantSo()) this.#change(() => this.#save());
@@ -127,12 +136,21 @@ export class ThresholdsPanel {
     return this.#suggestions.find((one) => marketOf(one) === this.#parts.market.value);
   }
 
+  /** @param {string} value Of a choice: its amount, or BY_HOUR. */
+  #choose(value) {
+    const suggestion = value === BY_HOUR ? this.#suggestion : undefined;
+    this.#hours = suggestion ? listHours(suggestion) : null;
+    this.#parts.threshold_usd.value = suggestion ? suggestion.usd : value;
+    this.#showEstimate();
+  }
+
   /** Show what applies at the chosen place, and what is suggested for it. */
   #showPlace() {
     const { held, market, remove, save, locked } = this.#parts;
     this.#clearNotes();
     const row = findApplying(this.#rows, this.#place);
     const own = Boolean(row && marketOf(row) === market.value);
+    this.#hours = row && own ? row.hours_usd : null;
     setText(held, row ? this.#describe(row) : "");
     for (const field of FIELDS) {
       const set = field === "threshold_usd" || row?.set_tiers.some((tier) => field.startsWith(tier));
@@ -142,7 +160,7 @@ export class ThresholdsPanel {
     remove.hidden = !own || market.value === `${ANY}:${ANY}` || this.#readOnly !== null;
     save.hidden = this.#readOnly !== null;
     setText(locked, this.#readOnly ?? "");
-    this.#showChoices();
+    showChoices(this.#parts, this.#suggestion, this.#readOnly !== null);
     this.#showEstimate();
   }
 
@@ -154,30 +172,13 @@ export class ThresholdsPanel {
     return `Now: ${describeAmounts(row)}; ${whose} for ${nameOf(row)}${when}.`;
   }
 
-  #showChoices() {
-    const { choices, none } = this.#parts;
-    const suggestion = this.#suggestion;
-    const rows = (suggestion?.choices ?? []).map((choice) => {
-      const [name, given] = [whole(choice.usd), describeAlerts(choice)];
-      if (choice.per_day === null) return element("p", { class: "note", text: `${name} held then and ${given}` });
-      const radio = element("input", { type: "radio", name: "suggested", value: choice.usd });
-      radio.disabled = this.#readOnly !== null;
-      return element("label", {}, radio, element("b", { text: name }), ` ${given}`);
-    });
-    choices.replaceChildren(...rows);
-    const until = suggestion && `${clock(suggestion.until, "bar")} ${zoneName()}`;
-    const missing = "None for this choice: `whale threshold suggest` computes them for each market.";
-    setText(none, suggestion ? `Of the ${suggestion.days} days before ${until}.` : missing);
-  }
-
-  /** What the typed amount would have given; the choice that it is, if any, is marked. */
+  /** What the typed amount would have given, or the amounts of hours; the choice that it is, if any, is marked. */
   #showEstimate() {
-    const { choices, estimate, threshold_usd: whale } = this.#parts;
-    const amount = parseAmount(whale.value);
-    setText(estimate, estimateAlerts(this.#suggestion, Number(amount)));
-    for (const radio of choices.querySelectorAll("input")) {
-      radio.checked = amount !== "" && Number(radio.value) === Number(amount);
-    }
+    const { estimate, threshold_usd: whale } = this.#parts;
+    const [amount, hours] = [parseAmount(whale.value), this.#hours];
+    const ofHours = hours && `By the hour of the week ${describeHours(hours)}; an amount typed replaces that.`;
+    setText(estimate, ofHours ?? estimateAlerts(this.#suggestion, Number(amount)));
+    markChoice(this.#parts, this.#suggestion, amount, hours);
   }
 
   #clearNotes() {
@@ -229,8 +230,9 @@ export class ThresholdsPanel {
   async #save() {
     const amounts = FIELDS.map((field) => [field, parseAmount(this.#parts[field].value)]);
     const content = amounts.map(([field, text]) => [field, text || (field === "threshold_usd" ? "" : null)]);
+    const hours = this.#hours && { hours_usd: this.#hours };
     /** @type {Threshold} */
-    const row = await send("PUT", this.#path, Object.fromEntries(content));
+    const row = await send("PUT", this.#path, { ...Object.fromEntries(content), ...hours });
     const since = `from ${clock(row.valid_from, "bar")} ${zoneName()} on`;
     const taken = "The stream takes it up at its next checkpoint.";
     return `Saved for ${nameOf(row)}: ${describeAmounts(row)}, ${since}. ${taken}`;
