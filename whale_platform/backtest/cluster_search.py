@@ -4,7 +4,7 @@ A whale order is one whose dollars reach the threshold of its market that held a
 subclasses.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from whale_platform.backtest.clusters import (
     find_busy,
     find_clusters,
 )
-from whale_platform.domain.whale import ThresholdPeriod
+from whale_platform.domain.whale import ThresholdPeriod, find_limits, select_periods
 from whale_platform.lake.analysis.whale_orders import OrdersRequest, WhaleOrder, read_whale_orders
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.table import HOUR
@@ -97,31 +97,28 @@ def find_lake_clusters(
 
 def read_held_orders(root: Folder, request: ClusterRequest) -> list[WhaleOrder]:
     """Return the whale orders of the range and of MARGIN around it, by time."""
-    since = [period.valid_from for period in request.thresholds]
     start, end = request.start - MARGIN, request.end + MARGIN
     files = table.list_files(table.open_table(root), start, end)
     orders = list[WhaleOrder]()
     with engine.connect(root) as connection:
         for hour, some in groupby(files, lambda file: file.start):
             first, last = max(start, hour), min(end, hour + HOUR)
-            held = request.thresholds[max(0, bisect_right(since, first) - 1) : bisect_left(since, last)]
-            asked = OrdersRequest([file.path for file in some], first, last, partial(_find_floor, held))
-            orders += [
-                order
-                for order in read_whale_orders(connection, root, asked)
-                if _is_whale(order, request.thresholds, since)
-            ]
+            held = select_periods(request.thresholds, first, last)
+            find_floor = partial(_find_floor, held, first, last)
+            asked = OrdersRequest([file.path for file in some], first, last, find_floor)
+            orders += [order for order in read_whale_orders(connection, root, asked) if _is_whale(order, held)]
     return orders
 
 
-def _find_floor(held: Sequence[ThresholdPeriod], exchange: str, symbol: str) -> Decimal | None:
-    limits = (period.find_limits(exchange, symbol) for period in held)
-    return min((one.whale for one in limits if one is not None), default=None)
+def _find_floor(
+    held: Sequence[ThresholdPeriod], start: datetime, end: datetime, exchange: str, symbol: str
+) -> Decimal | None:
+    found = (period.find_least(exchange, symbol, start, end) for period in held)
+    return min((usd for usd in found if usd is not None), default=None)
 
 
-def _is_whale(order: WhaleOrder, thresholds: Sequence[ThresholdPeriod], since: Sequence[datetime]) -> bool:
-    period = thresholds[max(0, bisect_right(since, EPOCH + order.time * MICROSECOND) - 1)]
-    limits = period.find_limits(order.exchange, order.symbol)
+def _is_whale(order: WhaleOrder, held: Sequence[ThresholdPeriod]) -> bool:
+    limits = find_limits(held, order.exchange, order.symbol, EPOCH + order.time * MICROSECOND)
     return limits is not None and order.usd >= limits.whale
 
 

@@ -3,7 +3,6 @@
 Raises LakeError's subclasses.
 """
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from whale_platform.backtest import matching, statistics
 from whale_platform.backtest.results import BacktestResult, HorizonResult, RuleResult
 from whale_platform.backtest.rules import AlertRule
-from whale_platform.domain.whale import ThresholdPeriod, find_threshold
+from whale_platform.domain.whale import ThresholdPeriod, list_limits
 from whale_platform.exchanges.market_kinds import MARKET_KINDS
 from whale_platform.lake.analysis import alert_selection
 from whale_platform.lake.analysis.alert_scan import AlertScan, ScanProgress, ScanRequest, ThresholdSince, scan_alerts
@@ -76,22 +75,22 @@ class _ThresholdFinder:
     """The dollars from which a market's trades are wanted by any of the rules."""
 
     def __init__(self, request: BacktestRequest) -> None:
-        self._rules = request.rules
-        since = [period.valid_from for period in request.thresholds]
-        first = max(0, bisect_right(since, request.start) - 1)
-        self._periods = request.thresholds[first : max(first + 1, bisect_right(since, request.end))]
+        self._request = request
+        self._changes: dict[tuple[str, str], list[ThresholdSince]] = {}
 
     def find_changes(self, exchange: str, symbol: str) -> list[ThresholdSince]:
         """What held when in a market, oldest first."""
-        return [
-            ((period.valid_from - EPOCH) // timedelta(microseconds=1), find_threshold(period.usd, exchange, symbol))
-            for period in self._periods
-        ]
+        market, asked = (exchange, symbol), self._request
+        if market not in self._changes:
+            held = list_limits(asked.thresholds, *market, asked.start, asked.end) if asked.thresholds else ()
+            changes = [(_to_us(since), None if limits is None else limits.whale) for since, limits in held]
+            self._changes[market] = changes
+        return self._changes[market]
 
     def find_floor(self, exchange: str, symbol: str) -> Decimal | None:
         """The least that any rule asks for; None where none covers the market."""
         floors = []
-        for rule in self._rules:
+        for rule in self._request.rules:
             if not rule.covers(exchange, symbol):
                 continue
             held = [usd for _, usd in self.find_changes(exchange, symbol) if usd is not None] if rule.held else []
@@ -99,6 +98,10 @@ class _ThresholdFinder:
                 continue
             floors.append(max(min(held, default=Decimal(0)), rule.minimum_usd or Decimal(0)))
         return min(floors, default=None)
+
+
+def _to_us(time: datetime) -> int:
+    return (time - EPOCH) // timedelta(microseconds=1)
 
 
 def _evaluate_rule(scan: AlertScan, rule: AlertRule, controls: TradeColumns, seed: int) -> RuleResult:

@@ -13,11 +13,12 @@ from decimal import ROUND_UP, Decimal
 from math import ceil
 from typing import NamedTuple
 
+from whale_platform.domain.hours_of_week import HOURS_OF_WEEK, get_hour_of_week
+
 CHOICES = (1, 5, 10, 20, 50, 100)  # alerts a day
 PER_DAY, DAYS = 10, 7
 LEAST_TRADES = 1_000
 LEAST_WEEKS = 4  # before hours of the week are told apart
-HOURS_OF_WEEK = 168
 HOUR = timedelta(hours=1)
 
 
@@ -82,12 +83,13 @@ class ThresholdChoice:
     """An amount, US dollars, and the orders at or over it on each day of the range, oldest first.
 
     per_day: the wish that it answers; None: it is the threshold that holds. alerts: None where they are more than were
-    looked at.
+    looked at. by_hour: hours of the week have amounts of their own, of which `usd` is the least.
     """
 
     per_day: int | None
     usd: Decimal
     alerts: Sequence[int] | None
+    by_hour: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +123,29 @@ class ThresholdSuggestion:
 
 
 def suggest_threshold(
-    market: MarketOrders, asked: SuggestionRange, held: Decimal | None = None, least_trades: int = LEAST_TRADES
+    market: MarketOrders, asked: SuggestionRange, held: Sequence[Decimal] = (), least_trades: int = LEAST_TRADES
 ) -> ThresholdSuggestion | None:
     """Return the suggestion for a market; None where it has too few trades or hours to learn from.
 
-    held: the threshold that holds, for comparison, US dollars.
+    held: the threshold that holds, for comparison, US dollars: one amount, or that of each hour of the week.
     """
     choices = [
-        ThresholdChoice(per_day, usd, _count_by_day(market, usd, asked.days))
+        ThresholdChoice(per_day, usd, _count_by_day(market, asked, [usd]))
         for per_day in asked.choices
         if (usd := _find_amount(market.sizes, per_day * market.hours // 24)) is not None
     ]
     usd = next((choice.usd for choice in choices if choice.per_day == asked.per_day), None)
     if usd is None or market.trades < least_trades:
         return None
-    if held is not None:
-        choices.append(ThresholdChoice(None, held, _count_by_day(market, held, asked.days)))
     enough = asked.most_of_hour > 0 and market.hours >= LEAST_WEEKS * HOURS_OF_WEEK
+    by_hour = _suggest_by_hour(market, asked, usd) if enough else ()
+    if by_hour:
+        amounts = [usd] * HOURS_OF_WEEK
+        for hour in by_hour:
+            amounts[hour.hour_of_week] = hour.usd
+        choices.append(_build_choice(asked.per_day, market, asked, amounts))
+    if held:
+        choices.append(_build_choice(None, market, asked, held))
     return ThresholdSuggestion(
         market.exchange,
         market.symbol,
@@ -147,7 +155,7 @@ def suggest_threshold(
         market.trades,
         market.sizes[0].usd,
         choices,
-        _suggest_by_hour(market, asked, usd) if enough else (),
+        by_hour,
     )
 
 
@@ -168,31 +176,48 @@ def round_up(usd: Decimal) -> Decimal:
     return usd.quantize(Decimal(1).scaleb(usd.adjusted() - 2), ROUND_UP).normalize()
 
 
-def get_hour_of_week(time: datetime) -> int:
-    """Return 0 for Monday 00:00 to 01:00 UTC, up to 167."""
-    return time.weekday() * 24 + time.hour
-
-
 def _find_amount(sizes: Sequence[OrderSize], rank: int) -> Decimal | None:
     """The size of so many orders' smallest, rounded up; None where there are fewer, or none is asked for."""
     usd = round_up(sizes[rank - 1].usd) if 0 < rank <= len(sizes) else Decimal(0)
     return usd or None
 
 
-def _count_by_day(market: MarketOrders, usd: Decimal, days: int) -> list[int] | None:
-    if usd < market.least:
+def _build_choice(
+    per_day: int | None, market: MarketOrders, asked: SuggestionRange, amounts: Sequence[Decimal]
+) -> ThresholdChoice:
+    return ThresholdChoice(per_day, min(amounts), _count_by_day(market, asked, amounts), len(amounts) > 1)
+
+
+def _count_by_day(market: MarketOrders, asked: SuggestionRange, amounts: Sequence[Decimal]) -> list[int] | None:
+    """Orders at or over the amount, or at or over that of their hour of the week; None where not all are there."""
+    complete = [market.least] if len(amounts) == 1 else _find_complete(market, asked)
+    if any(usd < least for usd, least in zip(amounts, complete, strict=True)):
         return None
-    counts = Counter(size.day for size in market.sizes if size.usd >= usd)
-    return [counts[day] for day in range(days)]
+    counts = Counter(size.day for size in market.sizes if size.usd >= amounts[size.hour_of_week % len(amounts)])
+    return [counts[day] for day in range(asked.days)]
 
 
-def _suggest_by_hour(market: MarketOrders, asked: SuggestionRange, usd: Decimal) -> list[HourChoice]:
-    times = Counter(get_hour_of_week(asked.end - number * HOUR) for number in range(1, market.hours + 1))
+def _find_complete(market: MarketOrders, asked: SuggestionRange) -> list[Decimal]:
+    """From how many dollars on all orders of each hour of the week are there: of them more are kept."""
+    complete = [market.least] * HOURS_OF_WEEK
+    if asked.most_of_hour:
+        for hour, sizes in _group_by_hour(market).items():
+            kept = sizes[asked.most_of_hour - 1].usd if len(sizes) >= asked.most_of_hour else Decimal(0)
+            complete[hour] = min(market.least, kept)
+    return complete
+
+
+def _group_by_hour(market: MarketOrders) -> dict[int, list[OrderSize]]:
     by_hour: dict[int, list[OrderSize]] = {hour: [] for hour in range(HOURS_OF_WEEK)}
     for size in market.sizes:
         by_hour[size.hour_of_week].append(size)
+    return by_hour
+
+
+def _suggest_by_hour(market: MarketOrders, asked: SuggestionRange, usd: Decimal) -> Sequence[HourChoice]:
+    times = Counter(get_hour_of_week(asked.end - number * HOUR) for number in range(1, market.hours + 1))
     found = []
-    for hour, sizes in by_hour.items():
+    for hour, sizes in _group_by_hour(market).items():
         amount = _find_amount(sizes, max(1, asked.per_day * times[hour] // 24))
         if amount is not None:
             found.append(HourChoice(hour, amount, sum(size.usd >= usd for size in sizes)))

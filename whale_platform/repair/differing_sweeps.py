@@ -6,7 +6,6 @@ whose trades all came live and in the order of their ids is not looked at: the s
 Raises PostgresUnusableError and LakeError's subclasses.
 """
 
-from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from whale_platform.domain.market import Market
 from whale_platform.domain.names import SWEEP
-from whale_platform.domain.whale import ThresholdPeriod, find_threshold
+from whale_platform.domain.whale import ThresholdPeriod, find_limits, select_periods
 from whale_platform.lake.analysis import hour_values
 from whale_platform.lake.analysis.hour_values import HourValues
 from whale_platform.repair import hidden_whales
@@ -60,17 +59,16 @@ def _read_lake(
     lake: HourValues, hour: datetime, limits: Sequence[ThresholdPeriod], markets: Collection[Market]
 ) -> dict[WhaleKey, RecomputedWhale]:
     """The lake's sweeps over the threshold that held at their time, as a recomputation finds them."""
-    since = [period.valid_from for period in limits]
-    held = limits[bisect_right(since, hour) - 1 : bisect_right(since, hour + HOUR)]
+    held = select_periods(limits, hour, hour + HOUR)
     found: dict[WhaleKey, RecomputedWhale] = {}
     floors: dict[tuple[str, str], Decimal] = {}
     for market in markets:
-        usd = [limit for period in held if (limit := find_threshold(period.usd, *market)) is not None]
-        if usd:
-            floors[market] = min(usd)
+        least = [usd for period in held if (usd := period.find_least(*market, hour, hour + HOUR)) is not None]
+        if least:
+            floors[market] = min(least)
     for one in lake.read_whales(hour, hour + HOUR, floors, SWEEP):
-        limit = find_threshold(limits[bisect_right(since, one.event_time) - 1].usd, one.exchange, one.symbol)
-        if limit is not None and one.notional_usd >= limit:
+        limit = find_limits(held, one.exchange, one.symbol, one.event_time)
+        if limit is not None and one.notional_usd >= limit.whale:
             key = one.exchange, one.symbol, SWEEP, one.trade_id
             found[key] = RecomputedWhale(one.event_time, one.fills, one.newest_id)
     return found

@@ -17,7 +17,7 @@ from whale_platform.contracts.errors import MessageFormatError
 from whale_platform.contracts.whale_alert import WhaleRow
 from whale_platform.domain.id_ranges import HeldIds
 from whale_platform.domain.market import Market, MarketHour
-from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
+from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods, select_periods
 from whale_platform.lake.analysis import aggregate_fills, id_counts
 from whale_platform.lake.delta import table as lake
 from whale_platform.lake.duckdb import engine
@@ -112,9 +112,10 @@ def recompute_hours(
             trade_window.decode_window(value, now)
             for value in batch_recompute.recompute_windows(session, root, paths, provenance.run_id)
         ]
+        of_part = select_periods(limits, part.start, part.end)
         whales = [
             whale_alert.decode_whale(value, now)
-            for value in batch_recompute.recompute_whales(session, root, paths, limits, provenance.run_id)
+            for value in batch_recompute.recompute_whales(session, root, paths, of_part, provenance.run_id)
         ]
         if before.whales:
             made = _find_last_states(whales)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from whale_platform.domain.hours_of_week import name_hour_of_week
 from whale_platform.domain.market import Market
 from whale_platform.domain.suggestion import (
     SuggestionRange,
@@ -45,10 +46,13 @@ def render_suggestions(suggestions: Sequence[ThresholdSuggestion], written: Iter
 def describe_choice(choice: ThresholdChoice) -> str:
     """Return what was wished, the amount, and its alerts on an average day, on the quietest and on the loudest one."""
     wish = "held" if choice.per_day is None else f"{choice.per_day} a day"
+    amount = format_money(choice.usd)
+    if choice.by_hour:
+        amount += " or more by hour of the week"
     if choice.alerts is None:
-        return f"{wish}: {format_money(choice.usd)} gave more than counted"
+        return f"{wish}: {amount} gave more than counted"
     mean = sum(choice.alerts) / len(choice.alerts)
-    return f"{wish}: {format_money(choice.usd)} gave {mean:.1f} ({min(choice.alerts)} to {max(choice.alerts)})"
+    return f"{wish}: {amount} gave {mean:.1f} ({min(choice.alerts)} to {max(choice.alerts)})"
 
 
 def describe_hours(one: ThresholdSuggestion, asked: SuggestionRange) -> list[str]:
@@ -56,9 +60,8 @@ def describe_hours(one: ThresholdSuggestion, asked: SuggestionRange) -> list[str
     missing = explain_missing_hours(one.hours, asked.days)
     if missing is not None:
         return [missing]
-    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     return [
-        f"{days[hour.hour_of_week // 24]} {hour.hour_of_week % 24:02}:00 {format_money(hour.usd)}, "
+        f"{name_hour_of_week(hour.hour_of_week)} {format_money(hour.usd)}, "
         f"{hour.alerts} alerts by {format_money(one.usd)}"
         for hour in one.hours_of_week
     ]

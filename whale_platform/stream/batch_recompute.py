@@ -46,7 +46,8 @@ def recompute_whales(
     A row of several fills (an exchange's aggregate) is not one trade, and none of them is known to be a whale. A sweep
     comes once for each of its fills from that on by which it is a whale.
     """
-    known = transforms.parse_thresholds(F.lit(json.dumps(encode_history(thresholds))))
+    text = F.lit(json.dumps(encode_history(thresholds)))
+    known = session.range(1).select(transforms.parse_thresholds(text)).scalar()  # once, and not for each trade
     trades = sweeps.add_sweeps(writer.read_trades(session, root, paths).where("fills = 1")).drop("fills")
     rows = transforms.compute_alerts(trades, known, run_id)
     return (row.value.encode() for row in rows.toLocalIterator())

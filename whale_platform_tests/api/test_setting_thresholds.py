@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from whale_platform.api import app as apps
 from whale_platform.api.latest_cache.exchange_feeds import ExchangeFeed
 from whale_platform.api.models.thresholds import Thresholds
+from whale_platform.domain.hours_of_week import get_hour_of_week
 from whale_platform.domain.whale import ALWAYS, build_threshold_periods
 from whale_platform.stores.asset_tables import thresholds as stored_thresholds
 from whale_platform.stores.asset_tables.thresholds import read_threshold_history, set_threshold, suggest_thresholds
@@ -140,13 +141,37 @@ def test_it_is_stored_as_the_command_stores_it_with_what_held_before(
     assert read_threshold_history(database) == by_command
     client.put(BTC, json={"threshold_usd": "7"})
     periods = build_threshold_periods(read_threshold_history(database), Decimal(1))
-    held = [[*(one.find_limits("binance", "BTCUSDT") or ())] for one in periods]
+    held = [[*(one.find_limits("binance", "BTCUSDT", noon) or ())] for one in periods]
     assert held == [[50_000, 250_000, 1_000_000], [20_000, 90_000, 400_000], [7, 35, 140]]
     file = ThresholdFile(make(fed=False).settings, structlog.get_logger())
     file.refresh()
     copy = json.loads(file.path.read_text())
     assert [one["limits"].get("binance:BTCUSDT", [])[:1] for one in copy] == [[], ["20000"], ["7"]]
     assert copy[1]["since"] == noon.timestamp() * 1e6
+
+
+def test_amounts_of_hours_of_the_week_are_stored_listed_applied_and_dropped_by_what_is_set_without(
+    client: TestClient, database: str, tmp_path: Path, make: Make
+) -> None:
+    hours: list[str | None] = [f"{2**53 + hour}.00000001" for hour in range(168)]
+    assert client.put(BTC, json={"threshold_usd": "7", "hours_usd": hours}).status_code == 200, "with all digits"
+    hours = [None if hour == 3 else str(1000 + hour) for hour in range(168)]
+    answer = client.put(BTC, json={"threshold_usd": "7", "hours_usd": hours})
+    stored = answer.json()
+    assert (answer.status_code, stored["threshold_usd"], stored["hours_usd"]) == (200, "7", hours)
+    listed = client.get("/thresholds").json()
+    Thresholds.model_validate(listed)
+    assert listed["items"] == [listed["items"][0] | {"hours_usd": None}, stored]
+    before = get_hour_of_week(datetime.now(UTC))
+    (btc,) = client.get("/symbols?symbol=BTCUSDT").json()["items"]
+    now = {get_hour_of_week(datetime.now(UTC)), before}
+    assert btc["threshold_usd"] in {hours[hour] or "7" for hour in now}, "that of this hour"
+    file = ThresholdFile(make(fed=False).settings, structlog.get_logger())
+    file.refresh()
+    limits = json.loads(file.path.read_text())[-1]["limits"]["binance:BTCUSDT"]
+    assert len(limits) == 504 and limits[6:12] == ["1002", "5010", "20040", "7", "35", "140"]
+    assert client.put(BTC, json={"threshold_usd": "7"}).json()["hours_usd"] is None
+    assert [one.hours_usd is None for one in read_threshold_history(database)[1:]] == [False, False, True]
 
 
 def test_while_recorded_trades_are_replayed_it_holds_for_all_of_them(sink: Sink, make: Make, database: str) -> None:
@@ -199,6 +224,14 @@ def test_what_a_person_sets_takes_the_place_of_suggestions(client: TestClient, d
         ({"threshold_usd": "7", "large_usd": "6"}, "large_usd: 7 <= 6 <= 140 does not hold"),
         ({"threshold_usd": "7", "large_usd": "30", "giant_usd": "29"}, "giant_usd: 7 <= 30 <= 29 does not hold"),
         ({"threshold_usd": "7", "giant_usd": "6"}, "giant_usd: 7 <= 6 <= 6 does not hold"),
+        ({"threshold_usd": "7", "hours_usd": ["7"] * 167}, "hours_usd: List should have at least 168 items"),
+        ({"threshold_usd": "7", "hours_usd": ["7"] * 169}, "hours_usd: List should have at most 168 items"),
+        ({"threshold_usd": "7", "hours_usd": "suggested"}, "hours_usd: Input should be a valid array"),
+        ({"threshold_usd": "7", "hours_usd": [None] * 167 + [1.5]}, "hours_usd.167: give US dollars in digits"),
+        (
+            {"threshold_usd": "7", "giant_usd": "30", "hours_usd": [None] * 167 + ["31"]},
+            "hours_usd: Sun 23:00: 31 <= 30 <= 30 does not hold",
+        ),
         ({"threshold_usd": "7", "valid_from": "yesterday"}, "valid_from: give a time of RFC 3339"),
         ({"threshold_usd": "7", "valid_from": "2026-01-02T12:00:00"}, "valid_from: give a time of RFC 3339"),
         ({"threshold_usd": "7", "valid_from": "1826-01-02T12:00:00Z"}, "valid_from: give a time from 2009 to 2100"),

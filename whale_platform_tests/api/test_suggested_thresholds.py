@@ -10,7 +10,11 @@ from whale_platform_tests.api.builders import Sink
 from whale_platform_tests.api.conftest import Make, client_of
 
 ASKED = SuggestionRange(datetime(2026, 3, 2, tzinfo=UTC), days=2)
-CHOICES = [ThresholdChoice(10, Decimal("98500"), [9, 10]), ThresholdChoice(None, Decimal("0.5"), None)]
+CHOICES = [
+    ThresholdChoice(10, Decimal("98500"), [9, 10]),
+    ThresholdChoice(10, Decimal(7), [10, 10], by_hour=True),
+    ThresholdChoice(None, Decimal("0.5"), None),
+]
 
 
 def suggestion(symbol: str, hours_of_week: tuple[HourChoice, ...] = ()) -> ThresholdSuggestion:
@@ -29,8 +33,9 @@ def test_what_was_computed_last_is_served_and_nothing_before(sink: Sink, make: M
     assert [one["symbol"] for one in found["items"]] == ["BTCUSDT", "ETHUSDT"]
     (eth,) = client.get("/thresholds/suggestions?symbol=ETHUSDT").json()["items"]
     assert eth["choices"] == [
-        {"per_day": 10, "usd": "98500", "alerts": [9, 10]},
-        {"per_day": None, "usd": "0.5", "alerts": None},
+        {"per_day": 10, "usd": "98500", "alerts": [9, 10], "by_hour": False},
+        {"per_day": 10, "usd": "7", "alerts": [10, 10], "by_hour": True},
+        {"per_day": None, "usd": "0.5", "alerts": None, "by_hour": False},
     ]
     assert (eth["usd"], eth["largest_usd"], eth["days"], eth["until"]) == (
         "98500",

@@ -87,7 +87,7 @@ def test_a_flight_before_a_write_is_not_allowed_for_pages_that_may_read(make: Ma
 def test_a_body_that_is_too_large_is_refused(client: TestClient, database: str) -> None:
     body = json.dumps({"threshold_usd": "7", "more": "x" * write_access.MAX_BODY_BYTES})
     answer = client.put(BTC, content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 413 and detail(answer) == "send 4,096 bytes at most"
+    assert answer.status_code == 413 and detail(answer) == "send 8,192 bytes at most"
     assert read_thresholds(database) == SEEDED
 
 

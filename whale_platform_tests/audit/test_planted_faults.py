@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
+from whale_platform.domain.hours_of_week import get_hour_of_week
+from whale_platform.domain.whale import ALWAYS
 from whale_platform.lake.delta.table import HOUR
+from whale_platform.stores.asset_tables.thresholds import remove_threshold, set_threshold
 from whale_platform_tests.audit.sound_place import (
     BESIDE,
     BESIDE_SWEEP,
@@ -119,6 +123,11 @@ def test_every_planted_fault_is_found_where_it_is_and_nothing_else(
     assert place.audit() == {} and place.verdict() == "not yet", "the whales' query has not come so far"
     place.fill_postgres(list(place.trades.values()))
     assert place.verdict() == "ok"
+    hours: list[Decimal | None] = [None] * 168
+    hours[get_hour_of_week(place.start + HOUR)] = Decimal(10**9)
+    set_threshold(database, "sim_binance", BTC, Decimal(50_000), ALWAYS, hours=hours)
+    found["whales of an hour that has a higher threshold"] = place.audit(), at, "whale too many: 6 (trade 1131 of"
+    remove_threshold(database, "sim_binance", BTC, ALWAYS)
     place.send([place.one(BTC, 1, 70)])
     found["a message doubled"] = place.audit(), at, "doubled in Kafka: 1"
     gone = place.one(BTC, 1, 50)

@@ -37,3 +37,18 @@ def test_around_a_change_a_whale_may_be_of_either_tier() -> None:
     assert limits.find_possible_tiers(*BTC, START, usd) == {"whale", "large"}
     assert limits.find_possible_tiers(*BTC, START + HOUR, usd) == {"large"}
     assert limits.find_possible_tiers(*BTC, START, Decimal(1)) == set(), "it is none"
+
+
+def test_the_hour_of_the_week_is_that_of_the_order_and_both_thresholds_apply_around_a_change() -> None:
+    sunday = datetime(2026, 11, 22, 23, tzinfo=UTC)
+    hours = [*[None] * 167, Decimal(9_000)]
+    changes = [ThresholdChange(*BTC, sunday + HOUR / 2, Decimal(10_000), None, None, hours)]
+    limits = ThresholdHistory([ANY, *changes], DEFAULT)
+    assert limits.find_possible(*BTC, sunday + timedelta(minutes=15)) == {Decimal(50_000)}
+    assert limits.find_possible(*BTC, sunday + timedelta(minutes=35)) == {Decimal(50_000), Decimal(9_000)}
+    assert limits.find_possible(*BTC, sunday + timedelta(minutes=59, seconds=59)) == {Decimal(9_000)}
+    assert limits.find_possible(*BTC, sunday + HOUR) == {Decimal(10_000)}, "no sway at the end of an hour"
+    assert limits.find_floor(*BTC, sunday, sunday + HOUR) == Decimal(9_000)
+    assert limits.find_floor(*BTC, sunday + HOUR, sunday + 2 * HOUR) == Decimal(10_000)
+    assert limits.find_possible_tiers(*BTC, sunday + HOUR / 2, Decimal(45_000)) == {"large"}
+    assert limits.find_possible_tiers(*BTC, sunday + HOUR, Decimal(45_000)) == {"whale"}

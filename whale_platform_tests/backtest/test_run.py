@@ -14,6 +14,7 @@ from whale_platform.backtest import render
 from whale_platform.backtest.results import BacktestResult, HorizonResult, RuleResult
 from whale_platform.backtest.rules import AlertRule, parse_rules
 from whale_platform.backtest.run import BacktestRequest, find_held_alerts, run_backtest, select_after_cooldown
+from whale_platform.domain.hours_of_week import get_hour_of_week
 from whale_platform.domain.whale import ThresholdChange, build_threshold_periods
 from whale_platform.lake.analysis.alert_selection import FoundAlert, TradeColumns
 from whale_platform_tests.backtest.worlds import START, WHALE_USD, lay_world
@@ -106,6 +107,15 @@ def test_thresholds_are_those_of_the_time(tmp_path: Path) -> None:
     both = parse_rules('[[rule]]\nname = "held"\nthreshold = "held"\nminimum_usd = 100500.01')
     result = run_backtest(root, BacktestRequest(both, begin, begin + timedelta(hours=2), periods), quiet)
     assert result.rules[0].alerts == 0
+    hours: list[Decimal | None] = [None] * 168
+    hours[get_hour_of_week(begin + timedelta(hours=1))] = Decimal("100500.01")
+    periods = build_threshold_periods([*history, history[1]._replace(hours_usd=hours)], Decimal(50_000))
+    result = run_backtest(root, BacktestRequest(rules, begin, begin + timedelta(hours=2), periods), quiet)
+    assert result.rules[0].alerts == 3, "none in the hour of the week that has a higher amount"
+    later = begin + timedelta(minutes=90)
+    periods = build_threshold_periods([*history, history[1]._replace(valid_from=later, hours_usd=hours)], Decimal(1))
+    result = run_backtest(root, BacktestRequest(rules, begin, begin + timedelta(hours=2), periods), quiet)
+    assert result.rules[0].alerts == 3 + 3, "which holds from half past on"
 
 
 def test_figures_are_of_one_market_kind_and_what_was_alerted_is_of_all(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`whale threshold` on a real database."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,11 +10,13 @@ from typer.testing import CliRunner, Result
 
 from whale_platform.cli.app import app
 from whale_platform.cli.common.errors import UserError
+from whale_platform.domain.suggestion import HourChoice, SuggestionRange, ThresholdSuggestion
 from whale_platform.domain.whale import ThresholdPeriod, build_threshold_periods
 from whale_platform.homes import open_home
 from whale_platform.lake.analysis import order_sizes
 from whale_platform.settings import Settings
-from whale_platform.stores.asset_tables.thresholds import read_threshold_history, set_threshold
+from whale_platform.stores.asset_tables.threshold_suggestions import store_suggestions
+from whale_platform.stores.asset_tables.thresholds import read_held_thresholds, read_threshold_history, set_threshold
 from whale_platform_tests.api.builders import window
 from whale_platform_tests.lake.builders import START, lay, trade
 from whale_platform_tests.stores.asset_tables.test_materialisation import store
@@ -109,3 +112,58 @@ def test_a_suggestion_shows_what_each_choice_would_have_given(
     assert suggest("ETHUSDT", "--days", "1") == ["No symbol has enough trades to learn from."]
     assert read_thresholds(database) == [("*", "*", Decimal(50_000))], "it sets nothing"
     assert query(database, "SELECT symbol, per_day FROM threshold_suggestions") == [("BTCUSDT", 10)]
+
+
+def test_amounts_by_hour_of_the_week_are_set_from_a_file_or_as_they_were_suggested(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
+    open_home(tmp_path, "live")
+    file = tmp_path / "hours"
+
+    def threshold(*words: str) -> Result:
+        return CliRunner().invoke(app, ["threshold", *words, "--home", str(tmp_path)])
+
+    def refuse(*words: str) -> str:
+        refused = threshold("set", *words)
+        assert isinstance(refused.exception, UserError), refused.output
+        return str(refused.exception)
+
+    file.write_text("\n".join(["-"] * 160 + ["9000", "99999.50"] * 4))
+    done = threshold("set", "BTC", "70000", "--exchange", "binance", "--hours", str(file))
+    assert done.stderr.startswith(
+        "whale: binance BTCUSDT counts from 70,000 USD on, as large from 350,000, as giant from 1,400,000; by hour of "
+        "the week from 9,000 (Sun 16:00) to 99,999.50 (Sun 23:00) UTC"
+    )
+    assert (
+        threshold("list")
+        .stdout.splitlines()[1]
+        .endswith("1,400,000  by hour of the week from 9,000 (Sun 16:00) to 99,999.5 (Sun 23:00) UTC")
+    )
+    assert refuse("BTC", "70000", "--large", "80000", "--hours", str(file)).startswith(
+        "--hours: Sun 17:00: 99,999.50 <="
+    )
+    for text, complaint in (
+        ("7 " * 167, "it has 167 amounts, not 168: one for each hour of the week, from Monday 00:00 UTC on"),
+        ("7 " * 167 + "much", "Sun 23:00: 'much' is not an amount: write 100000 or 99999.50"),
+        ("0 " * 168, "Mon 00:00: 0 can't be a threshold"),
+    ):
+        file.write_text(text)
+        assert complaint in refuse("BTC", "70000", "--hours", str(file))
+    assert "it can't be read" in refuse("BTC", "70000", "--hours", str(tmp_path / "none"))
+    assert refuse("BTC", "--hours", str(file)).startswith("give the USD")
+
+    suggested = ("BTC", "--exchange", "binance", "--hours", "suggested")
+    assert refuse(*suggested).startswith("nothing is suggested for binance BTCUSDT: `whale threshold suggest --days 28")
+    found = ThresholdSuggestion("binance", "BTCUSDT", 10, Decimal(8_000), 672, 9_999, Decimal(99_000), [])
+    store_suggestions(database, SuggestionRange(START, days=7), [found])
+    assert "told apart from 28 days on; 7 were asked for" in refuse(*suggested)
+    assert read_held_thresholds(database).limits_of(("binance", "BTCUSDT")).whale == 70_000, "nothing was set"
+    by_hour = replace(found, hours_of_week=[HourChoice(0, Decimal(6_000), 1), HourChoice(167, Decimal("9E+3"), 2)])
+    store_suggestions(database, SuggestionRange(START, days=28), [by_hour])
+    done = threshold("set", *suggested)
+    assert "counts from 8,000 USD on" in done.stderr and "from 6,000 (Mon 00:00) to 9,000 (Sun 23:00)" in done.stderr
+    held = read_held_thresholds(database)
+    place = ("binance", "BTCUSDT")
+    assert [held.limits_of(place, hour).whale for hour in (0, 1, 166, 167)] == [6_000, 8_000, 8_000, 9_000]
+    assert "of a market, not of" in refuse("*", "--hours", "suggested")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settled } from "./fake-page.mjs";
-import { EVERYTHING, FIELDS, OWN, openForm } from "./threshold-form.mjs";
+import { BY_HOUR, EVERYTHING, FIELDS, OWN, openForm } from "./threshold-form.mjs";
 
 test("the form opens for the market in sight, with what holds and what is suggested", async () => {
   const { part, root, text } = await openForm();
@@ -204,4 +204,33 @@ test("where nothing may be set the reason stands there, and nothing is sent", as
   assert.deepEqual([part("save").hidden, part("remove").hidden], [true, true]);
   await submit();
   assert.deepEqual(asked.filter(({ method }) => method !== "GET"), []);
+});
+
+test("amounts by the hour of the week are a choice, are saved with the amount for the others, and stay", async () => {
+  const rows = [EVERYTHING];
+  const change = ({ body }) => {
+    rows.push({ ...OWN, set_tiers: [], threshold_usd: body.threshold_usd, hours_usd: body.hours_usd ?? null });
+    return rows.at(-1);
+  };
+  const { asked, part, root, submit, text } = await openForm({ rows, change, suggestion: BY_HOUR });
+  const bodies = () => asked.filter(({ method }) => method === "PUT").map(({ body }) => body);
+  const [, , radio] = root.querySelectorAll("input");
+  assert.match(text("choices"), /\$8,000 or more by the hour of the week/);
+  assert.match(text("choices"), /gave 10 a day \(9 to 11\)/);
+  part("choices").dispatch("change", { target: radio });
+  assert.equal(part("threshold_usd").value, "98500");
+  assert.match(text("estimate"), /^By the hour of the week from \$8,000 \(Sun 23:00\) to \$120,000 \(Mon 00:00\)/);
+  assert.deepEqual(root.querySelectorAll("input").map(({ checked }) => checked), [false, false, true]);
+  await submit();
+  const hours = [...["120000"], ...Array(166).fill(null), ...["8000"]];
+  assert.deepEqual(bodies()[0], { threshold_usd: "98500", large_usd: null, giant_usd: null, hours_usd: hours });
+  assert.match(text("held"), /by the hour of the week from \$8,000 \(Sun 23:00\) to .* \(Mon 00:00\) UTC; set for/);
+  part("large_usd").value = "500000";
+  await submit();
+  assert.deepEqual(bodies()[1].hours_usd, hours, "another change keeps them");
+  part("threshold_usd").value = "98500";
+  part("threshold_usd").dispatch("input");
+  assert.deepEqual(root.querySelectorAll("input").map(({ checked }) => checked), [true, false, false]);
+  await submit();
+  assert.equal("hours_usd" in bodies()[2], false, "and an amount that is typed takes their place");
 });

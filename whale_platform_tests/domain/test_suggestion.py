@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whale_platform.domain.hours_of_week import get_hour_of_week
 from whale_platform.domain.suggestion import (
     HOUR,
     MarketOrders,
     OrderSize,
     SuggestionRange,
     explain_missing_hours,
-    get_hour_of_week,
     round_up,
     suggest_threshold,
 )
@@ -31,7 +31,7 @@ DAYS = [OrderSize(Decimal(1_000 * number), day, 0) for day in range(4) for numbe
 
 
 def test_each_choice_gives_its_alerts_a_day_and_says_what_it_gave() -> None:
-    found = suggest_threshold(market(DAYS), ASKED, Decimal(98_500))
+    found = suggest_threshold(market(DAYS), ASKED, [Decimal(98_500)])
     assert found is not None
     assert [found.usd, found.largest_usd, len(found.hours_of_week)] == [90_000, 99_000, 0]
     assert [[one.per_day, one.usd, one.alerts] for one in found.choices] == [
@@ -52,9 +52,9 @@ def test_days_differ_and_a_market_counts_from_its_first_hour_on() -> None:
 
 
 def test_what_holds_below_the_orders_that_were_looked_at_is_not_counted() -> None:
-    found = suggest_threshold(market(DAYS, least=1_000), ASKED, Decimal(999))
+    found = suggest_threshold(market(DAYS, least=1_000), ASKED, [Decimal(999)])
     assert found is not None and found.choices[-1].alerts is None
-    counted = suggest_threshold(market(DAYS, least=1_000), ASKED, Decimal(1_000))
+    counted = suggest_threshold(market(DAYS, least=1_000), ASKED, [Decimal(1_000)])
     assert counted is not None and counted.choices[-1].alerts == [99] * 4
 
 
@@ -81,6 +81,8 @@ def test_hours_of_the_week_are_told_apart_from_four_weeks_on() -> None:
     assert [by_hour[13], by_hour[14]] == [8_000, 80_000], "two an hour: of 4 times 9 orders the eighth"
     flat = {one.hour_of_week: one.alerts for one in found.hours_of_week}
     assert flat[14] == 4 * 9 and flat[13] == sum(number * 1_000 >= found.usd for number in range(1, 10)) * 4
+    (chosen,) = [one for one in found.choices if one.by_hour]
+    assert [chosen.per_day, chosen.usd, chosen.alerts] == [48, 8_000, [28 * 24 * 2, *[0] * 27]], "two an hour"
     assert explain_missing_hours(len(hours), 28) is None
     fewer = suggest_threshold(market(sizes, hours=len(hours) - 1), asked)
     assert fewer is not None and fewer.hours_of_week == ()
@@ -88,6 +90,32 @@ def test_hours_of_the_week_are_told_apart_from_four_weeks_on() -> None:
         explain_missing_hours(100, 28) == "Hours of the week are told apart from 28 days of trades on; there are 4.2."
     )
     assert explain_missing_hours(100, 7) == "Hours of the week are told apart from 28 days on; 7 were asked for."
+
+
+def test_what_the_amounts_of_hours_gave_is_told_as_far_as_all_orders_are_there() -> None:
+    asked = SuggestionRange(MONDAY, days=28, per_day=24)
+    sizes = [
+        OrderSize(Decimal(1_000 * number), day, 24 * (day % 7) + hour)
+        for day in range(28)
+        for hour in range(24)
+        for number in ((1, 2, 3) if hour else (2, 3))
+    ]
+    assert asked.most_of_hour == 4, "one of each of four weeks"
+    held = [Decimal(3_000)] * 168
+    held[24 * 6 + 23], held[0] = Decimal(2_000), Decimal(1)
+
+    def count(least: int) -> object:
+        found = suggest_threshold(market(sizes, hours=28 * 24, least=least), asked, held)
+        assert found is not None and found.choices[-1].by_hour and found.choices[-1].per_day is None
+        assert found.choices[-1].usd == min(held)
+        return found.choices[-1].alerts
+
+    assert count(0) == [25, 24, 24, 24, 24, 24, 25] * 4
+    assert count(2_000) is None, "on Mondays at 00:00 there may be more from a dollar on"
+    held[0] = Decimal(3_000)
+    assert count(3_000) is None, "on Sundays at 23:00 only those from 3,000 dollars on are all there"
+    held[24 * 6 + 23] = Decimal(3_000)
+    assert count(4_000) == [24] * 28, "of each hour more are there than of the market"
 
 
 @given(st.decimals(min_value="0.00000001", max_value="1e12", allow_nan=False, allow_infinity=False))

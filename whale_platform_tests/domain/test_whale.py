@@ -13,7 +13,6 @@ from whale_platform.domain.whale import (
     TierLimits,
     build_threshold_periods,
     build_tier_limits,
-    find_threshold,
     find_tier,
 )
 
@@ -25,11 +24,14 @@ ORDER = [("binance", "BTCUSDT"), (ANY, "BTCUSDT"), ("binance", ANY), (ANY, ANY)]
 @pytest.mark.parametrize("first", range(len(ORDER)))
 def test_the_most_specific_threshold_applies(first: int) -> None:
     limits = {market: Decimal(rank) for rank, market in reversed(list(enumerate(ORDER))) if rank >= first}
-    assert find_threshold(limits, "binance", "BTCUSDT") == first
+    found = ThresholdPeriod(ALWAYS, limits).find_limits("binance", "BTCUSDT", ALWAYS)
+    assert found is not None and found.whale == first
 
 
 def test_without_a_threshold_for_all_others_have_none() -> None:
-    assert find_threshold({("binance", "BTCUSDT"): Decimal(1)}, "coinbase", "BTC-USD") is None
+    held = ThresholdPeriod(ALWAYS, {("binance", "BTCUSDT"): Decimal(1)})
+    assert held.find_limits("coinbase", "BTC-USD", ALWAYS) is None
+    assert held.find_least("coinbase", "BTC-USD", ALWAYS, ALWAYS + HOUR) is None
 
 
 def test_what_is_taken_away_gives_way_to_the_default_and_earlier_times_keep_theirs() -> None:
@@ -86,14 +88,13 @@ def test_the_amounts_of_the_most_specific_threshold_apply_in_its_time() -> None:
         ThresholdChange(*btc, ALWAYS + 3 * HOUR, Decimal(7)),
     ]
     periods = build_threshold_periods(history, DEFAULT)
-    assert [period.find_limits(*btc) for period in periods] == [
+    assert [period.find_limits(*btc, ALWAYS) for period in periods] == [
         (DEFAULT, 5 * DEFAULT, 20 * DEFAULT),
         (7, 8, 140),
         (7, 8, 140),
         (7, 35, 140),
     ]
-    assert [period.find_limits("binance", "ETHUSDT") for period in periods[1:3]] == [
+    assert [period.find_limits("binance", "ETHUSDT", ALWAYS) for period in periods[1:3]] == [
         (DEFAULT, 5 * DEFAULT, 20 * DEFAULT),
         (9, 45, 60),
     ]
-    assert ThresholdPeriod(ALWAYS, {btc: Decimal(7)}).find_limits("coinbase", "BTC-USD") is None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from whale_platform.domain.suggestion import SuggestionRange, get_hour_of_week
+from whale_platform.domain.hours_of_week import get_hour_of_week
+from whale_platform.domain.suggestion import SuggestionRange
 from whale_platform.domain.sweep import SweepTracker
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.analysis.order_sizes import read_market_orders

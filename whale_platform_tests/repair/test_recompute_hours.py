@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 
 from whale_platform.contracts.trade_window import WindowRow
 from whale_platform.contracts.whale_alert import WhaleRow
+from whale_platform.domain.hours_of_week import get_hour_of_week
 from whale_platform.domain.trade import Trade
 from whale_platform.lake.delta import table
 from whale_platform.repair import recompute_hours, work
@@ -246,6 +248,10 @@ def test_an_hour_whose_sweeps_alone_differ_is_found_and_made_again(place: Place)
     query(place.dsn, limit, START - HOUR, 100_001)
     query(place.dsn, limit, START + HOUR / 2, 1_000)
     assert place.wrong() == {}, "the order is below the threshold that held at its time"
+    hours: list[Decimal | None] = [None] * 168
+    hours[get_hour_of_week(START)] = Decimal(50_000)
+    query(place.dsn, "UPDATE whale_threshold_history SET hours_usd = %s WHERE threshold_usd = 100001", hours)
+    assert place.wrong(), "and at or over that of its hour of the week"
 
 
 def test_a_damaged_hour_and_one_whose_rows_are_refused_keep_no_other_waiting(place: Place) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from whale_platform.domain.catalogue import ListedPair, SymbolCatalogue, catalogue_path
-from whale_platform.domain.whale import build_threshold_periods, find_threshold
+from whale_platform.domain.whale import build_threshold_periods, find_limits
 from whale_platform.files.atomic_files import write_json
 from whale_platform.stores import migrate as module
 from whale_platform.stores.asset_tables.thresholds import read_threshold_history, set_threshold
@@ -25,8 +25,8 @@ CLOSED = "postgresql://whale:s3cret@127.0.0.1:1/whale"
 def test_a_second_run_changes_nothing(empty_database: str, tmp_path: Path) -> None:
     settings = settings_for(empty_database, tmp_path)
     first = migrate(settings)
-    assert first == "schema none -> 0018, 8 partitions made, default whale threshold set"
-    assert migrate(settings) == "schema 0018"
+    assert first == "schema none -> 0020, 8 partitions made, default whale threshold set"
+    assert migrate(settings) == "schema 0020"
     assert read_thresholds(empty_database) == [("*", "*", Decimal(50_000))]
 
 
@@ -74,13 +74,13 @@ def test_two_at_once_take_turns(empty_database: str, tmp_path: Path) -> None:
     settings = settings_for(empty_database, tmp_path)
     with ThreadPoolExecutor(2) as pool:
         said = sorted(pool.map(lambda _: migrate(settings), range(2)), key=lambda text: "none ->" in text)
-    assert said[0].startswith("schema 0018")
-    assert said[1].startswith("schema none -> 0018")
+    assert said[0].startswith("schema 0020")
+    assert said[1].startswith("schema none -> 0020")
 
 
 def test_a_newer_schema_is_refused_and_left_alone(database: str, tmp_path: Path) -> None:
     query(database, "UPDATE whale_schema_version SET version_num = '9999'")
-    with pytest.raises(SchemaNewerError, match=r"schema 9999, this program knows up to 0018: update the program"):
+    with pytest.raises(SchemaNewerError, match=r"schema 9999, this program knows up to 0020: update the program"):
         migrate(settings_for(database, tmp_path))
     assert query(database, "SELECT version_num FROM whale_schema_version") == [("9999",)]
 
@@ -114,7 +114,7 @@ def test_the_command_ends_with_one_line(
     monkeypatch.setenv("WHALE_HOME", str(tmp_path))
     monkeypatch.setenv("WHALE_POSTGRES_DSN", database)
     assert module.main() == exit_codes.CLEAN
-    assert capsys.readouterr().err.startswith("migrate: schema 0018 (postgresql://whale@127.0.0.1:")
+    assert capsys.readouterr().err.startswith("migrate: schema 0020 (postgresql://whale@127.0.0.1:")
     query(database, "UPDATE whale_schema_version SET version_num = '9999'")
     assert module.main() == exit_codes.BLOCKED
     said = capsys.readouterr().err
@@ -177,7 +177,7 @@ def test_it_waits_for_a_database_that_is_still_starting(own_postgres: PostgresSe
     with ThreadPoolExecutor(1) as pool:
         migrated = pool.submit(migrate, settings_for(dsn, tmp_path), 60)
         own_postgres.start()
-        assert migrated.result(300).startswith("schema none -> 0018")
+        assert migrated.result(300).startswith("schema none -> 0020")
 
 
 def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database: str, tmp_path: Path) -> None:
@@ -221,7 +221,8 @@ def test_what_held_before_the_history_began_is_told_by_the_whales(empty_database
 
     def held(symbol: str, hour: float) -> Decimal | None:
         at = START + timedelta(hours=hour)
-        return find_threshold([one for one in limits if one.valid_from <= at][-1].usd, "binance", symbol)
+        found = find_limits(limits, "binance", symbol, at)
+        return None if found is None else found.whale
 
     assert {(symbol, hour): held(symbol, hour) for symbol, hour, _ in found} == {
         (symbol, hour): usd for symbol, hour, usd in found

@@ -4,6 +4,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,19 @@ from whale_platform.bench.harness.platform import wait_for
 from whale_platform.broker import naming, topics
 from whale_platform.broker.errors import BrokerError
 from whale_platform.broker.producer import TradeProducer
+from whale_platform.domain.hours_of_week import get_hour_of_week
 from whale_platform.domain.names import DEAD_LETTERS, RAW_TRADES, STREAM_LOSSES, WHALE_ALERTS
+from whale_platform.domain.whale import ALWAYS
 from whale_platform.files.atomic_files import write_json
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.query import checkpoints
 from whale_platform.supervision.runtime import exit_codes, heartbeat
-from whale_platform_tests.stream.real_stream import Stream, expected, messages, produce, totals, trade
+from whale_platform_tests.stream.real_stream import START, Stream, expected, messages, produce, totals, trade
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 
 pytestmark = pytest.mark.timeout(1800)
+HOURS = {"D": 0, "G": 1}  # symbols whose threshold is lower in the hour of the trades, or so much later
 
 
 EXHAUSTIBLE = """
@@ -110,25 +114,31 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
 
 
 def _takes_up_a_new_threshold(kafka: Kafka, running: Stream) -> None:
-    """With the query that runs, and for what comes from then on."""
+    """With the query that runs, and for what comes from then on: of each trade that of its hour of the week."""
     produce(kafka.bootstrap, [trade("D", 1, "49999.99"), trade("D", 2, "50000")])
 
     def whales() -> dict[int, dict[str, Any]]:
         return {row["trade_id"]: row for row in messages(kafka.bootstrap, WHALE_ALERTS) if row["symbol"] == "D"}
 
     run = patiently("a whale by the old threshold", whales)[2]["run_id"]
-    table = [{"since": 0, "limits": {"*:*": ["50000", "250000", "1000000"], "binance:D": ["10", "50", "200"]}}]
+    hour = get_hour_of_week(ALWAYS + timedelta(microseconds=START))
+    quiet, other = ["10", "50", "200"], ["50000", "250000", "1000000"]
+    limits = {"*:*": other}
+    for symbol, later in HOURS.items():
+        amounts = [quiet if one == hour + later else other for one in range(168)]
+        limits[f"binance:{symbol}"] = [usd for tiers in amounts for usd in tiers]
+    table = [{"since": 0, "limits": limits}]
     write_json(running.home / "stream" / "thresholds.json", table)
     number = 2
 
     def next_whale() -> list[int]:
         nonlocal number
         number += 1
-        produce(kafka.bootstrap, [trade("D", number, "10"), trade("E", number, "10")])
+        produce(kafka.bootstrap, [trade(symbol, number, "10") for symbol in (*HOURS, "E")])
         return [number for number, row in whales().items() if row["threshold_usd"].startswith("10.")]
 
     assert 1 not in patiently("the new threshold", next_whale, every=1)
-    assert "E" not in {row["symbol"] for row in messages(kafka.bootstrap, WHALE_ALERTS)}
+    assert not {"E", "G"} & {row["symbol"] for row in messages(kafka.bootstrap, WHALE_ALERTS)}
     assert {row["run_id"] for row in whales().values()} == {run}, "the query was not restarted"
 
 

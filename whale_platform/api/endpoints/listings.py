@@ -1,5 +1,6 @@
 """The endpoints of lists. Each one reads in a worker's thread and returns bytes; the models are for the description."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -102,13 +103,13 @@ async def gaps(request: Request, dependencies: AppDeps, params: Annotated[GapLis
 
 @router.get("/symbols", responses=describe_responses(latest_models.Symbols), summary="What there is")
 async def symbols(request: Request, dependencies: AppDeps, params: Annotated[MarketFilter, Query()]) -> Response:
-    """Every symbol with trades, and from how many US dollars on one of its orders is a whale of each tier."""
+    """Every symbol with trades, and from how many US dollars on one of its orders is a whale of each tier this hour."""
     if dependencies.latest.response is None:
         raise build_unavailable("nothing has been read from Postgres yet: ask again in a second", 1)
     known_markets.check_markets(params, dependencies.latest)
 
     def work() -> Response:
-        held = latest_states.read_current_thresholds(dependencies.pool)
+        held, now = latest_states.read_current_thresholds(dependencies.pool), datetime.now(UTC)
         items = [
             {
                 "exchange": one.exchange,
@@ -117,7 +118,7 @@ async def symbols(request: Request, dependencies: AppDeps, params: Annotated[Mar
                 "base": one.base,
                 "quote": one.quote,
                 "usd_via": one.usd_via,
-                **_describe_limits(held.find_limits(one.exchange, one.symbol)),
+                **_describe_limits(held.find_limits(one.exchange, one.symbol, now)),
                 "newest_window": responses.to_json_value(one.window_start),
                 "updated_at": responses.to_json_value(one.updated_at),
                 "note": None if one.quote is None else explain_whaleless(one.quote),

@@ -129,6 +129,7 @@ async def set_one(
             large=asked.large_usd,
             giant=asked.giant_usd,
             accept=accept,
+            hours=asked.hours_usd,
         )
 
     written = await _write(dependencies, work)
@@ -270,7 +271,8 @@ def _describe_threshold(stored: StoredThreshold) -> dict[str, Any]:
         "updated_at": stored.updated_at,
         "version": stored.version,
     }
-    return {name: responses.to_json_value(value) for name, value in values.items()}
+    hours = change.hours_usd and [responses.to_json_value(usd) for usd in change.hours_usd]
+    return {name: responses.to_json_value(value) for name, value in values.items()} | {"hours_usd": hours}
 
 
 def _describe_suggestion(row: Sequence[Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from whale_platform.api.http.parameter_types import Moment
-from whale_platform.domain.whale import build_tier_limits, explain_disorder
+from whale_platform.domain.hours_of_week import HOURS_OF_WEEK
+from whale_platform.domain.whale import build_tier_limits, explain_disorder, explain_hours_disorder
 
 PATTERN = r"^[0-9]{1,16}(\.[0-9]{1,8})?$"
 
@@ -29,12 +30,19 @@ class ThresholdInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    threshold_usd: Amount = Field(description="From so many an order is a whale.", examples=["100000"])
+    threshold_usd: Amount = Field(description="From so many an order is a whale, in every hour.", examples=["100000"])
     large_usd: Amount | None = Field(
         None, description="From so many a large one; null: 5 times `threshold_usd`, or `giant_usd` where that is lower."
     )
     giant_usd: Amount | None = Field(
         None, description="From so many a giant one; null: 20 times `threshold_usd`, or `large_usd` where that is more."
+    )
+    hours_usd: list[Amount | None] | None = Field(
+        None,
+        min_length=HOURS_OF_WEEK,
+        max_length=HOURS_OF_WEEK,
+        description="From so many an order is a whale in each hour of the week, UTC, from Monday 00:00 on; null in it: "
+        "`threshold_usd`. null: in no hour another amount.",
     )
     valid_from: Moment | None = Field(None, description="Event time from which it holds (RFC 3339); null: from now on.")
 
@@ -46,5 +54,14 @@ class ThresholdInput(BaseModel):
         amounts: dict[str, Decimal | None] = {**info.data, str(info.field_name): value}
         limits = build_tier_limits(info.data["threshold_usd"], amounts.get("large_usd"), amounts.get("giant_usd"))
         if disorder := explain_disorder(limits):
+            raise ValueError(disorder)
+        return value
+
+    @field_validator("hours_usd", mode="after")
+    @classmethod
+    def _check_hours(cls, value: list[Decimal | None] | None, info: ValidationInfo) -> list[Decimal | None] | None:
+        if value is None or not {"large_usd", "giant_usd"} <= info.data.keys():
+            return value
+        if disorder := explain_hours_disorder(value, info.data["large_usd"], info.data["giant_usd"]):
             raise ValueError(disorder)
         return value

@@ -16,6 +16,10 @@ class Threshold(Named):
     set_tiers: list[Literal["large", "giant"]] = Field(
         description="Those whose amounts are set; the others' follow from `threshold_usd`."
     )
+    hours_usd: list[Usd | None] | None = Field(
+        description="The amounts of the 168 hours of the week, UTC, from Monday 00:00 on, in the place of "
+        "`threshold_usd`; null: it has none. Amounts of tiers that are not set follow from that of the hour."
+    )
     valid_from: Time = Field(description="Event time from which it holds.")
     origin: Literal["set", "suggested"] = Field(description="By a person, or by the platform.")
     updated_at: Time
@@ -34,6 +38,7 @@ class SuggestedChoice(BaseModel):
 
     per_day: int | None = Field(description="The alerts a day that it is for; null: the threshold that held.")
     usd: Usd
+    by_hour: bool = Field(False, description="Of `hours_of_week`, or of what held by hour; `usd` is the least of them.")
     alerts: list[int] | None = Field(
         description="Of each of the days, oldest first; null: more than were looked at.", examples=[[9, 12, 8]]
     )

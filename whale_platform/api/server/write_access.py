@@ -17,7 +17,7 @@ from whale_platform.api.http.origins import is_origin_allowed
 from whale_platform.api.push.app import KEY_NAME
 from whale_platform.settings import Settings
 
-MAX_BODY_BYTES = 4_096
+MAX_BODY_BYTES = 8_192  # the amounts of 168 hours with all digits are 4,900
 _INSTEAD = "`whale threshold set` does the same on the platform's machine"
 _OF_PROXIES = ("forwarded", "via", "x-real-ip")  # beside X-Forwarded-…
 _CHECKED = ("host", "origin", "sec-fetch-site", "content-type")

@@ -130,7 +130,8 @@ def _compute_windows(frame: DataFrame) -> DataFrame:
 
 def _compute_alerts(frame: DataFrame) -> DataFrame:
     trades = transforms.parse_trades(transforms.add_offsets(frame), kept=transforms.OFFSET_COLUMNS)
-    thresholds = transforms.parse_thresholds(F.lit('[{"since":0,"limits":{"*:*":["50000","250000","1000000"]}}]'))
+    text = F.lit('[{"since":0,"limits":{"*:*":["50000","250000","1000000"]}}]')
+    thresholds = frame.sparkSession.range(1).select(transforms.parse_thresholds(text)).scalar()  # as a query has them
     return transforms.compute_alerts(trades, thresholds, "bench")
 
 

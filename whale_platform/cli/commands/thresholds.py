@@ -3,10 +3,12 @@
 import sys
 from contextlib import closing
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whale_platform.cli.commands import threshold_hours
 from whale_platform.cli.common.context import load_home_settings, require_home
 from whale_platform.cli.common.error_messages import explain_errors
 from whale_platform.cli.common.errors import UserError
@@ -17,10 +19,12 @@ from whale_platform.domain.whale import (
     ANY,
     GIANT_TIMES,
     LARGE_TIMES,
+    HourlyUsd,
     TierLimits,
     build_tier_limits,
     choose_valid_from,
     explain_disorder,
+    explain_hours_disorder,
 )
 from whale_platform.exchanges import registry
 from whale_platform.lake.analysis import order_sizes
@@ -47,15 +51,28 @@ def list_thresholds(home: HomeOption = None) -> None:
         held = thresholds.read_held_thresholds(dsn)
     for exchange, symbol in sorted(held.usd):
         amounts = held.limits_of((exchange, symbol))
-        origin = "suggested" if (exchange, symbol) in ours else ""
-        print(f"{exchange:<14} {symbol:<14} {' '.join(f'{usd:>18,f}' for usd in amounts)}  {origin}".rstrip())
+        notes = ["suggested"] if (exchange, symbol) in ours else []
+        if (exchange, symbol) in held.hours:
+            notes.append(threshold_hours.describe_hours(held.hours[exchange, symbol]))
+        described = " ".join(f"{usd:>18,f}" for usd in amounts)
+        print(f"{exchange:<14} {symbol:<14} {described}  {'; '.join(notes)}".rstrip())
 
 
 @app.command("set")
 def change_threshold(
     symbol: str,
-    usd: str,
+    usd: Annotated[
+        str | None, typer.Argument(help="From so many an order is a whale; with `--hours suggested` as suggested.")
+    ] = None,
     exchange: Annotated[str, typer.Option(help="One exchange's name; any by default.")] = ANY,
+    hours: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|suggested",
+            help="Amounts for hours of the week, in the place of USD: a file of 168, from Monday 00:00 UTC on (`-` for "
+            "USD), or `suggested` for those that `whale threshold suggest` has found.",
+        ),
+    ] = None,
     large: Annotated[
         str | None, typer.Option(help=f"From so many USD on a whale is a large one; {LARGE_TIMES} times USD.")
     ] = None,
@@ -66,19 +83,39 @@ def change_threshold(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Set the threshold of SYMBOL (`*` for all) to USD."""
-    limits, settings = _parse_limits(usd, large, giant), load_home_settings(require_home(home))
-    set_large, set_giant = (None if large is None else limits.large), (None if giant is None else limits.giant)
+    """Set the threshold of SYMBOL (`*` for all) to USD, in all hours of the week or but for those of `--hours`."""
+    if usd is None and hours != threshold_hours.SUGGESTED:
+        raise UserError("give the USD from which an order is a whale, such as 100000 or 99999.50")
+    if symbol == ANY and hours == threshold_hours.SUGGESTED:
+        raise UserError("amounts by hour of the week are suggested of a market, not of all: name its symbol")
+    asked = None if usd is None else _parse_limits(usd, large, giant)
+    of_file = None
+    if hours not in (None, threshold_hours.SUGGESTED):
+        of_file = threshold_hours.read_hours(Path(str(hours)), _parse_amount)
+    settings = load_home_settings(require_home(home))
     valid_from = choose_valid_from(parse_time(since) if since else None, settings.source)
     places = [(exchange, ANY)] if symbol == ANY else _find_markets(settings, exchange, symbol)
     with explain_errors(), closing(ConnectionPool(settings.dsn, "whale-thresholds", 1)) as pool:
         traded = latest_states.list_markets(pool)
+        wanted = list[tuple[tuple[str, str], TierLimits, HourlyUsd | None]]()
         for place in places:
-            thresholds.set_threshold(settings.dsn(), *place, limits.whale, valid_from, large=set_large, giant=set_giant)
-    for place in places:
+            limits, of_hours = asked, of_file
+            if hours == threshold_hours.SUGGESTED:
+                suggested, of_hours = threshold_hours.read_suggested_hours(pool, *place)
+                limits = limits or _parse_limits(str(suggested), large, giant)
+            assert limits is not None
+            _check_hours(of_hours, large, giant)
+            wanted.append((place, limits, of_hours))
+        for place, limits, of_hours in wanted:
+            set_large, set_giant = (None if large is None else limits.large), (None if giant is None else limits.giant)
+            thresholds.set_threshold(
+                settings.dsn(), *place, limits.whale, valid_from, large=set_large, giant=set_giant, hours=of_hours
+            )
+    for place, limits, of_hours in wanted:
         waits = "" if place[1] == ANY or place in traded else "; no trade of it has come yet"
         amounts = f"{limits.whale:,f} USD on, as large from {limits.large:,f}, as giant from {limits.giant:,f}"
-        print(f"whale: {place[0]} {place[1]} counts from {amounts}{waits}", file=sys.stderr)
+        by_hour = "" if of_hours is None else f"; {threshold_hours.describe_hours(of_hours)}"
+        print(f"whale: {place[0]} {place[1]} counts from {amounts}{by_hour}{waits}", file=sys.stderr)
 
 
 @app.command("remove")
@@ -132,6 +169,12 @@ def suggest_thresholds(
             print(f"  {line}")
     if not shown:
         print(suggestions.NONE)
+
+
+def _check_hours(hours: HourlyUsd | None, large: str | None, giant: str | None) -> None:
+    tiers = (None if text is None else _parse_amount(text) for text in (large, giant))
+    if hours is not None and (disorder := explain_hours_disorder(hours, *tiers)):
+        raise UserError(f"--hours: {disorder}")
 
 
 def _parse_limits(usd: str, large: str | None, giant: str | None) -> TierLimits:

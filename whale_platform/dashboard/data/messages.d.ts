@@ -101,12 +101,16 @@ export interface SymbolRow extends Named, Currencies {
   note: string | null;
 }
 
-/** A threshold that is set; `*` means any. USD of each tier; those of `set_tiers` are set, the others follow. */
+/**
+ * A threshold that is set; `*` means any. USD of each tier; those of `set_tiers` are set, the others follow.
+ * `hours_usd`: amounts of the 168 hours of the week, UTC from Monday on, in the place of `threshold_usd`.
+ */
 export interface Threshold extends Named {
   threshold_usd: string;
   large_usd: string;
   giant_usd: string;
   set_tiers: ("large" | "giant")[];
+  hours_usd: (string | null)[] | null;
   valid_from: string;
   origin: "set" | "suggested";
   updated_at: string;
@@ -119,10 +123,14 @@ export interface Thresholds {
   read_only: string | null;
 }
 
-/** An amount, and the orders at or over it on each day; null where they are more than were counted. */
+/**
+ * An amount, and the orders at or over it on each day; null where they are more than were counted. `by_hour`: hours of
+ * the week have amounts of their own, of which `usd` is the least.
+ */
 export interface SuggestedChoice {
   per_day: number | null;
   usd: string;
+  by_hour?: boolean;
   alerts: number[] | null;
 }
 
@@ -130,7 +138,9 @@ export interface Suggestion extends Named {
   per_day: number;
   days: number;
   until: string;
+  usd: string;
   choices: SuggestedChoice[];
+  hours_of_week: { hour_of_week: number; usd: string }[];
 }
 
 /** The last 24 hours, or since the first trade. */

@@ -7,6 +7,9 @@ import { marketOf } from "./url-state.js";
 /** @import { Named, SuggestedChoice, Suggestion, Threshold } from "./messages.d.ts" */
 
 export const ANY = "*";
+export const BY_HOUR = "by hour"; // the value of the choice that has an amount for each hour of the week
+const HOURS_OF_WEEK = 168;
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const FIELD = /^(threshold_usd|large_usd|giant_usd|exchange|symbol): (.*)$/s;
 
 /** @param {string} place @returns {Named} */
@@ -73,8 +76,30 @@ export function describeConflict(current) {
 }
 
 /** @param {Threshold} row */
-export const describeAmounts = ({ threshold_usd: least, large_usd: large, giant_usd: giant }) =>
-  `whale from ${whole(least)}, large from ${whole(large)}, giant from ${whole(giant)}`;
+export function describeAmounts({ threshold_usd: least, large_usd: large, giant_usd: giant, hours_usd: hours }) {
+  const amounts = `whale from ${whole(least)}, large from ${whole(large)}, giant from ${whole(giant)}`;
+  return hours ? `${amounts}; by the hour of the week ${describeHours(hours)}` : amounts;
+}
+
+/** The amount of each hour of the week that is suggested, null where there is none. @param {Suggestion} suggestion */
+export function listHours({ hours_of_week: found }) {
+  /** @type {(string | null)[]} */
+  const hours = Array.from({ length: HOURS_OF_WEEK }, () => null);
+  for (const { hour_of_week: hour, usd } of found) hours[hour] = usd;
+  return hours;
+}
+
+/** The least and the highest amount of the hours of the week, and when they hold. @param {(string | null)[]} hours */
+export function describeHours(hours) {
+  const sorted = hours
+    .flatMap((usd, hour) => (usd === null ? [] : [{ usd, hour }]))
+    .sort((a, b) => Number(a.usd) - Number(b.usd));
+  const [least, most] = [sorted[0], sorted.at(-1)].map((one) => one && `${whole(one.usd)} (${nameHour(one.hour)})`);
+  return least === undefined ? "no other amounts" : `from ${least} to ${most} UTC`;
+}
+
+/** @param {number} hour */
+const nameHour = (hour) => `${DAYS[Math.floor(hour / 24)]} ${String(hour % 24).padStart(2, "0")}:00`;
 
 /** What applies, in words. @param {Threshold} row */
 export function describeHeld(row) {
@@ -82,6 +107,28 @@ export function describeHeld(row) {
   const later = Date.parse(row.valid_from) > Date.now();
   const when = later ? ` from ${clock(row.valid_from, "bar")} ${zoneName()} on` : "";
   return `Now: ${describeAmounts(row)}; ${whose} for ${nameOf(row)}${when}.`;
+}
+
+/** What was saved, in words. @param {Threshold} row */
+export function describeSaved(row) {
+  const since = `from ${clock(row.valid_from, "bar")} ${zoneName()} on`;
+  const taken = "The stream takes it up at its next checkpoint.";
+  return `Saved for ${nameOf(row)}: ${describeAmounts(row)}, ${since}. ${taken}`;
+}
+
+/** Where the threshold of a place is set. @param {Named} place */
+export function buildPath({ exchange, symbol }) {
+  return `/thresholds/${encodeURIComponent(exchange)}/${encodeURIComponent(symbol)}`;
+}
+
+/**
+ * The headers by which nothing is changed but what was shown.
+ *
+ * @param {Threshold | undefined} row What was shown as set at this very place.
+ * @returns {Record<string, string>}
+ */
+export function buildCondition(row) {
+  return row ? { "If-Match": `"${row.version}"` } : { "If-None-Match": "*" };
 }
 
 /** @param {number[]} alerts Of each day. */
@@ -103,7 +150,7 @@ export function describeAlerts({ alerts }) {
  * @param {number} usd
  */
 export function estimateAlerts(suggestion, usd) {
-  const counted = (suggestion?.choices ?? []).filter(({ alerts }) => alerts?.length);
+  const counted = (suggestion?.choices ?? []).filter(({ alerts, by_hour: byHour }) => alerts?.length && !byHour);
   if (!counted.length || !(usd > 0)) return "";
   const sorted = counted.sort((a, b) => Number(a.usd) - Number(b.usd));
   const below = sorted.findLast((choice) => Number(choice.usd) <= usd);

@@ -1,10 +1,9 @@
-// The fields of the form of thresholds: whether they take anything, what the server says of each, what is suggested.
+// The fields of the form of thresholds: whether they take anything, and what the server says of each.
 
-import { describeAlerts } from "../data/threshold-choices.js";
-import { element, setText } from "../lib/dom.js";
-import { clock, whole, zoneName } from "../lib/format.js";
+import { parseAmount } from "../data/threshold-choices.js";
+import { setText } from "../lib/dom.js";
 
-/** @import { Suggestion } from "../data/messages.d.ts" */
+/** @import { Threshold } from "../data/messages.d.ts" */
 
 export const FIELDS = ["threshold_usd", "large_usd", "giant_usd"];
 const ERRORS = ["market", ...FIELDS];
@@ -44,22 +43,22 @@ export function showErrors(parts, errors) {
 }
 
 /**
- * The amounts to choose from, with what each gave.
+ * Show the amounts that are set at a place; those of tiers that follow from the first one stay empty.
  *
  * @param {Parts} parts
- * @param {Suggestion | undefined} suggestion
+ * @param {Threshold | undefined} row
  * @param {boolean} readOnly
  */
-export function showChoices({ choices, none }, suggestion, readOnly) {
-  const rows = (suggestion?.choices ?? []).map((choice) => {
-    const [name, given] = [whole(choice.usd), describeAlerts(choice)];
-    if (choice.per_day === null) return element("p", { class: "note", text: `${name} held then and ${given}` });
-    const radio = element("input", { type: "radio", name: "suggested", value: choice.usd });
-    radio.disabled = readOnly;
-    return element("label", {}, radio, element("b", { text: name }), ` ${given}`);
-  });
-  choices.replaceChildren(...rows);
-  const until = suggestion && `${clock(suggestion.until, "bar")} ${zoneName()}`;
-  const missing = "None for this choice: `whale threshold suggest` computes them for each market.";
-  setText(none, suggestion ? `Of the ${suggestion.days} days before ${until}.` : missing);
+export function fillForm(parts, row, readOnly) {
+  for (const field of FIELDS) {
+    const set = field === "threshold_usd" || row?.set_tiers.some((tier) => field.startsWith(tier));
+    parts[field].value = row && set ? /** @type {any} */ (row)[field] : "";
+    parts[field].disabled = readOnly;
+  }
+}
+
+/** The amounts as the server takes them; null: follows from the first one. @param {Parts} parts */
+export function readForm(parts) {
+  const amounts = FIELDS.map((field) => [field, parseAmount(parts[field].value)]);
+  return Object.fromEntries(amounts.map(([field, text]) => [field, text || (field === "threshold_usd" ? "" : null)]));
 }

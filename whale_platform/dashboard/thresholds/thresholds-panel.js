@@ -1,30 +1,36 @@
 // Sets from how many dollars on an order is a whale: a button at the tape that opens the form. A suggestion can be
-// picked or amounts typed, and what each would have given stands beside it. What is shown as set is what the server
-// has answered; what it refuses stands beside the field. Nothing can be typed while thresholds are loaded or changed.
-// What another editor has changed since it was shown is not replaced: it is shown, and what was typed stays.
+// picked or amounts typed, and what each would have given stands beside it. Amounts by the hour of the week are saved
+// with what is typed for the others; an amount typed afterwards takes their place. What is shown as set is what the
+// server has answered; what it refuses stands beside the field. Nothing can be typed while thresholds are loaded or
+// changed. What another editor has changed meanwhile is not replaced: it is shown, and what was typed stays.
 
 import { ApiError, get, send } from "../data/api.js";
 import {
   ANY,
-  describeAmounts,
-  estimateAlerts,
+  BY_HOUR,
+  buildCondition,
+  buildPath,
   describeConflict,
   describeHeld,
+  describeHours,
+  describeSaved,
+  estimateAlerts,
   findApplying,
   findOwn,
-  replaceRow,
+  listHours,
   listPlaces,
   nameOf,
   parseAmount,
   parsePlace,
   questionAmount,
+  replaceRow,
   splitRefusal,
 } from "../data/threshold-choices.js";
 import { marketOf, view } from "../data/url-state.js";
 import { element, makeClosable, setText } from "../lib/dom.js";
-import { clock, zoneName } from "../lib/format.js";
 import { partsOf } from "../lib/panel.js";
-import { FIELDS, lockForm, showChoices, showErrors } from "./threshold-fields.js";
+import { fillForm, lockForm, readForm, showErrors } from "./threshold-fields.js";
+import { markChoice, showChoices } from "./threshold-suggestions.js";
 
 /** @import { MarketCatalogue } from "../data/market-catalogue.js" */
 /** @import { StatusMessage, Suggestion, Threshold, Thresholds } from "../data/messages.d.ts" */
@@ -45,6 +51,8 @@ export class ThresholdsPanel {
   #busy = false; // a change is under way
   #loads = 0; // how many have begun: only the newest one is shown
   #locked = true; // nothing to change yet
+  /** @type {(string | null)[] | null} */
+  #hours = null; // amounts of the hours of the week that are saved with what is typed
   #questioned = ""; // the place and amount that was asked about last
 
   /** @param {HTMLElement} root @param {MarketCatalogue} markets Loaded again after a change. */
@@ -59,10 +67,12 @@ export class ThresholdsPanel {
     open.addEventListener("click", () => this.#open());
     market.addEventListener("change", () => this.#showPlace());
     choices.addEventListener("change", (/** @type {Event} */ event) => {
-      whale.value = /** @type {HTMLInputElement} */ (event.target).value;
+      this.#choose(/** @type {HTMLInputElement} */ (event.target).value);
+    });
+    whale.addEventListener("input", () => {
+      this.#hours = null;
       this.#showEstimate();
     });
-    whale.addEventListener("input", () => this.#showEstimate());
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       if (this.#meantSo()) this.#change(() => this.#save());
@@ -131,17 +141,22 @@ export class ThresholdsPanel {
     return this.#suggestions.find((one) => marketOf(one) === this.#parts.market.value);
   }
 
+  /** @param {string} value Of a choice: its amount, or BY_HOUR. */
+  #choose(value) {
+    const suggestion = value === BY_HOUR ? this.#suggestion : undefined;
+    this.#hours = suggestion ? listHours(suggestion) : null;
+    this.#parts.threshold_usd.value = suggestion ? suggestion.usd : value;
+    this.#showEstimate();
+  }
+
   /** Show what applies at the chosen place, and what is suggested for it. */
   #showPlace() {
     const { save, locked } = this.#parts;
     this.#clearNotes();
     const row = findApplying(this.#rows, this.#place);
     const own = this.#showHeld();
-    for (const field of FIELDS) {
-      const set = field === "threshold_usd" || row?.set_tiers.some((tier) => field.startsWith(tier));
-      this.#parts[field].value = row && own && set ? /** @type {any} */ (row)[field] : "";
-      this.#parts[field].disabled = this.#readOnly !== null;
-    }
+    this.#hours = row && own ? row.hours_usd : null;
+    fillForm(this.#parts, own ? row : undefined, this.#readOnly !== null);
     save.hidden = this.#readOnly !== null;
     setText(locked, this.#readOnly ?? "");
     showChoices(this.#parts, this.#suggestion, this.#readOnly !== null);
@@ -158,14 +173,13 @@ export class ThresholdsPanel {
     return own;
   }
 
-  /** What the typed amount would have given; the choice that it is, if any, is marked. */
+  /** What the typed amount would have given, or the amounts of hours; the choice that it is, if any, is marked. */
   #showEstimate() {
-    const { choices, estimate, threshold_usd: whale } = this.#parts;
-    const amount = parseAmount(whale.value);
-    setText(estimate, estimateAlerts(this.#suggestion, Number(amount)));
-    for (const radio of choices.querySelectorAll("input")) {
-      radio.checked = amount !== "" && Number(radio.value) === Number(amount);
-    }
+    const { estimate, threshold_usd: whale } = this.#parts;
+    const [amount, hours] = [parseAmount(whale.value), this.#hours];
+    const ofHours = hours && `By the hour of the week ${describeHours(hours)}; an amount typed replaces that.`;
+    setText(estimate, ofHours ?? estimateAlerts(this.#suggestion, Number(amount)));
+    markChoice(this.#parts, this.#suggestion, amount, hours);
   }
 
   #clearNotes() {
@@ -219,30 +233,18 @@ export class ThresholdsPanel {
     return describeConflict(current);
   }
 
-  /** Nothing is changed but what was shown. @returns {Record<string, string>} */
-  get #condition() {
-    const own = findOwn(this.#rows, this.#place);
-    return own ? { "If-Match": `"${own.version}"` } : { "If-None-Match": "*" };
-  }
-
-  get #path() {
-    const { exchange, symbol } = this.#place;
-    return `/thresholds/${encodeURIComponent(exchange)}/${encodeURIComponent(symbol)}`;
+  /** @param {"PUT" | "DELETE"} method @param {object} [content] */
+  #send(method, content) {
+    return send(method, buildPath(this.#place), content, buildCondition(findOwn(this.#rows, this.#place)));
   }
 
   async #save() {
-    const amounts = FIELDS.map((field) => [field, parseAmount(this.#parts[field].value)]);
-    const content = amounts.map(([field, text]) => [field, text || (field === "threshold_usd" ? "" : null)]);
-    /** @type {Threshold} */
-    const row = await send("PUT", this.#path, Object.fromEntries(content), this.#condition);
-    const since = `from ${clock(row.valid_from, "bar")} ${zoneName()} on`;
-    const taken = "The stream takes it up at its next checkpoint.";
-    return `Saved for ${nameOf(row)}: ${describeAmounts(row)}, ${since}. ${taken}`;
+    const content = { ...readForm(this.#parts), ...(this.#hours && { hours_usd: this.#hours }) };
+    return describeSaved(await this.#send("PUT", content));
   }
 
   async #remove() {
-    const name = nameOf(this.#place);
-    await send("DELETE", this.#path, undefined, this.#condition);
-    return `Removed for ${name}.`;
+    await this.#send("DELETE");
+    return `Removed for ${nameOf(this.#place)}.`;
   }
 }

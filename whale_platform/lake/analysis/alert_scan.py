@@ -119,8 +119,10 @@ class AlertScan:
     def _add_markets(self, rows: str) -> None:
         found = self._run(alert_tables.MARKETS_OF_HOUR.format(rows=rows)).fetchall()
         for exchange, symbol, base, quote in sorted(found):
+            if (exchange, symbol) in self._known:
+                continue
             floor = self.request.find_floor(exchange, symbol)
-            if floor is None or (exchange, symbol) in self._known:
+            if floor is None:
                 continue
             self._known.add((exchange, symbol))
             number = len(self._known)
@@ -128,8 +130,9 @@ class AlertScan:
                 "INSERT INTO markets VALUES (?, ?, ?, ?, ?, ?)",
                 [number, exchange, symbol, base, quote, min(floor, HIGHEST_FLOOR)],
             )
-            for since, usd in self.request.find_thresholds(exchange, symbol):
-                self._run("INSERT INTO thresholds VALUES (?, ?, ?)", [number, since, usd and min(usd, HIGHEST_FLOOR)])
+            held = self.request.find_thresholds(exchange, symbol)
+            amounts = [None if usd is None else f"{min(usd, HIGHEST_FLOOR):f}" for _, usd in held]
+            self._run(alert_tables.THRESHOLDS, [number, [since for since, _ in held], amounts])
 
     def _count(self, name: str) -> int:
         found = self._run(f"SELECT count(*) FROM {name}").fetchone()

@@ -32,6 +32,9 @@ CREATE TABLE before (m INTEGER, id BIGINT, t BIGINT, price DECIMAL(38,18), quant
 CREATE SEQUENCE numbers;
 """
 
+THRESHOLDS = """
+INSERT INTO thresholds SELECT ?, unnest(?::BIGINT[]), unnest(?::VARCHAR[])::DECIMAL(38,18)
+"""
 MARKETS_OF_HOUR = "SELECT DISTINCT exchange, symbol, base, quote FROM {rows}"
 
 TRADES = f"""

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from whale_platform.domain.hours_of_week import get_hour_of_week
 from whale_platform.domain.suggestion import (
     HOUR,
     LEAST_TRADES,
@@ -22,7 +23,6 @@ from whale_platform.domain.suggestion import (
     OrderSize,
     SuggestionRange,
     ThresholdSuggestion,
-    get_hour_of_week,
     suggest_threshold,
 )
 from whale_platform.domain.whale import ThresholdPeriod
@@ -121,8 +121,9 @@ def find_suggestions(
     """Return the suggestions for all markets with enough trades, by exchange and symbol; held: what holds now."""
     found = []
     for market in read_market_orders(root, asked, progress):
-        limits = held.find_limits(market.exchange, market.symbol)
-        found.append(suggest_threshold(market, asked, None if limits is None else limits.whale, least_trades))
+        place = held.find_market(market.exchange, market.symbol)
+        amounts = [] if place is None else [limits.whale for limits in held.list_limits(place)]
+        found.append(suggest_threshold(market, asked, amounts, least_trades))
     return [one for one in found if one is not None]
 
 

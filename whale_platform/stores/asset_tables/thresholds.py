@@ -15,17 +15,27 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from whale_platform.domain.whale import ALWAYS, ANY, ThresholdChange, ThresholdPeriod, build_threshold_period
+from whale_platform.domain.whale import (
+    ALWAYS,
+    ANY,
+    HourlyUsd,
+    ThresholdChange,
+    ThresholdPeriod,
+    build_threshold_period,
+)
 from whale_platform.stores.errors import ThresholdChangedError
 from whale_platform.stores.postgres.connection import open_transaction
 
 MICROSECOND = timedelta(microseconds=1)
 CHANGE_S = 5  # for the log-in, and for the wait until changes before this one end: the page waits 15 s for an answer
 # the columns of a ThresholdChange
-SELECT_HELD = "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_thresholds"
+SELECT_HELD = (
+    "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, hours_usd FROM whale_thresholds"
+)
 # the columns of a StoredThreshold
 SELECT_STORED = """
-SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, origin, updated_at FROM whale_thresholds
+SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, hours_usd, origin, updated_at
+FROM whale_thresholds
 """
 
 
@@ -40,7 +50,7 @@ class StoredThreshold:
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> "StoredThreshold":
         """Return the row, given as the columns of a ThresholdChange, origin, updated_at."""
-        return cls(ThresholdChange(*row[:6]), *row[6:])
+        return cls(ThresholdChange(*row[:-2]), *row[-2:])
 
     @property
     def version(self) -> str:
@@ -55,8 +65,8 @@ def read_threshold_history(dsn: str) -> list[ThresholdChange]:
     """Every threshold that ever held, by time. Raises PostgresUnusableError."""
     with open_transaction(dsn, "whale-thresholds") as conn, conn.cursor() as cursor:
         cursor.execute(
-            "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd FROM whale_threshold_history "
-            "ORDER BY valid_from, 1, 2"
+            "SELECT exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, hours_usd "
+            "FROM whale_threshold_history ORDER BY valid_from, 1, 2"
         )
         return [ThresholdChange(*row) for row in cursor.fetchall()]
 
@@ -84,29 +94,34 @@ def set_threshold(
     *,
     large: Decimal | None = None,
     giant: Decimal | None = None,
+    hours: HourlyUsd | None = None,
     accept: Accept | None = None,
 ) -> StoredThreshold:
     """Insert or change one row, a person's, and return it; suggestions that it covers go.
 
     It holds from the event time `valid_from` on, in place of what held since then; None: from now on. large, giant:
-    amounts of these tiers; None: what follows from `usd`, also where one was set before.
-    Raises RowRejectedError unless 0 < usd <= large <= giant < infinity, ThresholdChangedError where `accept` refuses
-    what stands there, else as `read_threshold_history`.
+    amounts of these tiers, hours: of the hours of the week; None: what follows from `usd`, also where one was set
+    before. Raises RowRejectedError unless 0 < usd <= large <= giant < infinity, in every hour, ThresholdChangedError
+    where `accept` refuses what stands there, else as `read_threshold_history`.
     """
+    texts = [None if one is None else str(one) for one in (usd, large, giant)]
+    texts_of_hours = None if hours is None else [None if one is None else str(one) for one in hours]
     with _open_change(dsn) as cursor:
         _check_accepted(cursor, exchange, symbol, accept)
         _date_changes(cursor, valid_from)
         cursor.execute(
             """
-            INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, large_usd, giant_usd, valid_from)
+            INSERT INTO whale_thresholds (exchange, symbol, threshold_usd, large_usd, giant_usd, hours_usd, valid_from)
             VALUES (%s, %s, trim_scale(%s::numeric), trim_scale(%s::numeric), trim_scale(%s::numeric),
+                (SELECT array_agg(trim_scale(usd) ORDER BY hour)
+                    FROM unnest(%s::numeric[]) WITH ORDINALITY AS amounts (usd, hour)),
                 coalesce(%s::timestamptz, now()))
             ON CONFLICT (exchange, symbol) DO UPDATE SET threshold_usd = excluded.threshold_usd,
-                large_usd = excluded.large_usd, giant_usd = excluded.giant_usd, updated_at = now(),
-                valid_from = excluded.valid_from, origin = 'set'
-            RETURNING exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, origin, updated_at
+                large_usd = excluded.large_usd, giant_usd = excluded.giant_usd, hours_usd = excluded.hours_usd,
+                updated_at = now(), valid_from = excluded.valid_from, origin = 'set'
+            RETURNING exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, hours_usd, origin, updated_at
             """,
-            (exchange, symbol, *(None if one is None else str(one) for one in (usd, large, giant)), valid_from),
+            (exchange, symbol, *texts, texts_of_hours, valid_from),
         )
         (stored,) = cursor.fetchall()
         cursor.execute(

@@ -13,7 +13,5 @@ def list_thresholds(pool: ConnectionPool) -> list[StoredThreshold]:
 
 def is_read_only(pool: ConnectionPool) -> bool:
     """Whether the server takes reads alone: a standby, or one that is set so."""
-    ((found,),) = pool.fetch_rows(
-        "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
-    )
+    ((found,),) = pool.fetch_rows(_IS_READ_ONLY)
     return bool(found)

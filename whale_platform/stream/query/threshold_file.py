@@ -8,12 +8,13 @@ checkpoint was restarted, are judged by what held at their time.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from whale_platform.domain.decimal_text import format_decimal
+from whale_platform.domain.hours_of_week import HOURS_OF_WEEK
 from whale_platform.domain.whale import ThresholdPeriod, TierLimits, build_threshold_periods, build_tier_limits
 from whale_platform.settings import Settings
 from whale_platform.storage import folders
@@ -24,10 +25,10 @@ from whale_platform.stores.errors import PostgresError
 
 EVERY_S = 2.0
 MOST_USD = Decimal("99999999999999999999")  # as Spark's widest decimal holds; what is set higher is as good as never
-MAX_ENTRIES = 500  # changes that are kept in the copy: what is older is judged by the oldest of them
-ThresholdCopy = list[
-    dict[str, Any]
-]  # [{"since": microseconds UTC, "limits": {"exchange:symbol": ["USD" of each tier]}}], oldest first
+MAX_PERIODS, MAX_AMOUNTS = 500, 250_000  # that the copy keeps: what is older is judged by the oldest period in it
+# [{"since": microseconds UTC, "limits": {"exchange:symbol": ["USD" of each tier]}}], oldest first. Where hours of the
+# week have their own amounts these are three for each of the 168 hours, one hour after the other.
+ThresholdCopy = list[dict[str, Any]]
 
 
 class ThresholdFile:
@@ -57,11 +58,9 @@ class ThresholdFile:
         Otherwise the last copy stays in force, and the reason is logged, once.
         """
         try:
-            table = encode_history(
-                build_threshold_periods(
-                    read_threshold_history(self._settings.dsn("stream")), self._settings.threshold_usd
-                )[-MAX_ENTRIES:]
-            )
+            history = read_threshold_history(self._settings.dsn("stream"))
+            periods = build_threshold_periods(history, self._settings.threshold_usd)
+            table = encode_history(_select_newest(periods))
             if table != self._current:
                 self._write(table)
                 known = len(table[-1]["limits"])
@@ -83,18 +82,28 @@ def encode_history(limits: Iterable[ThresholdPeriod]) -> ThresholdCopy:
     epoch, found = datetime(1970, 1, 1, tzinfo=UTC), []
     for number, one in enumerate(limits):
         since = (one.valid_from - epoch) // timedelta(microseconds=1) if number else 0
-        usd = {f"{exchange}:{symbol}": _format_tiers(one.limits_of((exchange, symbol))) for exchange, symbol in one.usd}
+        usd = {":".join(market): _format_tiers(one.list_limits(market)) for market in one.usd}
         found.append({"since": since, "limits": usd})
     return found
 
 
-def _format_tiers(limits: TierLimits) -> list[str]:
-    return [format_decimal(min(amount, MOST_USD)) for amount in limits]
+def _select_newest(periods: Sequence[ThresholdPeriod]) -> Sequence[ThresholdPeriod]:
+    amounts, kept = 0, 0
+    for period in reversed(periods[-MAX_PERIODS:]):
+        amounts += len(TierLimits._fields) * (len(period.usd) + (HOURS_OF_WEEK - 1) * len(period.hours))
+        if kept and amounts > MAX_AMOUNTS:
+            break
+        kept += 1
+    return periods[-kept:]
+
+
+def _format_tiers(limits: Iterable[TierLimits]) -> list[str]:
+    return [format_decimal(min(amount, MOST_USD)) for one in limits for amount in one]
 
 
 def _add_tiers(limits: dict[str, Any]) -> dict[str, list[str]]:
     """The limits of a copy; one that an earlier version wrote has single amounts."""
     return {
-        market: _format_tiers(build_tier_limits(Decimal(usd))) if isinstance(usd, str) else usd
+        market: _format_tiers([build_tier_limits(Decimal(usd))]) if isinstance(usd, str) else usd
         for market, usd in limits.items()
     }

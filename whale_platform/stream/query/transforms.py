@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from whale_platform.broker.naming import add_prefix
 from whale_platform.contracts import dead_letter, raw_trade, stream_position, trade_window, whale_alert
+from whale_platform.domain.hours_of_week import HOURS_OF_WEEK
 from whale_platform.domain.names import (
     BLOCK,
     DEAD_LETTERS,
@@ -35,6 +36,8 @@ from whale_platform.toolchain import java_classes
 
 DECIMAL = "decimal(38,18)"
 _THRESHOLDS_TYPE = f"array<struct<since:bigint,limits:map<string,array<{DECIMAL}>>>>"  # threshold_file.ThresholdCopy
+TIERS = len(WHALE_TIERS)
+HOUR_US, EPOCH_HOUR = 3_600_000_000, 72  # 1970 begins on a Thursday
 POSITION_EVERY = 20  # offsets
 
 OFFSET_COLUMNS = ("topic_partition", "topic_offset")
@@ -127,15 +130,17 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
 
     A trade may be two whales: alone, and as the fill by which its order is one, or by which that grows (SWEEP).
     `thresholds`: see `parse_thresholds`; of what held at a trade's time (`{"exchange:symbol": [USD of each tier]}` with
-    `*` for any) the most specific entry counts. A trade whose dollar notional is unknown is no whale. Where the trades
-    have OFFSET_COLUMNS an alert names them. With `positions`, for which the trades need them, each POSITION_EVERY-th
-    offset yields a row of its own to `stream_positions`: how far the query has read.
+    `*` for any) the most specific entry counts, and of that the trade's hour of the week where it has 168 of them.
+    A trade whose dollar notional is unknown is no whale. Where the trades have OFFSET_COLUMNS an alert names them. With
+    `positions`, for which the trades need them, each POSITION_EVERY-th offset yields a row of its own to
+    `stream_positions`: how far the query has read.
     """
     history, event_time = F.col("history"), F.col("event_time")  # a column, since no lambda may hold a subquery
     newest = F.try_element_at(history, F.lit(-1))
     earlier = F.try_element_at(F.filter(history, lambda one: one["since"] <= event_time), F.lit(-1))
     held = F.when(event_time >= newest["since"], newest["limits"]).otherwise(earlier["limits"])
     limits = F.coalesce(*[F.element_at(held, name) for name in _threshold_names()])
+    first = F.when(F.size("limits") > TIERS, _find_hour() * TIERS).otherwise(0)
     broken, due = ~F.col("good"), F.lit(False)
     if positions:
         due = F.col("topic_offset") % POSITION_EVERY == 0
@@ -148,7 +153,8 @@ def compute_alerts(trades: DataFrame, thresholds: Column, run_id: str, positions
         trades.where(possible)
         .withColumn("history", thresholds["history"])
         .withColumn("limits", limits)
-        .withColumn("threshold_usd", F.element_at("limits", 1))
+        .withColumn("first_limit", first)
+        .withColumn("threshold_usd", _get_limit(0))
         .withColumn("notional_usd", alone)
         .withColumn("sweep_usd", together)
     )
@@ -173,7 +179,7 @@ def parse_thresholds(copy: Column) -> Column:
     """The text of a ThresholdCopy -> a struct of its `history`, oldest first, and the `least` USD that is in it."""
     history = F.from_json(copy, _THRESHOLDS_TYPE)
     periods = F.filter(F.transform(history, lambda one: F.map_values(one["limits"])), F.isnotnull)
-    least = F.array_min(F.transform(F.flatten(periods), lambda tiers: tiers[0]))  # null where a period is
+    least = F.array_min(F.transform(F.flatten(periods), F.array_min))  # null where a period is
     return F.struct(history.alias("history"), least.alias("least"))
 
 
@@ -225,10 +231,14 @@ def _build_whale(rows: DataFrame, run_id: str, of_kind: Mapping[str, Column]) ->
 
 
 def _find_tier(notional_usd: Column) -> Column:
-    """`domain.whale.find_tier`, of the row's `limits`."""
-    reached = [notional_usd >= F.element_at("limits", number) for number in (3, 2)]
+    """`domain.whale.find_tier`, of the row's `limits` from `first_limit` on."""
+    reached = [notional_usd >= _get_limit(number) for number in (2, 1)]
     whale, large, giant = map(F.lit, WHALE_TIERS)
     return F.when(reached[0], giant).when(reached[1], large).otherwise(whale)
+
+
+def _get_limit(number: int) -> Column:
+    return F.get("limits", F.col("first_limit") + number)
 
 
 def _build_row(topic: str, value: Column, key: Column | None = None) -> Column:
@@ -262,6 +272,12 @@ def _build_dead_letter(rows: DataFrame) -> Column:
             "truncated": F.length("value") > most,
         },
     )
+
+
+def _find_hour() -> Column:
+    """`domain.hours_of_week.get_hour_of_week`, of the trade's time."""
+    hours = F.expr(f"event_time div {HOUR_US}")
+    return ((hours + EPOCH_HOUR) % HOURS_OF_WEEK).cast("int")
 
 
 def _threshold_names() -> list[Column]:

@@ -57,8 +57,8 @@ def test_orders_of_the_lake_become_suggestions_beside_what_a_person_set(
     rows = query(database, "SELECT symbol, usd, hours, trades, choices FROM threshold_suggestions ORDER BY symbol")
     assert [row[:4] for row in rows] == [("BTCUSDT", 1970, 24, 1000), ("ETHUSDT", 1970, 24, 1000)]
     assert [rows[0][4][0], rows[0][4][-1]] == [
-        {"per_day": 1, "usd": "2010", "alerts": [0]},
-        {"per_day": None, "usd": "7", "alerts": None},
+        {"per_day": 1, "usd": "2010", "alerts": [0], "by_hour": False},
+        {"per_day": None, "usd": "7", "alerts": None, "by_hour": False},
     ], "7 dollars is below the hundred orders that are looked at"
 
 

@@ -3,8 +3,9 @@ from decimal import Decimal
 
 import pytest
 
+from whale_platform.domain.hours_of_week import get_hour_of_week
 from whale_platform.domain.names import TRADE_WINDOWS, WHALE_ALERTS
-from whale_platform.domain.whale import ALWAYS, build_threshold_periods, find_threshold
+from whale_platform.domain.whale import ALWAYS, build_threshold_periods, find_limits
 from whale_platform.stores.asset_tables.thresholds import (
     read_held_thresholds,
     read_suggested,
@@ -97,7 +98,8 @@ def test_each_time_has_the_thresholds_that_held_then(database: str) -> None:
     found = build_threshold_periods(read_threshold_history(database), Decimal(1))
 
     def held(at: datetime, symbol: str) -> Decimal | None:
-        return find_threshold([one.usd for one in found if one.valid_from <= at][-1], "binance", symbol)
+        limits = find_limits(found, "binance", symbol, at)
+        return None if limits is None else limits.whale
 
     minutes = [noon + timedelta(minutes=number) for number in (-1, 0, 29, 30, 90)]
     assert [held(at, "BTCUSDT") for at in minutes] == [default, 10, 10, 30, 30], "what is set from a time on replaces"
@@ -112,7 +114,8 @@ ETH = ("binance", "ETHUSDT")
 
 def held_at(dsn: str, at: datetime, place: tuple[str, str] = ETH) -> Decimal | None:
     periods = build_threshold_periods(read_threshold_history(dsn), Decimal(1))
-    return find_threshold([period.usd for period in periods if period.valid_from <= at][-1], *place)
+    limits = find_limits(periods, *place, at)
+    return None if limits is None else limits.whale
 
 
 def test_a_change_by_plain_sql_leaves_what_held_before(database: str) -> None:
@@ -164,11 +167,7 @@ def test_the_amounts_of_tiers_are_kept_and_have_a_history(database: str) -> None
     query(database, "UPDATE whale_thresholds SET giant_usd = 90 WHERE symbol = 'ETHUSDT'")
     assert [*read_held_thresholds(database).limits_of(ETH)] == [10, 40, 90]
     periods = build_threshold_periods(read_threshold_history(database), Decimal(1))
-    amounts = [
-        [*(held[-1].find_limits(*ETH) or ())]
-        for number in (-4, -2.5, -1, 1)
-        if (held := [period for period in periods if period.valid_from <= now + number * day])
-    ]
+    amounts = [[*(find_limits(periods, *ETH, now + number * day) or ())] for number in (-4, -2.5, -1, 1)]
     assert amounts == [[50_000, 250_000, 1_000_000], [10, 30, 200], [10, 40, Decimal("80.5")], [10, 40, 90]]
     for large, giant in ((Decimal(9), None), (Decimal(30), Decimal(29)), (None, Decimal(9))):
         with pytest.raises(RowRejectedError):
@@ -176,3 +175,27 @@ def test_the_amounts_of_tiers_are_kept_and_have_a_history(database: str) -> None
     set_threshold(database, *ETH, Decimal(10))
     now_held = read_held_thresholds(database).limits_of(ETH)
     assert [*now_held] == [10, 50, 200], "what is not set again follows from the threshold"
+
+
+def test_the_amounts_of_hours_are_kept_and_have_a_history(database: str) -> None:
+    """A week ago none, then those of a person, then by plain SQL; what is set without them has none."""
+    now, week = datetime.now(UTC).replace(minute=30), timedelta(days=7)
+    hour = get_hour_of_week(now)
+    hours: list[Decimal | None] = [None] * 168
+    hours[hour] = Decimal("20.50")
+    set_threshold(database, *ETH, Decimal(10), now - 4 * week)
+    stored = set_threshold(database, *ETH, Decimal(10), now - 3 * week, hours=hours)
+    assert stored.change.hours_usd == hours
+    assert str(list(stored.change.hours_usd or ())[hour]) == "20.5"
+    query(database, f"UPDATE whale_thresholds SET hours_usd[{hour + 1}] = 30 WHERE symbol = 'ETHUSDT'")
+    assert held_at(database, now - 4 * week) == 10
+    assert held_at(database, now - 3 * week) == Decimal("20.5")
+    assert held_at(database, now - 3 * week + timedelta(hours=1)) == 10
+    assert held_at(database, now + week) == 30, "the change by SQL is in the history too"
+    for amounts in ([Decimal(1)] * 167, [Decimal(0)] * 168, [Decimal("NaN")] * 168, [Decimal(31)] * 168):
+        with pytest.raises(RowRejectedError):
+            set_threshold(database, *ETH, Decimal(10), large=Decimal(30), hours=amounts)
+        with pytest.raises(RowRejectedError):
+            set_threshold(database, *ETH, Decimal(10), giant=Decimal(30), hours=amounts)
+    set_threshold(database, *ETH, Decimal(10))
+    assert [[*limits] for limits in read_held_thresholds(database).list_limits(ETH)] == [[10, 50, 200]]

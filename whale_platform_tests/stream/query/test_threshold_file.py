@@ -1,7 +1,7 @@
 """The copy of the thresholds that Spark reads: what it outlives."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -94,3 +94,20 @@ def test_a_threshold_that_spark_can_not_hold_is_written_as_its_highest() -> None
     assert threshold_file.encode_history([period]) == [
         {"since": 0, "limits": {"kraken:X": ["99999999999999999999"] * 3, "*:*": ["0.5", "2.5", "10"]}}
     ]
+
+
+def test_the_copy_keeps_the_newest_periods_that_have_room_in_it(
+    file: ThresholdFile, answers: list[Rows | Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With amounts by hour of the week a period is large, and Spark reads all of them at each batch."""
+    hours = [Decimal(hour + 1) for hour in range(168)]
+    times = [NOON + timedelta(days=number) for number in range(5)]
+    answers.append([ThresholdChange("*", "BTC", time, Decimal(9), hours_usd=hours) for time in times])
+    monkeypatch.setattr(threshold_file, "MAX_AMOUNTS", 3 * (504 + 3) + 1)
+    file.refresh()
+    copy = json.loads(file.path.read_text())
+    assert [one["since"] for one in copy] == [0, *(time.timestamp() * 1e6 for time in times[3:])]
+    assert copy[0]["limits"]["*:BTC"][-3:] == ["168", "840", "3360"]
+    monkeypatch.setattr(threshold_file, "MAX_AMOUNTS", 1)
+    file.refresh()
+    assert len(json.loads(file.path.read_text())) == 1, "what holds now in any case"

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.trade import Trade
-from whale_platform.domain.whale import find_threshold
+from whale_platform.domain.whale import ALWAYS, ThresholdPeriod
 from whale_platform.stream.query import transforms
 from whale_platform_tests.stream.query.query_trades import (
     MINUTE,
@@ -76,12 +76,12 @@ def test_whales_are_the_fills_at_or_over_the_most_specific_threshold(spark: Spar
     table = {"*:*": "100000", "*:ETHUSDT": "50000", "coinbase:*": "70000", "binance:ETHUSDT": "61837.63"}
     trades = some_trades(2_000)
 
-    limits = {(name.split(":")[0], name.split(":")[1]): Decimal(usd) for name, usd in table.items()}
+    usd = {(name.split(":")[0], name.split(":")[1]): Decimal(usd) for name, usd in table.items()}
 
     def threshold(trade: Trade) -> Decimal:
-        usd = find_threshold(limits, trade.exchange, trade.symbol)
-        assert usd is not None
-        return usd
+        limits = ThresholdPeriod(ALWAYS, usd).find_limits(trade.exchange, trade.symbol, ALWAYS)
+        assert limits is not None
+        return limits.whale
 
     expected = {
         (trade.exchange, trade.symbol, trade.trade_id): (trade.notional_usd, threshold(trade))
