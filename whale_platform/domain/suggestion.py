@@ -16,9 +16,9 @@ from typing import NamedTuple
 from whale_platform.domain.hours_of_week import HOURS_OF_WEEK, get_hour_of_week
 
 CHOICES = (1, 5, 10, 20, 50, 100)  # alerts a day
-PER_DAY, DAYS = 10, 7
 LEAST_TRADES = 1_000
 LEAST_WEEKS = 4  # before hours of the week are told apart
+PER_DAY, DAYS = 10, 7 * LEAST_WEEKS
 HOUR = timedelta(hours=1)
 
 
