@@ -22,9 +22,11 @@ from whale_platform.defs.reports.checks import (
 )
 from whale_platform.defs.shared.job_factories import build_asset_job
 
+OF_THE_AUDIT = dg.AssetCheckKey(SIZE_BANDS_KEY, "bands_are_the_lakes")  # which is one step with the audit's others
+
 hourly_assets = build_asset_job(
     "hourly_assets",
-    dg.AssetSelection.assets(ROLLUPS_KEY, REPORTS_KEY, SIZE_BANDS_KEY)
+    (dg.AssetSelection.assets(ROLLUPS_KEY, REPORTS_KEY, SIZE_BANDS_KEY) - dg.AssetSelection.checks(OF_THE_AUDIT))
     | dg.AssetSelection.checks(whales_add_up, bands_are_their_windows),
     "Makes the rollups, whale reports and size bands of the chosen hours; making them again changes nothing.",
     timedelta(hours=6),
