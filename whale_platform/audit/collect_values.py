@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from whale_platform.audit.compare_bands import DUE_AFTER, BandHour, BandMinute, compare_bands
+from whale_platform.audit.compare_bands import DUE_AFTER, BandHour, BandMinute, compare_bands, find_due
 from whale_platform.audit.compare_values import ComparedHour, DifferenceCollector, compare_sums
 from whale_platform.audit.compare_whales import WhaleComparison
 from whale_platform.audit.reconcile import SystemCounts
@@ -94,7 +94,7 @@ class _BandCollector:
 
     def __init__(self, settings: Settings, counts: SystemCounts, now: datetime) -> None:
         self._root, self._dsn, self._counts = settings.trades_lake, settings.dsn("dagster"), counts
-        self._due = now - DUE_AFTER
+        self._due = find_due(now, tables.find_band_times(self._dsn, now - DUE_AFTER))
         span = id_counts.find_time_span(self._root)
         days = min(LOOK_BACK_DAYS, settings.retention_days)  # of which repair/band_rows.py computes what lacks
         self._owed_since = max(counts.postgres_since, span[1] - HOUR - timedelta(days=days)) if span else counts.end

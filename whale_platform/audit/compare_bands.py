@@ -1,13 +1,14 @@
 """Size bands of an hour, the lake's trades against table `size_bands`: what differs, by symbol, hour and minute.
 
-The repair service computes bands from the lake once a minute, and waits while trades are behind. So a minute that has
-got trades since its bands were stored is not compared yet, and is wrong only once no pass can still be due. Pure: no
-place is asked here.
+The repair service computes bands from the lake once a minute, and waits while trades are behind; when it is stopped
+the last minutes have none. So a minute that has got trades since its bands were stored is not compared yet, and is
+wrong only once passes have gone on for long without it. Pure: no place is asked here.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from whale_platform.audit.compare_values import DifferenceCollector, format_value
 from whale_platform.domain.market import MarketHour
@@ -16,6 +17,7 @@ from whale_platform.supervision.control.overload import LONGEST_WAIT_S
 
 BANDS = "size_bands"
 DUE_AFTER = timedelta(seconds=LONGEST_WAIT_S) + timedelta(minutes=10)  # the longest that a pass waits, and its own time
+LONGEST_PAUSE = timedelta(minutes=15)  # between two times at which bands were stored, while passes go on
 COMPARED_FIELDS = ("trades", "unvalued_trades", "buy_usd", "sell_usd", "buy_orders", "sell_orders")
 
 
@@ -42,7 +44,7 @@ class BandMinute:
 class BandHour:
     """An hour in both places; bands by (exchange, symbol, minute).
 
-    owed: whether the repair service computes bands of this hour; due: what has changed before then it has computed;
+    owed: whether the repair service computes bands of this hour; due: see find_due;
     lost: (exchange, symbol) of which the lake alone lacks the hour, which is told by number of trades.
     """
 
@@ -51,8 +53,18 @@ class BandHour:
     table: Mapping[MarketHour, MarketBands]
     minutes: Mapping[datetime, BandMinute]
     owed: bool
-    due: datetime
+    due: datetime | None
     lost: Collection[tuple[str, str]]
+
+
+def find_due(now: datetime, stored: Iterable[datetime]) -> datetime | None:
+    """Before when what has changed is to have been computed; None where passes have paused since then.
+
+    stored: when bands were, of any minute. While there are no trades nothing is stored, and nothing becomes due.
+    """
+    due = now - DUE_AFTER
+    times = [due, *sorted(at for at in stored if due < at < now), now]
+    return None if any(later - at > LONGEST_PAUSE for at, later in pairwise(times)) else due
 
 
 def compare_bands(hour: BandHour, differences: DifferenceCollector) -> None:
@@ -64,9 +76,9 @@ def compare_bands(hour: BandHour, differences: DifferenceCollector) -> None:
             continue
         key, minute = (name[0], name[1], hour.start), hour.minutes.get(at, BandMinute())
         if not minute.current:
-            if not hour.owed:
+            if not hour.owed and stored is None and not minute.made_of:
                 continue
-            if minute.changed_at is not None and minute.changed_at > hour.due:
+            if minute.changed_at is not None and (hour.due is None or minute.changed_at > hour.due):
                 differences.add_not_yet(key, BANDS)
                 continue
         _add_difference(key, at, there, stored, differences)

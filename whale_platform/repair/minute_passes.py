@@ -44,7 +44,8 @@ class MinutePasses:
         if isinstance(done, str):  # it had to make way for the trades
             self._next_at = time.monotonic() + EVERY_S
             return
-        self._hold.reset()
+        if not (done and done.get("left")):  # what is left of it was due as long ago
+            self._hold.reset()
         self._wait_s = min(2 * self._wait_s, LONGEST_S) if done is None else EVERY_S
         self._next_at = time.monotonic() + self._wait_s
         if done:

@@ -10,6 +10,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from whale_platform.audit import collect, render
+from whale_platform.audit.compare_bands import DUE_AFTER
 from whale_platform.broker import topics
 from whale_platform.contracts import raw_trade
 from whale_platform.contracts.whale_alert import WhaleRow
@@ -200,6 +201,18 @@ class Place:
             symbol,
             BTC,
             at,
+        )
+
+    def go_on_until(self, now: datetime) -> None:
+        """The time is `now`, and passes have gone on until then, with trades of another market."""
+        self.now = now
+        query(
+            self.dsn,
+            "INSERT INTO size_bands SELECT exchange, 'LATER', at, trades, unvalued_trades, buy_usd, sell_usd, "
+            "buy_orders, sell_orders, run_id, code_version, at "
+            "FROM generate_series(%s, %s, interval '10 minutes') AS at, (SELECT * FROM size_bands LIMIT 1) AS one",
+            now - DUE_AFTER,
+            now,
         )
 
     def forget_bands(self, from_hour: int, minute: int = 0) -> None:

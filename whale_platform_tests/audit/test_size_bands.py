@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from whale_platform.audit import collect
-from whale_platform.audit.compare_bands import DUE_AFTER, BandHour, BandMinute, compare_bands
+from whale_platform.audit.compare_bands import DUE_AFTER, BandHour, BandMinute, compare_bands, find_due
 from whale_platform.audit.compare_values import DifferenceCollector
 from whale_platform.domain.size_bands import MarketBands
 from whale_platform.lake.delta.table import HOUR
@@ -41,8 +41,10 @@ def test_what_is_not_computed_yet_is_late_and_then_wrong_and_is_mended(
     # 2. a fault where it had passed is one all the same
     place.bands(TWICE)
     assert [*place.audit()] == [(BTC, 1)]
-    # 3. no pass can still be due
+    # 3. while none goes on it stays late, and afterwards until one must have come to it
     place.now += DUE_AFTER + timedelta(minutes=30)
+    assert "bands missing" not in str(place.audit())
+    place.go_on_until(place.now)
     told = place.audit()
     assert "bands missing: 19" in told[BTC, 2] and "bands missing: 19" in told[ETH, 2], told
     # 4. computed again, as `whale lake recompute` and the asset do, all of it is right
@@ -66,7 +68,7 @@ def test_bands_of_other_trades_than_the_lake_has_now_are_late(
     lay(place.lake, [late], first_offset=len(place.trades))
     assert list_not_yet(place) == {(BTC, 1): {"size_bands": 1}}
     assert "bands trades" not in place.audit()[BTC, 1], "its window lacks the trade, and that is wrong"
-    place.now += DUE_AFTER + MINUTE
+    place.go_on_until(place.now + DUE_AFTER + MINUTE)
     assert "bands trades: 1 (" in place.audit()[BTC, 1]
 
 
@@ -110,10 +112,19 @@ def test_a_minute_is_overdue_once_no_pass_can_still_come() -> None:
     assert compare(None, NEVER, due) == MISSING
 
 
+def test_nothing_is_due_while_passes_pause() -> None:
+    now = START + 10 * DUE_AFTER
+    each = [now - number * timedelta(minutes=10) for number in range(20)]
+    assert find_due(now, each) == now - DUE_AFTER
+    assert find_due(now, each[2:]) is None, "for twenty minutes"
+    assert find_due(now, [*each[:5], *each[7:]]) is None, "it was stopped for a while"
+    assert find_due(now, each[:8]) is None, "it has begun since then"
+
+
 def test_of_an_hour_that_is_not_computed_any_more_only_what_is_there_is_judged() -> None:
     old = replace(HOUR_OF_BANDS, owed=False, due=START)
     assert compare(None, NEVER, old) == ([], {})
-    assert compare(OTHER, replace(CURRENT, made_of=1), old) == ([], {})
+    assert compare(OTHER, replace(CURRENT, made_of=1), old) == WRONG
     assert compare(OTHER, CURRENT, old) == WRONG
 
 

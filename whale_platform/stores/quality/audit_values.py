@@ -36,6 +36,9 @@ FROM (SELECT * FROM size_band_minutes WHERE window_start >= %(start)s AND window
 FULL JOIN (SELECT * FROM size_bands WHERE window_start >= %(start)s AND window_start < %(end)s) AS bands
     USING (window_start)
 """
+_BAND_TIMES = """
+SELECT DISTINCT materialised_at FROM size_bands WHERE window_start >= %(since)s AND materialised_at >= %(since)s
+"""
 _HOURS = """
 SELECT DISTINCT date_bin('1 hour', event_time, 'epoch') FROM whale_alerts
 WHERE event_time >= %(start)s AND event_time < %(end)s
@@ -127,6 +130,11 @@ def read_bands(dsn: str, start: datetime, end: datetime) -> StoredBands:
             found.bands[exchange, symbol, at] = MarketBands(exchange, symbol, at, trades, *rest)
             found.made_at[at] = max(made_at, found.made_at.get(at, made_at))
     return found
+
+
+def find_band_times(dsn: str, since: datetime) -> list[datetime]:
+    """When bands of minutes since then were stored."""
+    return [at for (at,) in fetch_rows(dsn, _BAND_TIMES, {"since": since})]
 
 
 def find_whale_hours(dsn: str, start: datetime, end: datetime) -> set[datetime]:
