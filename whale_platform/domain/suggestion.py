@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from math import ceil
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from whale_platform.domain.hours_of_week import HOURS_OF_WEEK, get_hour_of_week
 CHOICES = (1, 5, 10, 20, 50, 100)  # alerts a day
 LEAST_TRADES = 1_000
 LEAST_WEEKS = 4  # before hours of the week are told apart
+LEAST_HOURS = (7 * LEAST_WEEKS - 1) * 24  # of trades, and some more: a quiet market has none in the very first hour
 PER_DAY, DAYS = 10, 7 * LEAST_WEEKS
 HOUR = timedelta(hours=1)
 
@@ -137,7 +138,7 @@ def suggest_threshold(
     usd = next((choice.usd for choice in choices if choice.per_day == asked.per_day), None)
     if usd is None or market.trades < least_trades:
         return None
-    enough = asked.most_of_hour > 0 and market.hours >= LEAST_WEEKS * HOURS_OF_WEEK
+    enough = asked.most_of_hour > 0 and market.hours > LEAST_HOURS
     by_hour = _suggest_by_hour(market, asked, usd) if enough else ()
     if by_hour:
         amounts = [usd] * HOURS_OF_WEEK
@@ -164,7 +165,7 @@ def explain_missing_hours(hours: int, days: int) -> str | None:
     needed = 7 * LEAST_WEEKS
     if days < needed:
         return f"Hours of the week are told apart from {needed} days on; {days} were asked for."
-    if hours < LEAST_WEEKS * HOURS_OF_WEEK:
+    if hours <= LEAST_HOURS:
         return f"Hours of the week are told apart from {needed} days of trades on; there are {hours / 24:.1f}."
     return None
 
@@ -174,6 +175,11 @@ def round_up(usd: Decimal) -> Decimal:
     if not usd:
         return usd
     return usd.quantize(Decimal(1).scaleb(usd.adjusted() - 2), ROUND_UP).normalize()
+
+
+def round_down(usd: Decimal) -> Decimal:
+    """To three significant digits: 12,345 -> 12,300. Zero stays zero."""
+    return usd and usd.quantize(Decimal(1).scaleb(usd.adjusted() - 2), ROUND_DOWN).normalize()
 
 
 def _find_amount(sizes: Sequence[OrderSize], rank: int) -> Decimal | None:
@@ -218,7 +224,7 @@ def _suggest_by_hour(market: MarketOrders, asked: SuggestionRange, usd: Decimal)
     times = Counter(get_hour_of_week(asked.end - number * HOUR) for number in range(1, market.hours + 1))
     found = []
     for hour, sizes in _group_by_hour(market).items():
-        amount = _find_amount(sizes, max(1, asked.per_day * times[hour] // 24))
-        if amount is not None:
+        rank = max(1, round(asked.per_day * times[hour] / 24))  # one or two of four weeks: rounded up, none would be
+        if rank <= len(sizes) and (amount := round_down(sizes[rank - 1].usd)):
             found.append(HourChoice(hour, amount, sum(size.usd >= usd for size in sizes)))
     return found

@@ -154,7 +154,7 @@ def test_amounts_by_hour_of_the_week_are_set_from_a_file_or_as_they_were_suggest
     assert refuse("BTC", "--hours", str(file)).startswith("give the USD")
 
     suggested = ("BTC", "--exchange", "binance", "--hours", "suggested")
-    assert refuse(*suggested).startswith("nothing is suggested for binance BTCUSDT: `whale threshold suggest --days 28")
+    assert refuse(*suggested).startswith("nothing is suggested for binance BTCUSDT: `whale threshold suggest --hours")
     found = ThresholdSuggestion("binance", "BTCUSDT", 10, Decimal(8_000), 672, 9_999, Decimal(99_000), [])
     store_suggestions(database, SuggestionRange(START, days=7), [found])
     assert "told apart from 28 days on; 7 were asked for" in refuse(*suggested)

@@ -84,12 +84,27 @@ def test_hours_of_the_week_are_told_apart_from_four_weeks_on() -> None:
     (chosen,) = [one for one in found.choices if one.by_hour]
     assert [chosen.per_day, chosen.usd, chosen.alerts] == [48, 8_000, [28 * 24 * 2, *[0] * 27]], "two an hour"
     assert explain_missing_hours(len(hours), 28) is None
-    fewer = suggest_threshold(market(sizes, hours=len(hours) - 1), asked)
-    assert fewer is not None and fewer.hours_of_week == ()
+    for missing, told in ((23, 168), (24, 0)):
+        fewer = suggest_threshold(market(sizes, hours=len(hours) - missing), asked)
+        assert fewer is not None and len(fewer.hours_of_week) == told
     assert (
         explain_missing_hours(100, 28) == "Hours of the week are told apart from 28 days of trades on; there are 4.2."
     )
     assert explain_missing_hours(100, 7) == "Hours of the week are told apart from 28 days on; 7 were asked for."
+
+
+def test_of_few_orders_an_hour_the_suggestion_by_hour_gives_about_as_many_as_were_asked_for() -> None:
+    asked = SuggestionRange(MONDAY, days=28, per_day=10)
+    sizes = [
+        OrderSize(Decimal(10_007 + 1_013 * number), day, 24 * (day % 7) + hour)
+        for day in range(28)
+        for hour in range(24)
+        for number in range(3)
+    ]
+    found = suggest_threshold(market(sizes, hours=28 * 24), asked)
+    assert found is not None
+    (chosen,) = [one for one in found.choices if one.by_hour]
+    assert chosen.alerts is not None and 5 * 28 <= sum(chosen.alerts) <= 24 * 28, "unround sizes, and ties of four"
 
 
 def test_what_the_amounts_of_hours_gave_is_told_as_far_as_all_orders_are_there() -> None:

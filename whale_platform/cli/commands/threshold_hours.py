@@ -9,7 +9,7 @@ from pathlib import Path
 
 from whale_platform.cli.common.errors import UserError
 from whale_platform.domain.hours_of_week import HOURS_OF_WEEK, name_hour_of_week
-from whale_platform.domain.suggestion import LEAST_WEEKS, explain_missing_hours
+from whale_platform.domain.suggestion import explain_missing_hours
 from whale_platform.domain.whale import HourlyUsd
 from whale_platform.stores.postgres.pool import ConnectionPool
 from whale_platform.stores.queries import suggestions
@@ -44,7 +44,7 @@ def read_suggested_hours(pool: ConnectionPool, exchange: str, symbol: str) -> tu
     """Return what was suggested last: the amount of all hours, and those of hours of the week. Raises UserError."""
     rows = [dict(zip(suggestions.NAMES, row, strict=True)) for row in suggestions.read_suggestions(pool)]
     found = next((one for one in rows if (one["exchange"], one["symbol"]) == (exchange, symbol)), None)
-    command = f"`whale threshold suggest --days {7 * LEAST_WEEKS} --hours` computes it"
+    command = "`whale threshold suggest --hours` computes it"
     if found is None:
         raise UserError(f"nothing is suggested for {exchange} {symbol}: {command} for each market with enough trades")
     if not found["hours_of_week"]:
