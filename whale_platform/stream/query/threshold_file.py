@@ -4,7 +4,8 @@ A thread copies the table into one small JSON file when it has changed; Spark re
 real-time mode: each checkpoint interval), as a scalar subquery. While the table can't be read (Postgres unavailable,
 not yet migrated, being restored) or the copy can't be written, the last copy stays in force; with no copy yet, the
 configured default does. The copy has what held before as well, so that trades that are read again late, after a
-checkpoint was restarted, are judged by what held at their time.
+checkpoint was restarted, are judged by what held at their time: as far as the copy has room, which the log says. What
+holds now and what is to hold later is in it in any case.
 """
 
 import json
@@ -15,7 +16,13 @@ from typing import Any
 
 from whale_platform.domain.decimal_text import format_decimal
 from whale_platform.domain.hours_of_week import HOURS_OF_WEEK
-from whale_platform.domain.whale import ThresholdPeriod, TierLimits, build_threshold_periods, build_tier_limits
+from whale_platform.domain.whale import (
+    ThresholdChange,
+    ThresholdPeriod,
+    TierLimits,
+    build_threshold_periods,
+    build_tier_limits,
+)
 from whale_platform.settings import Settings
 from whale_platform.storage import folders
 from whale_platform.storage.errors import ObjectStoreError
@@ -39,6 +46,7 @@ class ThresholdFile:
         self._settings = settings
         self._log = log
         self._trouble = ""
+        self._history: list[ThresholdChange] | None = None  # as it was when it was copied last
         try:
             found: Any = json.loads(self.path.read_text())
         except ObjectStoreError:  # there may be a copy, which the default must not replace
@@ -59,18 +67,27 @@ class ThresholdFile:
         """
         try:
             history = read_threshold_history(self._settings.dsn("stream"))
-            periods = build_threshold_periods(history, self._settings.threshold_usd)
-            table = encode_history(_select_newest(periods))
-            if table != self._current:
-                self._write(table)
-                known = len(table[-1]["limits"])
-                self._log.info("thresholds changed; in force from the next batch", thresholds=known)
+            if history != self._history:
+                self._copy(history)
+                self._history = history
         except (PostgresError, OSError) as error:
             if str(error) != self._trouble:
                 self._log.warning("thresholds can't be copied, the last ones stay in force", error=str(error))
             self._trouble = str(error)
         else:
             self._trouble = ""
+
+    def _copy(self, history: list[ThresholdChange]) -> None:
+        periods = build_threshold_periods(history, self._settings.threshold_usd)
+        kept = _select_newest(periods, datetime.now(UTC))
+        table = encode_history(kept)
+        if table != self._current:
+            self._write(table)
+            known = len(table[-1]["limits"])
+            self._log.info("thresholds changed; in force from the next batch", thresholds=known)
+        if len(kept) < len(periods):
+            since = kept[1].valid_from if len(kept) > 1 else kept[0].valid_from
+            self._log.warning("older thresholds don't fit into the stream's copy", judged_by_the_oldest_before=since)
 
     def _write(self, table: ThresholdCopy) -> None:
         folders.write_json(self.path, table)
@@ -87,11 +104,12 @@ def encode_history(limits: Iterable[ThresholdPeriod]) -> ThresholdCopy:
     return found
 
 
-def _select_newest(periods: Sequence[ThresholdPeriod]) -> Sequence[ThresholdPeriod]:
+def _select_newest(periods: Sequence[ThresholdPeriod], now: datetime) -> Sequence[ThresholdPeriod]:
+    """What holds now and later, and as much of what held before as there is room for."""
     amounts, kept = 0, 0
-    for period in reversed(periods[-MAX_PERIODS:]):
+    for period in reversed(periods):
         amounts += len(TierLimits._fields) * (len(period.usd) + (HOURS_OF_WEEK - 1) * len(period.hours))
-        if kept and amounts > MAX_AMOUNTS:
+        if kept and periods[-kept].valid_from <= now and (kept >= MAX_PERIODS or amounts > MAX_AMOUNTS):
             break
         kept += 1
     return periods[-kept:]

@@ -17,6 +17,7 @@ from whale_platform.stream.query.threshold_file import ThresholdFile
 
 Rows = list[ThresholdChange]
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -109,5 +110,8 @@ def test_the_copy_keeps_the_newest_periods_that_have_room_in_it(
     assert [one["since"] for one in copy] == [0, *(time.timestamp() * 1e6 for time in times[3:])]
     assert copy[0]["limits"]["*:BTC"][-3:] == ["168", "840", "3360"]
     monkeypatch.setattr(threshold_file, "MAX_AMOUNTS", 1)
+    later = [datetime.now(UTC) + timedelta(days=number) for number in (1, 2)]
+    answers[:] = [[ThresholdChange("*", "BTC", time, Decimal(9), hours_usd=hours) for time in (*times, *later)]]
     file.refresh()
-    assert len(json.loads(file.path.read_text())) == 1, "what holds now in any case"
+    kept = [one["since"] for one in json.loads(file.path.read_text())]
+    assert kept == [0, *((time - EPOCH) // timedelta(microseconds=1) for time in later)], "what holds now, and later on"
