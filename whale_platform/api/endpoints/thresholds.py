@@ -249,8 +249,9 @@ def _describe_conflict(current: object) -> ApiProblemError:
         return ApiProblemError(412, text, members={"current": None})
     known = _describe_threshold(current)
     amounts = ", ".join(f"{name.removesuffix('_usd')} {known[name]}" for name in TIER_FIELDS)
+    by_hour = ", and others by the hour of the week" if known["hours_usd"] else ""
     text = (
-        f"somebody else has changed this threshold meanwhile ({amounts} US dollars now), so nothing was changed: "
+        f"somebody else has changed this threshold meanwhile ({amounts} US dollars now{by_hour}), so nothing changed: "
         f"send If-Match with the ETag of `current` to replace it"
     )
     return ApiProblemError(412, text, {"ETag": _format_etag(current)}, {"current": known})

@@ -30,12 +30,16 @@ class ThresholdInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    threshold_usd: Amount = Field(description="From so many an order is a whale, in every hour.", examples=["100000"])
+    threshold_usd: Amount = Field(
+        description="From so many an order is a whale, in hours without another amount.", examples=["100000"]
+    )
     large_usd: Amount | None = Field(
-        None, description="From so many a large one; null: 5 times `threshold_usd`, or `giant_usd` where that is lower."
+        None,
+        description="From so many a large one; null: 5 times that of the hour, or `giant_usd` where that is lower.",
     )
     giant_usd: Amount | None = Field(
-        None, description="From so many a giant one; null: 20 times `threshold_usd`, or `large_usd` where that is more."
+        None,
+        description="From so many a giant one; null: 20 times that of the hour, or `large_usd` where that is more.",
     )
     hours_usd: list[Amount | None] | None = Field(
         None,
