@@ -16,7 +16,6 @@ from whale_platform.settings import ROOT
 BENCH = """
 import sys, time
 from pathlib import Path
-from typing import Any
 from whale_platform.bench.scratch_platform import open_scratch_platform
 with open_scratch_platform(Path(sys.argv[1])) as platform:
     try:

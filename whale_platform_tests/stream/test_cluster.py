@@ -122,6 +122,7 @@ def stream(
         "SPARK_EXECUTOR_MEMORY": "512m",
         "STREAM_REDUCERS": "2",
         "LAKE_TRIGGER_S": "5",
+        "STREAM_TRIGGER": "20 seconds",  # so that what is killed has checkpoints
     }.items():
         monkeypatch.setenv(f"WHALE_{name}", value)
     s3.mark_folder(f"{tmp_path.name}/lake/trades/_staging")  # as a batch leaves it that is interrupted

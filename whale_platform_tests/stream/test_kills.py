@@ -68,6 +68,11 @@ class Story:
         assert self.running.process is not None and self.running.process.poll() is None
         return len(lake_rows(self.lake)) >= count
 
+    def count_commits(self) -> int:
+        """Of the windows' checkpoint."""
+        (folder,) = checkpoints.list_live_folders(self.running.home, "windows")
+        return max((int(file.name) for file in (folder / "commits").glob("[0-9]*")), default=0)
+
     def kill(self) -> None:
         """As a crash does it, and what one leaves that comes while Spark writes its logs: too seldom to wait for."""
         assert _natives(self.running) == {self.running.home / "stream" / "tmp"}
@@ -99,8 +104,12 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
     # 2. In real time on the same checkpoint, killed; the lake is the copy of before.
     story.more(1_000)
     story.running.mode = "realtime"
+    monkeypatch.setenv("WHALE_STREAM_TRIGGER", "10 seconds")
+    begun = story.count_commits()
     story.running.start()
     patiently("all of it in real time", story.windows_out)
+    patiently("checkpoints of it", lambda: story.count_commits() >= begun + 2)
+    monkeypatch.delenv("WHALE_STREAM_TRIGGER")
     patiently("all in the lake", lambda: story.lake_holds(len(story.made)))
     assert lake_rows(lake) == rows_of(story.made)
     ports = partial(find_listening_ports, story.running.processes()[1:])

@@ -28,6 +28,7 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
 ) -> None:
     monkeypatch.setenv("WHALE_LAKE", str(small_disk))
     root = small_disk / "trades"
+    archived = archive.find_archive(Settings().tools).read_options()
     running = stream("auto")
     first = [trade("A", number) for number in range(100)]
     produce(kafka.bootstrap, first)
@@ -46,6 +47,8 @@ def test_a_full_disk_stops_the_lake_alone_and_loses_nothing(
     (small_disk / "ballast").unlink()
     wait_for("the rest", lambda: lake_rows(root) == rows_of(first + second))
     wait_for("the service to take it back", lambda: not full())
+    listed = archive.ListedClasses(running.home)  # of which the fixture has the archive made, for the next stream
+    assert archived or (listed.classpath.exists() and listed.classes.stat().st_size > 100_000)
 
 
 @pytest.mark.parametrize("small_disk", [32], indirect=True)

@@ -123,11 +123,11 @@ def wait_for(
     """
     end, seen = time.monotonic() + seconds, moves()
     while time.monotonic() < end:
-        spent = time.process_time()
+        spent = time.thread_time()
         with contextlib.suppress(*meanwhile):
             if value := ready():
                 return value
         if (now := moves()) != seen:
             seen, end = now, time.monotonic() + seconds
-        time.sleep(max(every, 9 * (time.process_time() - spent)))
+        time.sleep(max(every, min(9 * (time.thread_time() - spent), (end - time.monotonic()) / 2)))
     raise PlatformError(f"waited {seconds:.0f} s in vain for {what}")
