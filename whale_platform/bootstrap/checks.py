@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,14 +46,16 @@ def test(root: Path, python: Path, args: list[str]) -> int:
     """Run the static tools beside pytest. Returns 1 where a tool fails, else pytest's exit code.
 
     `--fast` leaves out the tests that start or kill processes. Four tests run at a time; with arguments of pytest's
-    own one does, so that `-s` and a debugger work.
+    own one does, after the tools, so that `-s` and a debugger work.
     """
     fast = "--fast" in args
     rest = [arg for arg in args if arg != "--fast"] or PARALLEL_OPTIONS
     argv = [str(python), "-m", "pytest", *(FAST_OPTIONS if fast else []), *rest]
     print(f"== {' '.join(argv[2:])}", flush=True)
     with ThreadPoolExecutor(len(CHECKS)) as threads:
-        codes = threads.map(lambda tool: _run(root, python, tool), CHECKS)
+        codes: Iterable[int] = threads.map(lambda tool: _run(root, python, tool), CHECKS)
+        if rest != PARALLEL_OPTIONS:
+            codes = list(codes)  # nothing is printed into a debugger
         code = subprocess.run(argv, cwd=root).returncode
         failed = [" ".join(tool) for tool, one in zip(CHECKS, codes, strict=True) if one]
     for name in failed:
