@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import subprocess
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +15,6 @@ from whale_platform.contracts import raw_trade
 from whale_platform.domain.names import RAW_TRADES
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
-from whale_platform.supervision.runtime import exit_codes
 from whale_platform_tests.e2e import oracle
 
 
@@ -181,14 +179,8 @@ def check_lake(platform: Platform, expected: list[dict[str, Any]]) -> None:
     assert [(*row[:2], int(row[2]), *map(Decimal, row[3:5]), row[5], int(row[6])) for row in rows()] == [
         tuple(fill[name] for name in names) for fill in expected
     ]
-    audit = wait_for("the size bands to be computed", lambda: _audit(platform), 600, every=10)
+    audit = platform.audit()  # size bands come last
     assert (audit.returncode, "nothing is wrong" in audit.stdout) == (0, True), audit.stdout + audit.stderr
-
-
-def _audit(platform: Platform) -> subprocess.CompletedProcess[str] | None:
-    """None where something has not arrived everywhere yet."""
-    done = platform.run_command("audit", check=False)
-    return None if done.returncode == exit_codes.RETRY else done
 
 
 def check_repair(platform: Platform, expected: list[dict[str, Any]]) -> None:

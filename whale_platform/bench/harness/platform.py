@@ -19,6 +19,7 @@ import psutil
 from whale_platform import homes
 from whale_platform.embedded import postgres
 from whale_platform.settings import ROOT, Settings
+from whale_platform.supervision.runtime import exit_codes
 from whale_platform.topology import home_state
 
 PORT_NAMES = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
@@ -61,6 +62,15 @@ class Platform:
     def stop(self) -> None:
         """`down`, whatever state it is in."""
         self.run_command("down", check=False)
+
+    def audit(self, *words: str, most_s: float = 900) -> "subprocess.CompletedProcess[str]":
+        """Run `audit` until all has arrived everywhere, for about so long; its last answer."""
+        end = time.monotonic() + most_s
+        while True:
+            done = self.run_command("audit", *words, timeout=3600, check=False)
+            if done.returncode != exit_codes.RETRY or time.monotonic() > end:
+                return done
+            time.sleep(10)
 
     def status(self) -> dict[str, Any]:
         """As `status --json` prints it; read in this process, since a command a poll would take what is measured."""

@@ -58,7 +58,7 @@ def measure_recovery(
         found |= _count_lost_in_lake(platform, sent)
         found["late_dropped"] = platform.status()["services"]["stream"].get("late_dropped")
         tell("auditing")
-        found["audit"] = platform.run_command("audit", "--json", check=False, timeout=3600).returncode
+        found["audit"] = platform.audit("--json").returncode
         return found
     finally:
         platform.stop()

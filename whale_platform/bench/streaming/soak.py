@@ -50,7 +50,7 @@ def measure_soak(platform: Platform, seconds: float, kills: int, tell: Callable[
     loaded = retention.list_days(root)
     tell("waiting for the last trades to settle")
     time.sleep(SETTLE_S)
-    answer = platform.run_command("audit", "--json", timeout=3600, check=False)
+    answer = platform.audit("--json")
     said = json.loads(answer.stdout)
     return {
         "seconds": seconds,
