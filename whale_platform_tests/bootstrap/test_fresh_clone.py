@@ -3,6 +3,7 @@
 When each thing was there is printed and kept in `WHALE_ARTEFACTS`, where that is set; no machine is too slow for it.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -145,4 +146,9 @@ def _processes(root: Path) -> Iterator[psutil.Process]:
 
 
 def _java_binaries(root: Path) -> list[str]:
-    return [process.exe() for process in _processes(root) if process.name() == "java"]
+    """What Java forks has its name until it executes something else: only the binary itself tells."""
+    found = []
+    for process in _processes(root):
+        with contextlib.suppress(psutil.Error):
+            found.append(process.exe())
+    return [binary for binary in found if Path(binary).name == "java"]
