@@ -1,7 +1,6 @@
 """Thresholds set through the API: what is stored, what is refused and why, and what the stream then reads."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +22,6 @@ from whale_platform.stream.query.threshold_file import ThresholdFile
 from whale_platform_tests.api.builders import Sink, this_minute, whale
 from whale_platform_tests.api.conftest import Make
 from whale_platform_tests.stores.builders import read_thresholds
-from whale_platform_tests.support.fake_services import wait_for_result
-from whale_platform_tests.support.postgres_server import query
 
 HERE = "http://127.0.0.1:18000"
 BTC = "/thresholds/binance/BTCUSDT"
@@ -73,60 +70,6 @@ def test_what_is_set_is_answered_listed_and_applied_and_removed_again(client: Te
     assert btc["threshold_usd"] == "50000"
     gone = client.delete(BTC)
     assert gone.status_code == 404 and "/thresholds lists them" in detail(gone)
-
-
-def test_what_another_editor_has_changed_meanwhile_is_not_replaced(client: TestClient, database: str) -> None:
-    first = client.put(BTC, json={"threshold_usd": "70000"})
-    shown = client.get("/thresholds").json()["items"][1]
-    tag = f'"{shown["version"]}"'
-    assert first.headers["etag"] == tag and first.json() == shown
-    theirs = client.put(BTC, json={"threshold_usd": "80000"}, headers={"If-Match": tag})
-    assert theirs.status_code == 200 and theirs.headers["etag"] != tag
-    for refused in (
-        client.put(BTC, json={"threshold_usd": "90000"}, headers={"If-Match": tag}),
-        client.delete(BTC, headers={"If-Match": tag}),
-        client.put(BTC, json={"threshold_usd": "90000"}, headers={"If-None-Match": "*"}),
-        client.put(BTC, json={"threshold_usd": "90000"}, headers={"If-Match": ""}),
-    ):
-        assert (refused.status_code, refused.headers["content-type"]) == (412, "application/problem+json")
-        assert detail(refused).startswith("somebody else has changed this threshold meanwhile (threshold 80000, large ")
-        assert (refused.json()["current"], refused.headers["etag"]) == (theirs.json(), theirs.headers["etag"])
-        assert read_thresholds(database) == [*SEEDED, ("binance", "BTCUSDT", Decimal(80_000))]
-    both = {"If-Match": f"{tag}, {theirs.headers['etag']}"}
-    assert client.put(BTC, json={"threshold_usd": "90000"}, headers=both).status_code == 200
-    assert client.delete(BTC, headers={"If-Match": "*"}).status_code == 204
-    gone = client.delete(BTC, headers={"If-Match": "*"})
-    assert (gone.status_code, gone.json()["current"]) == (412, None)
-    assert detail(gone).startswith("somebody else has removed this threshold")
-    assert client.put(BTC, json={"threshold_usd": "7"}, headers={"If-None-Match": "*"}).status_code == 200
-    assert client.put(BTC, json={"threshold_usd": "8"}).status_code == 200, "without a condition the last one wins"
-
-
-def test_a_change_by_the_command_and_a_suggestion_that_moves_are_changes_too(client: TestClient, database: str) -> None:
-    suggest_thresholds(database, {("binance", "BTCUSDT"): Decimal(5)})
-    seen = client.get("/thresholds").json()["items"][1]["version"]
-    suggest_thresholds(database, {("binance", "BTCUSDT"): Decimal(6)})
-    assert client.put(BTC, json={"threshold_usd": "9"}, headers={"If-Match": f'"{seen}"'}).status_code == 412
-    seen = client.get("/thresholds").json()["items"][1]["version"]
-    suggest_thresholds(database, {("binance", "BTCUSDT"): Decimal(6)})
-    assert client.get("/thresholds").json()["items"][1]["version"] == seen, "an equal one stays as it is"
-    set_threshold(database, "binance", "BTCUSDT", Decimal(6))
-    assert client.delete(BTC, headers={"If-Match": f'"{seen}"'}).status_code == 412
-
-
-def test_what_changes_while_a_change_waits_for_its_turn_is_not_replaced(
-    client: TestClient, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stored_thresholds, "CHANGE_S", 300)
-    tag = client.put(BTC, json={"threshold_usd": "70000"}).headers["etag"]
-    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'whale_thresholds'::regclass AND NOT granted"
-    with ThreadPoolExecutor(1) as threads:
-        with open_transaction(database, "test") as held, held.cursor() as cursor:
-            cursor.execute("UPDATE whale_thresholds SET threshold_usd = 80000, updated_at = now() WHERE symbol <> '*'")
-            sent = threads.submit(client.put, BTC, json={"threshold_usd": "90000"}, headers={"If-Match": tag})
-            wait_for_result(lambda: query(database, waiting) == [(1,)] or sent.done())
-        assert sent.result().status_code == 412
-    assert read_thresholds(database) == [*SEEDED, ("binance", "BTCUSDT", Decimal(80_000))]
 
 
 def test_it_is_stored_as_the_command_stores_it_with_what_held_before(

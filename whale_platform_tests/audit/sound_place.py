@@ -10,7 +10,6 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from whale_platform.audit import collect, render
-from whale_platform.audit.compare_bands import DUE_AFTER
 from whale_platform.broker import topics
 from whale_platform.contracts import raw_trade
 from whale_platform.contracts.whale_alert import WhaleRow
@@ -202,24 +201,6 @@ class Place:
             BTC,
             at,
         )
-
-    def go_on_until(self, now: datetime) -> None:
-        """The time is `now`, and passes have gone on until then, with trades of another market."""
-        self.now = now
-        query(
-            self.dsn,
-            "INSERT INTO size_bands SELECT exchange, 'LATER', at, trades, unvalued_trades, buy_usd, sell_usd, "
-            "buy_orders, sell_orders, run_id, code_version, at "
-            "FROM generate_series(%s, %s, interval '10 minutes') AS at, (SELECT * FROM size_bands LIMIT 1) AS one",
-            now - DUE_AFTER,
-            now,
-        )
-
-    def forget_bands(self, from_hour: int, minute: int = 0) -> None:
-        """Nothing was computed from that minute on."""
-        for name in ("size_bands", "size_band_minutes"):
-            first = self.start + from_hour * HOUR + minute * MINUTE
-            query(self.dsn, f"DELETE FROM {name} WHERE window_start >= %s", first)
 
     def whale(self, change: str) -> None:
         """UPDATE the whale of BTC's second hour."""

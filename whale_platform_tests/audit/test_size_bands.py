@@ -1,7 +1,7 @@
 """Size bands in the audit: what is late on a real broker, database and lake, and what mends it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,9 +16,29 @@ from whale_platform_tests.audit.sound_place import BTC, ETH, HOURS, MINUTE, TWIC
 from whale_platform_tests.lake.builders import START, lay
 from whale_platform_tests.stores.asset_tables.test_materialisation import MAKER
 from whale_platform_tests.support.kafka_server import KafkaServer
-from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server
+from whale_platform_tests.support.postgres_server import database, empty_database, postgres_server, query
 
 __all__ = ["database", "empty_database", "postgres_server"]
+
+
+def go_on_until(place: Place, now: datetime) -> None:
+    """The time is `now`, and passes have gone on until then, with trades of another market."""
+    place.now = now
+    query(
+        place.dsn,
+        "INSERT INTO size_bands SELECT exchange, 'LATER', at, trades, unvalued_trades, buy_usd, sell_usd, "
+        "buy_orders, sell_orders, run_id, code_version, at "
+        "FROM generate_series(%s, %s, interval '10 minutes') AS at, (SELECT * FROM size_bands LIMIT 1) AS one",
+        now - DUE_AFTER,
+        now,
+    )
+
+
+def forget_bands(place: Place, from_hour: int, minute: int = 0) -> None:
+    """Nothing was computed from that minute on."""
+    for name in ("size_bands", "size_band_minutes"):
+        first = place.start + from_hour * HOUR + minute * MINUTE
+        query(place.dsn, f"DELETE FROM {name} WHERE window_start >= %s", first)
 
 
 def list_not_yet(place: Place, later: timedelta = timedelta(0)) -> dict[tuple[str, int], dict[str, int]]:
@@ -35,7 +55,7 @@ def test_what_is_not_computed_yet_is_late_and_then_wrong_and_is_mended(
     place.fill()
     assert (place.verdict(), list_not_yet(place)) == ("ok", {})
     # 1. the last pass was at the last hour's 40th minute; one of the twenty after it has no trade
-    place.forget_bands(from_hour=2, minute=40)
+    forget_bands(place, from_hour=2, minute=40)
     assert place.audit() == {} and place.verdict() == "not yet"
     assert list_not_yet(place) == {(symbol, 2): {"size_bands": 19} for symbol in (BTC, ETH)}
     # 2. a fault where it had passed is one all the same
@@ -44,7 +64,7 @@ def test_what_is_not_computed_yet_is_late_and_then_wrong_and_is_mended(
     # 3. while none goes on it stays late, and afterwards until one must have come to it
     place.now += DUE_AFTER + timedelta(minutes=30)
     assert "bands missing" not in str(place.audit())
-    place.go_on_until(place.now)
+    go_on_until(place, place.now)
     told = place.audit()
     assert "bands missing: 19" in told[BTC, 2] and "bands missing: 19" in told[ETH, 2], told
     # 4. computed again, as `whale lake recompute` and the asset do, all of it is right
@@ -52,7 +72,7 @@ def test_what_is_not_computed_yet_is_late_and_then_wrong_and_is_mended(
     band_rows.store_whole_hours(place.lake, database, hours, MAKER)
     assert (place.audit(), place.verdict()) == ({}, "ok")
     # 5. so is what the next pass of the repair service computes
-    place.forget_bands(from_hour=0)
+    forget_bands(place, from_hour=0)
     assert band_rows.refresh_bands(place.lake, database, None, 7, MAKER) == ([], {})
     assert (place.audit(), place.verdict()) == ({}, "ok")
 
@@ -68,7 +88,7 @@ def test_bands_of_other_trades_than_the_lake_has_now_are_late(
     lay(place.lake, [late], first_offset=len(place.trades))
     assert list_not_yet(place) == {(BTC, 1): {"size_bands": 1}}
     assert "bands trades" not in place.audit()[BTC, 1], "its window lacks the trade, and that is wrong"
-    place.go_on_until(place.now + DUE_AFTER + MINUTE)
+    go_on_until(place, place.now + DUE_AFTER + MINUTE)
     assert "bands trades: 1 (" in place.audit()[BTC, 1]
 
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -248,8 +247,7 @@ def test_an_hour_whose_sweeps_alone_differ_is_found_and_made_again(place: Place)
     query(place.dsn, limit, START - HOUR, 100_001)
     query(place.dsn, limit, START + HOUR / 2, 1_000)
     assert place.wrong() == {}, "the order is below the threshold that held at its time"
-    hours: list[Decimal | None] = [None] * 168
-    hours[get_hour_of_week(START)] = Decimal(50_000)
+    hours = [50_000 if hour == get_hour_of_week(START) else None for hour in range(168)]
     query(place.dsn, "UPDATE whale_threshold_history SET hours_usd = %s WHERE threshold_usd = 100001", hours)
     assert place.wrong(), "and at or over that of its hour of the week"
 
