@@ -42,7 +42,8 @@ def exhaustible(*args):
     signal.signal(signal.SIGUSR1, lambda *_: fill.start())
     return spark
 session.build_session = exhaustible
-checkpoint_cover.EARLY_S, checkpoint_cover.REST_S, service.SHORTEST_S = 4.0, 0.0, 5.0  # as close as they are here
+checkpoint_cover.EARLY_S, checkpoint_cover.REST_S, service.SHORTEST_S = 20.0, 0.0, 5.0  # as close as they are here
+checkpoint_cover.KEEPS_UP_S = 30.0
 run_service("stream", stream.main)
 """
 
@@ -55,7 +56,7 @@ def test_torn_checkpoints_a_recreated_topic_and_lost_memory_need_no_hand(
     kafka: Kafka, stream: Callable[..., Stream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHALE_SPARK_MASTER", "local[2]")  # fewer slots than it needs, which are made
-    monkeypatch.setenv("WHALE_STREAM_TRIGGER", "15 seconds")  # checkpoints to damage and to cover, soon
+    monkeypatch.setenv("WHALE_STREAM_TRIGGER", "30 seconds")  # checkpoints to damage and to cover, soon
     running = stream("auto", "-c", EXHAUSTIBLE)
     first = [trade(symbol, number, "60000") for number in range(100) for symbol in ("A", "B")]
     produce(kafka.bootstrap, first)
@@ -164,7 +165,7 @@ def _covers_its_checkpoints(kafka: Kafka, running: Stream) -> None:
         assert said is not None
         return 2 in whales().values() and (said.numbers["whales_covered"] or 0) >= 2
 
-    patiently("two checkpoints to be covered", covered, every=0.2)
+    patiently("two checkpoints to be covered", covered, every=0.5)
     assert foreign.close(30) == 0
     patiently("every whale", lambda: set(whales()) == set(range(1, number + 1)))
     frames = {f'{{"n":{one}}}' for one in range(1, number + 1)}

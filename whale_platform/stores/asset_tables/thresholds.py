@@ -105,7 +105,9 @@ def set_threshold(
     where `accept` refuses what stands there, else as `read_threshold_history`.
     """
     texts = [None if one is None else str(one) for one in (usd, large, giant)]
-    texts_of_hours = None if hours is None or not any(hours) else [one and str(one) for one in hours]
+    texts_of_hours = None if hours is None else [None if one is None else str(one) for one in hours]
+    if not any(texts_of_hours or ()):
+        texts_of_hours = None
     with _open_change(dsn) as cursor:
         _check_accepted(cursor, exchange, symbol, accept)
         _date_changes(cursor, valid_from)

@@ -7,7 +7,7 @@ from whale_platform.bench.harness.platform import Platform, wait_for
 from whale_platform.exchanges.registry import SPECS
 from whale_platform_tests.support.processes import find_listening_ports, find_open_ports
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 SIMULATED = {f"sim_{name}" for name, spec in SPECS.items() if spec.by_default}
 SERVED = ("KAFKA", "KAFKA_CONTROLLER", "POSTGRES", "SIMULATOR", "DAGSTER", "API")
 

@@ -13,7 +13,7 @@ from whale_platform_tests.e2e.running.dagster.conftest import SYMBOLS, key
 from whale_platform_tests.e2e.running.dagster.webserver import MATERIALISED, ask, runs
 from whale_platform_tests.stores.builders import WINDOW
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,14 @@ def test_a_backfill_of_several_hours_is_launched_and_finishes_as_one_run(
     keep(page, "backfill")
     page.get_by_role("button", name="Launch backfill").click()
 
-    def made() -> list[str]:
+    def states() -> dict[str, str]:
         new = [run for run in runs(url) if run["runId"] not in before and run["jobName"] == "__ASSET_JOB"]
-        return [run["runId"] for run in new if run["status"] == "SUCCESS"]
+        return {run["runId"]: run["status"] for run in new}
 
-    wait_for("the backfill's run", made, 300)
+    def made() -> list[str]:
+        return [run for run, state in states().items() if state == "SUCCESS"]
+
+    wait_for("the backfill's run", made, moves=states)
     assert len(made()) == 1
     stats = ask(url, MATERIALISED, {"run": made()[0]})["runOrError"]["stats"]
     assert stats["materializations"] == len(wanted)
@@ -92,7 +95,7 @@ def test_a_service_is_stopped_and_started(page: Page, platform: Platform) -> Non
     for act, then in (("stop", "stopped"), ("start", "ready")):
         page.goto(f"/locations/whale_platform/jobs/sink_{act}/playground")
         page.get_by_role("button", name="Launch Run").click()
-        wait_for(f"the sink to be {then}", partial(is_, then), 300)
+        wait_for(f"the sink to be {then}", partial(is_, then))
         page.goto(f"/locations/whale_platform/jobs/sink_{act}/runs")
         expect(page.get_by_text("Success").first).to_be_visible(timeout=300_000)
         keep(page, f"sink_{act}")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from whale_platform.bench.harness.platform import Platform, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 ROWS = "#tape-body tr"
 SLOW_WHALES = """
 const get = window.fetch;
@@ -144,7 +144,7 @@ def test_whales_arrive_are_filtered_and_open_with_their_lineage(
             page.keyboard.press("Escape")
         return found is not None
 
-    wait_for("its place in Kafka", placed, 300)
+    wait_for("its place in Kafka", placed)
     expect(dialog.locator(".lineage")).to_contain_text(re.compile(r"stream-\d{8}T\d{6}Z"))
     expect(dialog.locator(".around tr.here")).to_have_count(1)
     opened = page.url
@@ -170,7 +170,7 @@ def test_scrolling_back_loads_the_past(page: Page, platform: Platform, said: lis
         page.wait_for_timeout(300)
         return oldest in legend.inner_text()
 
-    wait_for("the oldest bar", at_the_oldest, 300)
+    wait_for("the oldest bar", at_the_oldest)
     page.keyboard.press("End")
     expect(legend).to_contain_text(newest)
     assert not said

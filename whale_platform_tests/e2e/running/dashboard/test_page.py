@@ -11,7 +11,7 @@ from whale_platform.settings import Settings
 from whale_platform.toolchain import web_assets
 from whale_platform_tests.e2e.browser import keep
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 BUDGET = 300_000
 SIGHTS = [("dark", 1500, 950), ("light", 1500, 950), ("dark", 390, 844), ("light", 2560, 1440)]
 PHONE = 390
