@@ -1,6 +1,5 @@
 """Fixtures that several rooms share."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 from whale_platform import proxy_bypass
 from whale_platform_tests.support.kafka_server import KafkaServer, start_kafka
 from whale_platform_tests.support.s3_server import S3Server
+from whale_platform_tests.support.small_disks import mount_disk
 
 settings.register_profile("unhurried", deadline=None)  # properties are judged by what they find, not by how fast
 settings.load_profile("unhurried")
@@ -102,13 +102,7 @@ def s3(s3_session: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A disk of 8 MB, or of as many as the test's parameter says."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    size = f"size={getattr(request, 'param', 8)}m"
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", place], check=False, capture_output=True)
-    if made.returncode:
-        pytest.skip(f"a small disk can't be mounted here: {made.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    with mount_disk(tmp_path / "disk") as place:
+        yield place

@@ -20,7 +20,7 @@ CHECKS = (
 )
 FIXES = (("ruff", "check", "--fix-only", "."), ("ruff", "format", "."))  # they write files: one after the other
 FAST_OPTIONS = ["-m", "not server and not process and not e2e"]
-PARALLEL_OPTIONS = ["-n", "4"]  # much of a server test is waiting: four at a time fill two cores
+PARALLEL_OPTIONS = ["-n", "2"]  # more make each wait longer, and what waits takes CPU too: 3 took longer than 2
 USAGE = """Usage: whale check [--fix]
 
   Run ruff, mypy and import-linter, as `whale test` does before the tests. Exit code 1 if one of them fails.
@@ -45,7 +45,7 @@ def check(root: Path, python: Path, args: list[str]) -> int:
 def test(root: Path, python: Path, args: list[str]) -> int:
     """Run the static tools beside pytest. Returns 1 where a tool fails, else pytest's exit code.
 
-    `--fast` leaves out the tests that start or kill processes. Four tests run at a time; with arguments of pytest's
+    `--fast` leaves out the tests that start or kill processes. Two tests run at a time; with arguments of pytest's
     own one does, after the tools, so that `-s` and a debugger work.
     """
     fast = "--fast" in args

@@ -1,4 +1,4 @@
-"""What is made of no list of classes, or of a wrong one; test_lake.py has the archive made, and mapped by a driver."""
+"""What is made of no list of classes, or of a wrong one; test_lake.py has the archive made, test_kills.py has it mapped."""
 
 from pathlib import Path
 
