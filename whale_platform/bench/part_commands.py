@@ -1,6 +1,5 @@
 """The commands of `whale bench` that start no whole platform: a broker, Spark or a lake of their own, or nothing."""
 
-import tempfile
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from whale_platform.bench.options import HomeOption, SymbolsOption
-from whale_platform.bench.scratch_platform import SYMBOLS, print_result, report
+from whale_platform.bench.scratch_platform import SYMBOLS, open_scratch_folder, print_result, report
 from whale_platform.settings import Settings
 
 
@@ -16,8 +15,8 @@ def import_dump(rows: Annotated[int, typer.Option(min=1000)] = 1_000_000, home: 
     """A day's dump in the exchange's format, checked and imported into an empty lake."""
     from whale_platform.bench.storage import dump_import
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("import", dump_import.measure_import(Path(folder), rows))
+    with open_scratch_folder(home) as folder:
+        print_result("import", dump_import.measure_import(folder, rows))
 
 
 def lake(
@@ -31,15 +30,15 @@ def lake(
     """Bytes a trade as CSV, as written and compacted by three means; reads of the newest hour from 1 to 365 days."""
     from whale_platform.bench.storage import lake_reads, lake_sizes
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+    with open_scratch_folder(home) as folder:
         found = lake_sizes.read_recorded_trades(file) if file else lake_reads.generate_trades(trades)
         report(f"writing and compacting {len(found):,} trades")
-        sizes = lake_sizes.measure_sizes(Settings(home=Path(folder) / "sizes"), found, batch)
+        sizes = lake_sizes.measure_sizes(Settings(home=folder / "sizes"), found, batch)
         if file:
             print_result("lake", {"sizes": sizes})
             return
         report("growing a lake to a year")
-        reads = lake_reads.measure_reads(Path(folder) / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
+        reads = lake_reads.measure_reads(folder / "reads" / "trades", per_hour, (1, 7, 30, 90, 180, 365))
     if plot is not None:
         lake_reads.plot_reads(reads, plot)
     print_result("lake", {"sizes": sizes, "reads": reads})
@@ -55,12 +54,12 @@ def messages(
     from whale_platform.bench.storage import lake_reads, lake_sizes
     from whale_platform.bench.streaming import message_cost
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+    with open_scratch_folder(home) as folder:
         if file:
             found = lake_sizes.read_recorded_trades(file)
         else:
             found = list(islice(message_cost.fill_orders(lake_reads.generate_trades(trades)), trades))
-        print_result("messages", message_cost.measure_messages(Settings(home=Path(folder)), found, rounds))
+        print_result("messages", message_cost.measure_messages(Settings(home=folder), found, rounds))
 
 
 def ingest(
@@ -81,8 +80,8 @@ def ingest(
         groups = ingest_rate.list_groups(exchange or [])
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("ingest", ingest_rate.measure_ingest(Path(folder), groups, trades, symbols, rate, rounds, report))
+    with open_scratch_folder(home) as folder:
+        print_result("ingest", ingest_rate.measure_ingest(folder, groups, trades, symbols, rate, rounds, report))
 
 
 def backtest(
@@ -93,8 +92,8 @@ def backtest(
     """Rules tried on a generated lake: trades a second, CPU a million trades, memory."""
     from whale_platform.bench.storage import backtest_rate
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("backtest", backtest_rate.measure_backtest(Path(folder) / "lake" / "trades", hours, per_hour))
+    with open_scratch_folder(home) as folder:
+        print_result("backtest", backtest_rate.measure_backtest(folder / "lake" / "trades", hours, per_hour))
 
 
 def bands(
@@ -103,8 +102,8 @@ def bands(
     """Size bands of an hour and of its last three minutes, from a generated lake: CPU, memory."""
     from whale_platform.bench.storage import band_rate
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("bands", band_rate.measure_bands(Path(folder) / "lake" / "trades", trades))
+    with open_scratch_folder(home) as folder:
+        print_result("bands", band_rate.measure_bands(folder / "lake" / "trades", trades))
 
 
 def realtime(
@@ -117,8 +116,8 @@ def realtime(
     """Spark's own benchmark of windows in real-time mode, with this platform's session, source and sink."""
     from whale_platform.bench.streaming import realtime_windows
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
-        print_result("realtime", realtime_windows.measure_realtime(Path(folder), seconds, warm, rate, keys, report))
+    with open_scratch_folder(home) as folder:
+        print_result("realtime", realtime_windows.measure_realtime(folder, seconds, warm, rate, keys, report))
 
 
 def detection(
@@ -134,9 +133,9 @@ def detection(
     from whale_platform.bench.detection import detection_grades
     from whale_platform.bench.detection.planted_world import WorldPlan
 
-    with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+    with open_scratch_folder(home) as folder:
         plan = WorldPlan(
             detection_grades.START, hours, rate, bases.split(","), tuple(map(float, noise.split(","))), seed
         )
         report(f"planting in {hours} h of {rate:g} trades/s")
-        print_result("detection", detection_grades.measure_detection(Path(folder), plan, whale_usd))
+        print_result("detection", detection_grades.measure_detection(folder, plan, whale_usd))

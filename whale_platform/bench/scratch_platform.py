@@ -23,17 +23,26 @@ SYMBOLS = 20  # as many as the default settings have on the default exchanges
 
 
 @contextmanager
-def open_scratch_platform(home: Path | None, symbols: int = SYMBOLS) -> Iterator[Platform]:
-    """A platform that has not been started, in a folder under `home` (None: the temporary one), deleted afterwards.
+def open_scratch_folder(home: Path | None) -> Iterator[Path]:
+    """A folder under `home` (None: the temporary one), deleted afterwards, and so where SIGTERM ends the benchmark.
 
-    `symbols`: how many markets its simulator has, where the environment does not name them. It is deleted too where the
-    benchmark is ended by SIGTERM.
+    That ends it like an exception, so that whoever has started a process ends it.
     """
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="whale-bench-", dir=home) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def open_scratch_platform(home: Path | None, symbols: int = SYMBOLS) -> Iterator[Platform]:
+    """A platform that has not been started, in a scratch folder.
+
+    `symbols`: how many markets its simulator has, where the environment does not name them.
+    """
+    with open_scratch_folder(home) as folder:
         asked = {name: value for name, value in os.environ.items() if name.startswith("WHALE_")}
         kept = {name: asked[name] for name in asked if not name.endswith(("_HOME", "_PORT"))}
-        yield Platform(Path(folder), {"WHALE_SYMBOLS": ",".join(name_currencies(symbols)), **kept})
+        yield Platform(folder, {"WHALE_SYMBOLS": ",".join(name_currencies(symbols)), **kept})
 
 
 @contextmanager

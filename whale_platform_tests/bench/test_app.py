@@ -16,10 +16,10 @@ from whale_platform.settings import ROOT
 BENCH = """
 import sys, time
 from pathlib import Path
-from whale_platform.bench.scratch_platform import open_scratch_platform
-with open_scratch_platform(Path(sys.argv[1])) as platform:
+from whale_platform.bench import scratch_platform
+with getattr(scratch_platform, sys.argv[2])(Path(sys.argv[1])) as made:
     try:
-        print(platform.base, flush=True)
+        print(getattr(made, "base", made), flush=True)
         time.sleep(600)
     finally:
         print("down", flush=True)
@@ -27,8 +27,9 @@ with open_scratch_platform(Path(sys.argv[1])) as platform:
 
 
 @pytest.mark.process
-def test_one_that_is_ended_by_sigterm_stops_its_platform_and_deletes_its_folder(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", BENCH, tmp_path], stdout=subprocess.PIPE, text=True) as bench:
+@pytest.mark.parametrize("scratch", ["open_scratch_platform", "open_scratch_folder"])
+def test_one_that_is_ended_by_sigterm_stops_what_it_runs_and_deletes_its_folder(tmp_path: Path, scratch: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", BENCH, tmp_path, scratch], stdout=subprocess.PIPE, text=True) as bench:
         assert bench.stdout is not None
         folder = Path(bench.stdout.readline().strip())
         assert folder.is_dir()

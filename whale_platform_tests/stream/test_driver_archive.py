@@ -1,4 +1,4 @@
-"""What is made of no list of classes, or of a wrong one; test_lake.py has the archive made, test_kills.py has it mapped."""
+"""What is made of no list of classes, or a wrong one: test_lake.py has the archive made, test_kills.py has it used."""
 
 from pathlib import Path
 

@@ -49,7 +49,7 @@ def list_groups(asked: Sequence[str]) -> list[tuple[str, ...]]:
     named = [name for text in asked or [default] for name in (SPECS if text == "all" else [text])]
     groups = [tuple(text.split(",")) for text in dict.fromkeys(named)]
     if unknown := [name for group in groups for name in group if name not in SPECS]:
-        raise ValueError(f"{', '.join(unknown)}: there are {', '.join(SPECS)}, and all")
+        raise ValueError(f"{', '.join(unknown)}: there are {', '.join(SPECS)}, and all by itself")
     return groups
 
 
