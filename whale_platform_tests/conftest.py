@@ -102,7 +102,7 @@ def s3(s3_session: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MB."""
-    with mount_disk(tmp_path / "disk") as place:
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A disk of 8 MB, or of as many as the test's parameter says."""
+    with mount_disk(tmp_path / "disk", getattr(request, "param", 8)) as place:
         yield place

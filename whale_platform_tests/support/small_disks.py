@@ -11,7 +11,7 @@ BALLAST = "ballast"
 
 
 @contextmanager
-def mount_disk(place: Path, megabytes: int = 8) -> Iterator[Path]:
+def mount_disk(place: Path, megabytes: int) -> Iterator[Path]:
     """A disk of that size at `place`; the test is skipped where none can be mounted."""
     place.mkdir()
     argv = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
