@@ -20,7 +20,7 @@ CHECKS = (
 )
 FIXES = (("ruff", "check", "--fix-only", "."), ("ruff", "format", "."))  # they write files: one after the other
 FAST_OPTIONS = ["-m", "not server and not process and not e2e"]
-PARALLEL_OPTIONS = ["-n", "2"]  # more make each wait longer, and what waits takes CPU too: 3 took longer than 2
+PARALLEL_OPTIONS = ["-n", "2"]  # with more each waits longer, and what runs while it waits takes CPU
 USAGE = """Usage: whale check [--fix]
 
   Run ruff, mypy and import-linter, as `whale test` does before the tests. Exit code 1 if one of them fails.

@@ -1,8 +1,6 @@
 """A store alone on a disk that fills up: it says so, and all it had acknowledged is there when space returns."""
 
 import contextlib
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from whale_platform.toolchain.errors import ToolchainError
 from whale_platform_tests.embedded.test_kafka import QUIET, read_all
 from whale_platform_tests.embedded.test_postgres import ready, up
 from whale_platform_tests.support.embedded_servers import StartServer, wait_until
+from whale_platform_tests.support.small_disks import fill_disk
 
 pytestmark = [pytest.mark.server, pytest.mark.process]
 LEFT = 6_000_000
@@ -30,21 +29,13 @@ def settings(settings: Settings, small_disk: Path) -> Settings:
     return settings.model_copy(update={"home": small_disk / "home"})
 
 
-def fill(place: Path, leave: int) -> Path:
-    """Somebody else's file that takes all but `leave` bytes."""
-    filler = place / "filler"
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(place).free - leave)
-    return filler
-
-
 @pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("small_disk", [64], indirect=True)
 def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_disk: Path, start: StartServer) -> None:
     kafka.prepare_broker(settings)
     broker = start(kafka.broker_command(settings), settings.kafka_port)
     topics.create_topics(settings.bootstrap, partitions=1)
-    filler = fill(small_disk, LEFT)
+    ballast = fill_disk(small_disk, LEFT)
     patient = {"enable.idempotence": True, "message.timeout.ms": 0}  # as the ingester is
     producer = Producer({"bootstrap.servers": str(settings.bootstrap), **patient, **QUIET})
     acknowledged: list[int] = []
@@ -64,7 +55,7 @@ def test_kafka_ends_and_keeps_what_it_acknowledged(settings: Settings, small_dis
     with pytest.raises(ToolchainError, match=r"the disk of .* is full: free some space"):
         kafka.prepare_broker(settings)
 
-    filler.unlink()
+    ballast.unlink()
     kafka.prepare_broker(settings)
     start(kafka.broker_command(settings), settings.kafka_port)
     assert producer.flush(200) == 0, "what was held back"
@@ -78,7 +69,7 @@ def test_postgres_refuses_and_keeps_what_it_committed(settings: Settings, small_
     with contextlib.closing(connect(settings.dsn(), "test")) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute("CREATE TABLE t (n int PRIMARY KEY, filling text)")
-        filler = fill(small_disk, LEFT)
+        ballast = fill_disk(small_disk, LEFT)
         committed = 0
         with (
             pytest.raises(StoreUnavailableError),
@@ -88,7 +79,7 @@ def test_postgres_refuses_and_keeps_what_it_committed(settings: Settings, small_
                 cursor.execute("INSERT INTO t VALUES (%s, repeat('x', 2000))", [committed])
                 committed += 1
     assert committed
-    filler.unlink()
+    ballast.unlink()
     wait_until(lambda: ready(settings) or server.poll() is not None, "Postgres")
     if server.poll() is not None:  # it went down altogether: its supervisor starts it again
         up(settings, start)

@@ -19,7 +19,6 @@ from whale_platform.bench.storage.dump_import import generate_dump, measure_impo
 from whale_platform.domain.catalogue import SymbolCatalogue
 from whale_platform.domain.trade import Trade
 from whale_platform.exchanges import symbols
-from whale_platform.files import disk_usage
 from whale_platform.lake.delta import commits, schema, table
 from whale_platform.lake.delta.schema import COLUMN_NAMES
 from whale_platform.lake.duckdb import engine, parquet_writer
@@ -28,6 +27,7 @@ from whale_platform.lake.imports import dump_file, importer
 from whale_platform.lake.imports.importer import ImportResult
 from whale_platform.lake.maintenance import retention, rewrite
 from whale_platform_tests.lake.builders import lay
+from whale_platform_tests.support.small_disks import fill_disk
 
 ROWS, HOURS = 600, 3
 DAY = datetime(2024, 8, 8, tzinfo=UTC)
@@ -290,8 +290,7 @@ def test_an_import_leaves_room_for_the_trades_and_goes_on_once_there_is_more(sma
     path, root = generate_dump(tmp_path, 20_000, hours=HOURS), small_disk / "trades"
     with zipfile.ZipFile(path) as archive:
         size = archive.getinfo(f"{path.stem}.csv").file_size
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * (disk_usage.read_disk_space(small_disk).free - size - 600_000))
+    ballast = fill_disk(small_disk, size + 600_000)
     with pytest.raises(DiskFullError, match="stays free for the trades"):
         run(root, path)
     assert [one.name for one in small_disk.iterdir() if one.is_dir()] == []

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from whale_platform.contracts import raw_trade
 from whale_platform.domain.deletion_limits import UnconfirmedDeletionError
-from whale_platform.files import disk_usage
 from whale_platform.lake.delta import table
 from whale_platform.lake.delta.schema import COLUMN_NAMES, COLUMNS
 from whale_platform.lake.duckdb import engine
 from whale_platform.lake.errors import DamagedFileError, DiskFullError, FileMissingError, LakeError
 from whale_platform.lake.maintenance import kafka_spool, retention, rewrite
 from whale_platform_tests.lake.builders import START, captured, ids, lay, trade
+from whale_platform_tests.support.small_disks import fill_disk
 
 
 @pytest.fixture
@@ -153,9 +153,7 @@ def test_a_full_disk_says_so_and_changes_nothing(small_disk: Path) -> None:
         lay(root, [trade(part * 100 + number) for number in range(100)], first_offset=part * 100)
     (root.parent / "laid.json").unlink()
     version, there = table.open_table(root).version(), ids(root)
-    ballast = small_disk / "ballast"
-    with pytest.raises(OSError, match="No space left"):
-        ballast.write_bytes(b"x" * 9_000_000)
+    ballast = fill_disk(small_disk)
     with pytest.raises(DiskFullError, match="free some"):
         rewrite.rewrite_hour(root, START, {})
     ballast.unlink()
@@ -215,8 +213,7 @@ def test_a_rewrite_leaves_room_for_the_trades(small_disk: Path) -> None:
     for part in range(2):
         lay(root, [trade(part * 100 + number) for number in range(100)], first_offset=part * 100)
     version = table.open_table(root).version()
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(b"x" * (disk_usage.read_disk_space(small_disk).free - 700_000))
+    ballast = fill_disk(small_disk, 700_000)
     with pytest.raises(DiskFullError, match="stays free for the trades"):
         rewrite.rewrite_hour(root, START, {})
     with engine.connect(root) as connection:

@@ -13,7 +13,7 @@ from whale_platform.supervision.runtime import exit_codes, heartbeat
 from whale_platform_tests.stream.real_stream import Stream, lake_rows, produce, rows_of, totals, trade
 from whale_platform_tests.stream.real_stream import expected as windows_of
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
-from whale_platform_tests.support.small_disks import BALLAST, fill_disk, mount_disk
+from whale_platform_tests.support.small_disks import fill_disk, mount_disk
 
 pytestmark = pytest.mark.timeout(3600)
 Begin = Callable[[str], Stream]
@@ -53,7 +53,7 @@ def test_full_disks_stop_what_needs_them_and_lose_nothing(
     wait_for("the first trades", lambda: lake_rows(root) == rows_of(made))
 
     # 1. The lake's disk is full: the windows go on.
-    fill_disk(small_disk)
+    ballast = fill_disk(small_disk)
     give(100, 300)
 
     def full() -> bool:
@@ -63,19 +63,19 @@ def test_full_disks_stop_what_needs_them_and_lose_nothing(
 
     wait_for("the service to say so", full)
     wait_for("the windows", lambda: totals(kafka.bootstrap) == windows_of(made))
-    (small_disk / BALLAST).unlink()
+    ballast.unlink()
     wait_for("the rest", lambda: lake_rows(root) == rows_of(made))
     wait_for("the service to take it back", lambda: not full())
     listed = archive.ListedClasses(home)  # of which the fixture has the archive made, for the next stream
     assert archived or (listed.classpath.exists() and listed.classes.stat().st_size > 100_000)
 
     # 2. That of the checkpoints is full: it ends, again and again.
-    fill_disk(checkpoints_disk)
+    ballast = fill_disk(checkpoints_disk)
     give(300, 500)
     for _ in range(2):
         assert wait_for("a life to end for want of space", find_end) not in (exit_codes.CLEAN, exit_codes.BLOCKED)
     assert "No space left on device" in (home / "stream.log").read_text()
-    (checkpoints_disk / BALLAST).unlink()
+    ballast.unlink()
     give(500, 700)
 
     def exact() -> bool:

@@ -1,13 +1,13 @@
 """Disks of a few megabytes, to be filled."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-BALLAST = "ballast"
 
 
 @contextmanager
@@ -24,8 +24,14 @@ def mount_disk(place: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "-l", place], check=True)
 
 
-def fill_disk(place: Path) -> None:
-    """Write BALLAST until there is no space left."""
-    with pytest.raises(OSError, match="No space left"), (place / BALLAST).open("wb", buffering=0) as ballast:
-        while True:
-            ballast.write(b"x" * 100_000)
+def fill_disk(place: Path, leave: int = 0) -> Path:
+    """A file that takes all but `leave` bytes, whoever else writes there meanwhile."""
+    ballast = place / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        if leave:
+            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(place).free - leave)
+            return ballast
+        with pytest.raises(OSError, match="No space left"):
+            while True:
+                file.write(bytes(4096))
+    return ballast

@@ -105,9 +105,7 @@ def set_threshold(
     where `accept` refuses what stands there, else as `read_threshold_history`.
     """
     texts = [None if one is None else str(one) for one in (usd, large, giant)]
-    texts_of_hours = None if hours is None else [None if one is None else str(one) for one in hours]
-    if not any(texts_of_hours or ()):
-        texts_of_hours = None
+    texts_of_hours = [None if one is None else str(one) for one in hours or ()]
     with _open_change(dsn) as cursor:
         _check_accepted(cursor, exchange, symbol, accept)
         _date_changes(cursor, valid_from)
@@ -123,7 +121,7 @@ def set_threshold(
                 updated_at = now(), valid_from = excluded.valid_from, origin = 'set'
             RETURNING exchange, symbol, valid_from, threshold_usd, large_usd, giant_usd, hours_usd, origin, updated_at
             """,
-            (exchange, symbol, *texts, texts_of_hours, valid_from),
+            (exchange, symbol, *texts, texts_of_hours if any(texts_of_hours) else None, valid_from),
         )
         (stored,) = cursor.fetchall()
         cursor.execute(

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import structlog
 from structlog.testing import capture_logs
 
@@ -13,6 +12,7 @@ from whale_platform.settings import Settings
 from whale_platform.supervision.runtime import heartbeat
 from whale_platform.supervision.runtime.heartbeat import Heartbeat
 from whale_platform.supervision.runtime.runner import ServiceContext, _write_heartbeats
+from whale_platform_tests.support.small_disks import fill_disk
 
 
 def test_beats_go_on_after_one_that_could_not_be_written(tmp_path: Path) -> None:
@@ -42,9 +42,7 @@ def test_progress_is_still_seen_while_the_disk_is_full(small_disk: Path) -> None
     """None seen for half a minute would get every service killed, again and again."""
     mine = Heartbeat("sink")
     heartbeat.write_heartbeat(small_disk, mine)
-    with (small_disk / "fills").open("wb", buffering=0) as file, pytest.raises(OSError):
-        while True:
-            file.write(bytes(4096))
+    fill_disk(small_disk)
     for count in (1, 20_000, 3):
         mine.progress["main"] = count
         heartbeat.write_heartbeat(small_disk, mine)

@@ -184,7 +184,7 @@ def test_the_server_is_lost_and_comes_back_without_a_missing_whale(page: Page, p
     os.kill(killed, signal.SIGKILL)
     expect(page.locator("#banner")).to_contain_text("The server is gone since")
     expect(page.locator("#link")).to_have_text("○ Disconnected")
-    wait_for("another process", lambda: (platform.status()["services"]["api"]["pid"] or killed) != killed, 300)
+    wait_for("another process", lambda: (platform.status()["services"]["api"]["pid"] or killed) != killed)
     expect(page.locator("#link")).to_have_text("● Live", timeout=300_000)
     expect(page.locator("#banner")).to_be_hidden()
     after = keys(page)
