@@ -14,7 +14,7 @@ from statistics import median
 from whale_platform.backtest.clusters import OrderCluster
 from whale_platform.backtest.grade_counts import GradeCounts, GradeLine
 from whale_platform.backtest.robot_search import search_orders
-from whale_platform.domain.robots import LEAST_ORDERS
+from whale_platform.backtest.robots import LEAST_ORDERS
 from whale_platform.lake.analysis.taker_orders import TakerOrder
 from whale_platform.simulator.play.planted_orders import LIKE, PlantedTrade
 

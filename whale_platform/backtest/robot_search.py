@@ -1,4 +1,4 @@
-"""Looks for robots in the lake: classes of like-sized takers' orders that come at regular times (domain/robots.py).
+"""Looks for robots in the lake: classes of like-sized takers' orders that come at regular times (robots.py).
 
 Short periods are looked for hour by hour, the longest in stretches of four hours. A class is a market, a side and a
 quantity up to a quarter more; two sets of classes overlap, so that no robot lies on a border. Raises LakeError's
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from whale_platform.domain.robots import LEAST_ORDERS, PERIODS_S, RobotScore, score_orders
+from whale_platform.backtest.robots import LEAST_ORDERS, PERIODS_S, RobotScore, score_orders
 from whale_platform.lake.analysis.taker_orders import ANY_MARKET, MarketChoice, TakerOrder, read_taker_orders
 from whale_platform.storage.folders import Folder
 

@@ -13,12 +13,15 @@ Pure functions. Whoever looks at many classes must take a small chance: see MOST
 """
 
 import math
-import random
 from bisect import bisect_left
 from collections.abc import Sequence
 from statistics import pvariance
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+Times = NDArray[np.int64]
 PERIODS_S = (1, 5, 6, 10, 15, 30, 60, 300)
 SECOND_US = 1_000_000
 LEAST_ORDERS = 8
@@ -57,13 +60,15 @@ def _score_period(times: Sequence[int], period_s: int, seed: int) -> RobotScore 
     period, jitter, count = period_s * SECOND_US, _jitter(period_s), len(times)
     if count < LEAST_ORDERS or times[-1] - times[0] < (LEAST_ORDERS - 1) * period:
         return None
-    hits = _count_followed(times, period, jitter)
+    column = np.asarray(times, np.int64)
+    hits = _count_followed(column, period, jitter)
     rough = 1 - math.exp(-2 * jitter * count / (times[-1] - times[0]))
     if rough > MOST_SHARE or _tail(count, hits, rough) * len(PERIODS_S) > 0.01:
         return None  # most classes end here, at the cost of one pass
-    dice = random.Random(f"{seed} {period_s} {count}")
-    kinds = (_find_bursts(times, jitter), [[time] for time in times])
-    worlds = [_count_shuffled(bursts, period, jitter, dice) for bursts in kinds]
+    dice = np.random.default_rng((seed, period_s, count))
+    # Of each order the number of its burst, and as if each were one of its own.
+    kinds = np.cumsum(np.diff(column, prepend=column[0]) > jitter, dtype=np.int64), np.arange(count, dtype=np.int64)
+    worlds = [_count_shuffled(column, bursts, period, jitter, dice) for bursts in kinds]
     share = (max(map(sum, worlds)) + 1) / (SHUFFLES * count + 1)
     if share > MOST_SHARE or hits <= max(map(max, worlds)):
         return None
@@ -77,23 +82,14 @@ def _score_period(times: Sequence[int], period_s: int, seed: int) -> RobotScore 
     return RobotScore(period_s, _find_row(times, period, jitter), followed, share, score, chance)
 
 
-def _find_bursts(times: Sequence[int], jitter: int) -> list[list[int]]:
-    bursts: list[list[int]] = []
-    for time in times:
-        if bursts and time - bursts[-1][-1] <= jitter:
-            bursts[-1].append(time)
-        else:
-            bursts.append([time])
-    return bursts
-
-
-def _count_shuffled(bursts: Sequence[Sequence[int]], period: int, jitter: int, dice: random.Random) -> list[int]:
+def _count_shuffled(
+    times: Times, bursts: NDArray[np.int64], period: int, jitter: int, dice: np.random.Generator
+) -> list[int]:
     """How many are followed in SHUFFLES of these orders, of which those of a burst are moved together."""
     counts = []
     for _ in range(SHUFFLES):
-        moves = [dice.randrange(-period, period) for _ in bursts]
-        moved = sorted(time + move for burst, move in zip(bursts, moves, strict=True) for time in burst)
-        counts.append(_count_followed(moved, period, jitter))
+        moves = dice.integers(-period, period, int(bursts[-1]) + 1)
+        counts.append(_count_followed(np.sort(times + moves[bursts]), period, jitter))
     return counts
 
 
@@ -102,15 +98,10 @@ def _jitter(period_s: int) -> int:
     return min(period_s * SECOND_US // 20, 3 * SECOND_US)
 
 
-def _count_followed(times: Sequence[int], period: int, jitter: int) -> int:
-    found, index = 0, 0
-    for time in times:
-        while index < len(times) and times[index] < time + period - jitter:
-            index += 1
-        if index == len(times):
-            break
-        found += times[index] <= time + period + jitter
-    return found
+def _count_followed(times: Times, period: int, jitter: int) -> int:
+    first = np.searchsorted(times, times + (period - jitter))
+    there = first < len(times)
+    return int((times[first[there]] <= times[there] + (period + jitter)).sum())
 
 
 def _find_row(times: Sequence[int], period: int, jitter: int) -> tuple[int, ...]:
