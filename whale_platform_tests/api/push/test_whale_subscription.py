@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,13 +20,21 @@ from whale_platform.api.push.sources.whale_history import AT_ONCE, MAX_PENDING_P
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform_tests.api.push.builders import Topic, sweep, whale
 
+RUNNER = asyncio.Runner()  # an event loop for each call would be most of the work
+
+
+@pytest.fixture(autouse=True, scope="module")
+def close_runner() -> Iterator[None]:
+    yield
+    RUNNER.close()
+
 
 def all_of(one: PushedWhale) -> bool:
     return True
 
 
 def take(follower: WhaleSubscription, most: int = 500) -> list[WhaleDelivery]:
-    return asyncio.run(follower.next_deliveries(most))
+    return RUNNER.run(follower.next_deliveries(most))
 
 
 def log_of(topic: Topic, kept: int, back: int = 0, order: int = 0) -> WhaleLog:
