@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import create_connection
 from string import Template
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -28,7 +28,14 @@ from whale_platform_tests.support.postgres_server import query
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 HOURS = 4_711
-CONFIG = json.dumps({"ops": {"vacuum_lake": {"config": {"dry_run": True, "hours": HOURS}}}})
+OWN_HOURS = HOURS + 1  # of a launch that passes, to show that one would be found
+
+
+def build_config(hours: int) -> dict[str, Any]:
+    return {"ops": {"vacuum_lake": {"config": {"dry_run": True, "hours": hours}}}}
+
+
+CONFIG = json.dumps(build_config(HOURS))
 LAUNCH = (
     "mutation M {launchRun(executionParams: {selector: {repositoryLocationName: "
     '"whale_platform", repositoryName: "__repository__", jobName: "lake_vacuum"}, runConfigData: '
@@ -103,10 +110,11 @@ def send(url: str, attack: Attack) -> tuple[int, str]:
         asking.close()
 
 
-def came_through(platform: Platform) -> list[str]:
-    """What of the attacks stands in the storage."""
+def came_through(platform: Platform, hours: int = HOURS) -> list[str]:
+    """What of the attacks stands in the storage, or of a launch with so many hours."""
     dsn = settings_of(platform).dagster_dsn_text()
-    runs = query(dsn, "SELECT run_id FROM runs WHERE run_body LIKE %s", f"%{HOURS}%")
+    # The number by itself stands in many a storage, as a part of some id.
+    runs = query(dsn, "SELECT run_id FROM runs WHERE run_body ~ %s", f"hours[^0-9]{{1,6}}{hours}[^0-9]")
     events = query(dsn, "SELECT event FROM event_logs WHERE event LIKE %s", "%invented_by_a_page%")
     return [str(row[0]) for row in (*runs, *events)]
 
@@ -159,7 +167,8 @@ def test_what_the_ui_and_programs_do_passes(platform: Platform, url: str) -> Non
     with connect(socket, origin=Origin(url), subprotocols=[Subprotocol("graphql-ws")], proxy=None) as opened:
         opened.send('{"type": "connection_init"}')
         assert json.loads(opened.recv(60)) == {"type": "connection_ack"}
-    assert launch(url, "lake_vacuum")
+    launched = launch(url, "lake_vacuum", build_config(OWN_HOURS))
+    assert came_through(platform, OWN_HOURS) == [launched]
 
 
 PAGE = Template("""<body>
