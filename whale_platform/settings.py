@@ -146,7 +146,7 @@ class Settings(connection_settings.ExchangeAddresses):
 
     # from which a trade is a whale, until `./whale threshold set` says otherwise
     threshold_usd: Annotated[Decimal, Field(gt=0)] = Decimal(50_000)
-    stream_mode: StreamMode = "auto"  # auto: whales in real time, windows once a second; realtime: windows too
+    stream_mode: StreamMode = "auto"  # auto: in real time, windows four times a second; realtime: windows at once
     stream_trigger: Duration = "2 minutes"  # between checkpoints in real time
     stream_watermark: Duration = "10 minutes"  # how late a trade may come and still count in its window
     stream_reducers: Annotated[int, Field(ge=1, le=256)] = 1  # of the windows; another number reads the topic again

@@ -94,7 +94,7 @@ def main(context: ServiceContext) -> int:
             flow,
             queries.start_whales(spark, settings, folders["whales"], file, run_id),
             cover,
-            WindowsQuery(start_windows, settings.stream_mode, context.log),
+            WindowsQuery(start_windows, queries.choose_windows_modes(settings), context.log),
             LakeQuerySupervisor(context, spark, place, run_id, healer),
             healer,
             partial(_handle_failure, context, healer, labels),

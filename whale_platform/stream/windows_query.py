@@ -22,7 +22,10 @@ StartQuery = Callable[[Mode], StreamingQuery]
 
 
 class WindowsQuery:
-    """`start(mode)` begins the query; `wanted` is the setting. `query` is None before the start and while it ends."""
+    """`start(mode)` begins the query. `query` is None before the start and while it ends.
+
+    `wanted`: `microbatch` never runs it in real time; the others do while the machine holds that.
+    """
 
     def __init__(self, start: StartQuery, wanted: StreamMode, log: Any) -> None:
         self._start, self._wanted, self._log = start, wanted, log
@@ -34,7 +37,7 @@ class WindowsQuery:
 
     def start(self, behind: QueryLag) -> None:
         """Start it in the mode that is wanted, or that fits what it is behind."""
-        mode = choose_start_mode(behind.trades) if self._wanted == "realtime" else "microbatch"
+        mode = "microbatch" if self._wanted == "microbatch" else choose_start_mode(behind.trades)
         self._policy = ModePolicy(mode, time.monotonic())
         self._start_in_mode(mode)
 
@@ -50,7 +53,7 @@ class WindowsQuery:
             self._start_in_mode(self._next)
             policy.confirm_switch(self._next, time.monotonic())
             return True
-        if self._wanted != "realtime" or self.query is None:
+        if self._wanted == "microbatch" or self.query is None:
             return False
         mode = policy.update(ModeSample(time.monotonic(), behind.trades, behind.seconds, busy, out))
         if mode != self.mode:

@@ -131,7 +131,7 @@ def test_windows_and_lake_are_exact_through_modes_kills_and_losses(
     patiently("it to have switched", lambda: story.numbers().get("windows_mode") == "realtime", every=0.05)
     story.kill()
 
-    # 4. Once a second from then on it says that it is not behind, takes what comes, and ends clean.
+    # 4. By default, in real time four times a second, it says that it is not behind, takes what comes, and ends clean.
     story.more(1_000)
     story.running.mode = "auto"
     story.running.start()

@@ -14,6 +14,8 @@ from whale_platform.stream.query import mode_policy
 from whale_platform.supervision.runtime import exit_codes, heartbeat
 from whale_platform_tests.stream.fakes import Stage
 
+STARTS = ((0, "realtime"), (mode_policy.BACKLOG, "realtime"), (mode_policy.BACKLOG + 1, "microbatch"))
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +45,7 @@ def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: 
         "begin whales",
         "whales are behind",
         "begin windows",
-        "start microbatch",
+        "start realtime",
         "rehearse",
         "lake",
         "lake",
@@ -54,19 +56,17 @@ def test_whales_come_first_then_windows_and_the_lake_when_trades_flow(tmp_path: 
     assert stage.context.heartbeat.state == "stopping"
     numbers = stage.context.heartbeat.numbers
     assert (numbers["lag"], numbers["windows_lag"], numbers["whales_lag"], numbers["lag_s"]) == (3, 3, 0, 0.1)
-    assert (numbers["windows_mode"], numbers["rate"], numbers["behind_since"]) == ("microbatch", 10.0, None)
+    assert (numbers["windows_mode"], numbers["rate"], numbers["behind_since"]) == ("realtime", 10.0, None)
 
 
 @pytest.mark.parametrize(
     ("wanted", "waiting", "mode"),
     [
-        ("auto", 0, "microbatch"),
         ("microbatch", 0, "microbatch"),
-        ("realtime", mode_policy.BACKLOG, "realtime"),
-        ("realtime", mode_policy.BACKLOG + 1, "microbatch"),
+        *[(wanted, waiting, mode) for wanted in ("auto", "realtime") for waiting, mode in STARTS],
     ],
 )
-def test_windows_are_in_real_time_where_that_is_asked_for_and_no_backlog_waits(
+def test_windows_are_in_real_time_unless_a_backlog_waits_or_micro_batches_are_asked_for(
     tmp_path: Path, wanted: str, waiting: int, mode: str
 ) -> None:
     stage = Stage(tmp_path, wanted)
@@ -175,7 +175,7 @@ def test_whales_that_are_left_as_they_failed_keep_no_window_waiting(tmp_path: Pa
         stage.healer.trouble, stage.whales.isActive = "query whales failed again", False
 
     stage.run(fail, lambda: None, lambda: None, lambda: details.append(stage.state()[1]))
-    assert "start microbatch" in stage.said and "query whales failed again" in details[0]
+    assert "start realtime" in stage.said and "query whales failed again" in details[0]
 
 
 def test_a_jvm_that_does_not_answer_stops_the_progress(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from whale_platform.broker import topics
 from whale_platform.broker.producer import TradeProducer
 from whale_platform.broker.topic_offsets import TopicOffsets
 from whale_platform.contracts import raw_trade
-from whale_platform.domain.names import RAW_TRADES
+from whale_platform.domain.names import RAW_TRADES, TRADE_WINDOWS
 from whale_platform.domain.trade import Trade
 from whale_platform.kafka_cluster import KafkaCluster
 from whale_platform.settings import Settings
@@ -25,7 +25,7 @@ from whale_platform.stream.monitoring.topic_flow import TopicFlow
 from whale_platform.stream.query import checkpoints, queries
 from whale_platform.stream.query.mode_policy import Mode
 from whale_platform.stream.spark import session
-from whale_platform_tests.stream.real_stream import expected, totals, trade
+from whale_platform_tests.stream.real_stream import expected, messages, totals, trade
 from whale_platform_tests.support.kafka_server import KafkaServer as Kafka
 from whale_platform_tests.support.spark_jvm import end_own_jvm
 
@@ -109,8 +109,12 @@ def test_nothing_is_lost_or_doubled_whatever_the_modes_are(
         near = [trade("B", number) for number in range(first + 3 * HOUR - 10, first + 3 * HOUR)]
         produce(kafka.bootstrap, deep, near)
         made += [*deep, *near]
+        before = len(messages(kafka.bootstrap, TRADE_WINDOWS))
         late = switched.drain(mode)
         assert totals(kafka.bootstrap) == expected(made), mode
+        emitted = len(messages(kafka.bootstrap, TRADE_WINDOWS)) - before
+        if mode == "microbatch":
+            assert 3 * emitted < len(deep), "a message of each window that a batch changes, not of each trade"
         edges = TopicOffsets(kafka.bootstrap, {RAW_TRADES: (0, 1)}).read()[RAW_TRADES]
         assert sum(end for _, end in edges.values()) > len(made), "the ends are markers, which are no trades"
         assert late == 0, mode

@@ -1,7 +1,7 @@
 """Half an hour under load with everything at once: the stream killed, the lake compacted and vacuumed, then audited.
 
-With `WHALE_STREAM_MODE=realtime` each kill is a change of mode, too: who restarts with more than ten seconds of trades
-behind catches up in micro-batches, and returns to real time.
+Each kill is a change of mode, too: who restarts with more than ten seconds of trades behind catches up in
+micro-batches, and returns to real time.
 
 Compaction and vacuum work in this process, beside the stream's, on the hour that is being written; vacuum keeps
 nothing of what compaction has replaced. What counts is the audit's answer at the end.

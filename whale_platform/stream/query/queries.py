@@ -20,7 +20,7 @@ from whale_platform.broker.naming import add_prefix
 from whale_platform.broker.reader import TopicReader
 from whale_platform.domain.names import RAW_TRADES, STREAM_POSITIONS, TRADE_WINDOWS
 from whale_platform.setting_values import is_local_master
-from whale_platform.settings import Settings
+from whale_platform.settings import Settings, StreamMode
 from whale_platform.storage import folders
 from whale_platform.storage.folders import Folder
 from whale_platform.stream.query import transforms
@@ -30,6 +30,9 @@ from whale_platform.stream.query.threshold_file import ThresholdFile
 
 VERSIONS = {"windows": 2, "whales": 1}
 MICROBATCH_S = 1.0
+# In real time windows are read and written four times a second (`auto`): what comes trade by trade costs the broker a
+# request each, the sink a transaction and the API a rendering. A micro-batch is flushed at its end.
+GATHER_MS, GATHER_BYTES = "250", "262144"
 MAX_BATCH_MESSAGES = "500000"  # messages a micro-batch at most, so that a backlog does not fill the heap
 MAX_SPREAD_S = 7 * 24 * 3600  # what the topic keeps
 
@@ -77,6 +80,12 @@ def choose_whales_mode(settings: Settings) -> Mode:
     return "microbatch" if settings.stream_mode == "microbatch" else "realtime"
 
 
+def choose_windows_modes(settings: Settings) -> StreamMode:
+    """The setting as the windows' query has it; on a cluster `auto` is micro-batches, which outlive a lost executor."""
+    fixed = settings.stream_mode == "auto" and not is_local_master(settings.spark_master)
+    return "microbatch" if fixed else settings.stream_mode
+
+
 def start_whales(
     session: SparkSession, settings: Settings, folder: Folder, file: ThresholdFile, run_id: str
 ) -> StreamingQuery:
@@ -107,7 +116,10 @@ def start_windows(
     That is how far the trades that wait lie apart: with less, the partition that is read first would move the
     watermark past what the others still hold. A switch changes nothing else: both modes go on from one checkpoint.
     """
-    kafka = read_source(session, settings, "windows", mode).load()
+    source = read_source(session, settings, "windows", mode)
+    if mode == "realtime" and settings.stream_mode == "auto":
+        source = source.option("kafka.fetch.min.bytes", GATHER_BYTES)
+    kafka = source.load()
     watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MAX_SPREAD_S))} seconds"
     rows = transforms.compute_windows(_read_trades(kafka), watermark, run_id)
     return start_query(rows, settings, "windows", mode, folder)
@@ -129,6 +141,8 @@ def start_query(rows: DataFrame, settings: Settings, query: str, mode: Mode, fol
     )
     if query == "windows":
         writer = writer.option("topic", add_prefix(TRADE_WINDOWS))
+        if settings.stream_mode == "auto":
+            writer = writer.option("kafka.linger.ms", GATHER_MS)
     if mode == "realtime":
         return writer.trigger(realTime=settings.stream_trigger).start()
     return writer.trigger(processingTime=f"{MICROBATCH_S:g} seconds").start()
@@ -180,7 +194,7 @@ def read_source(session: SparkSession, settings: Settings, query: str, mode: Mod
         .option("subscribe", add_prefix(RAW_TRADES))
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
-        .option("kafka.fetch.max.wait.ms", "250")
+        .option("kafka.fetch.max.wait.ms", GATHER_MS)
         .option("groupIdPrefix", add_prefix(query))
     )
     return kafka if mode == "realtime" else kafka.option("maxOffsetsPerTrigger", MAX_BATCH_MESSAGES)

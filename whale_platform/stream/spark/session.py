@@ -55,8 +55,8 @@ def build_session(settings: Settings, master: str | None = None) -> SparkSession
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.shuffle.partitions": str(settings.stream_reducers),
-        # The default of 100 ms would add 20 ms to every update at low rates.
-        "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5",
+        # How long a row of the windows' query waits for others; a thread of each task wakes up as often.
+        "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": "5" if settings.stream_mode == "realtime" else "100",
         # What stands here is in the class data archive; executors elsewhere get the connector by spark.jars.
         "spark.driver.extraClassPath": os.pathsep.join(map(str, [shuffle, bare, *(connector if local else [])])),
         # Where Spark finds `read_trade`.
