@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from whale_platform.bench.harness.platform import Platform, wait_for
+from whale_platform.bench.harness.platform import Platform, PlatformError, wait_for
 from whale_platform_tests.support.cpu_limit import lift_limit, limit_cpu
 
 pytestmark = [
@@ -59,7 +59,7 @@ def begin(platform: Platform, group: Path, *words: str) -> "subprocess.Popen[str
 
 def services(platform: Platform) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    with contextlib.suppress(ValueError):  # nothing has run yet
+    with contextlib.suppress(PlatformError):  # nothing has run yet
         found = platform.status()["services"]
     return found
 
