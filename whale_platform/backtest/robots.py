@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Times = NDArray[np.int64]
 PERIODS_S = (1, 5, 6, 10, 15, 30, 60, 300)
 SECOND_US = 1_000_000
 LEAST_ORDERS = 8
@@ -83,7 +82,7 @@ def _score_period(times: Sequence[int], period_s: int, seed: int) -> RobotScore 
 
 
 def _count_shuffled(
-    times: Times, bursts: NDArray[np.int64], period: int, jitter: int, dice: np.random.Generator
+    times: NDArray[np.int64], bursts: NDArray[np.int64], period: int, jitter: int, dice: np.random.Generator
 ) -> list[int]:
     """How many are followed in SHUFFLES of these orders, of which those of a burst are moved together."""
     counts = []
@@ -98,7 +97,7 @@ def _jitter(period_s: int) -> int:
     return min(period_s * SECOND_US // 20, 3 * SECOND_US)
 
 
-def _count_followed(times: Times, period: int, jitter: int) -> int:
+def _count_followed(times: NDArray[np.int64], period: int, jitter: int) -> int:
     first = np.searchsorted(times, times + (period - jitter))
     there = first < len(times)
     return int((times[first[there]] <= times[there] + (period + jitter)).sum())

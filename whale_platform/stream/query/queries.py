@@ -30,9 +30,7 @@ from whale_platform.stream.query.threshold_file import ThresholdFile
 
 VERSIONS = {"windows": 2, "whales": 1}
 MICROBATCH_S = 1.0
-# In real time windows are read and written four times a second (`auto`): what comes trade by trade costs the broker a
-# request each, the sink a transaction and the API a rendering. A micro-batch is flushed at its end.
-GATHER_MS, GATHER_BYTES = "250", "262144"
+GATHER_MS, GATHER_BYTES = "250", "262144"  # see `gathers_windows`
 MAX_BATCH_MESSAGES = "500000"  # messages a micro-batch at most, so that a backlog does not fill the heap
 MAX_SPREAD_S = 7 * 24 * 3600  # what the topic keeps
 
@@ -86,6 +84,14 @@ def choose_windows_modes(settings: Settings) -> StreamMode:
     return "microbatch" if fixed else settings.stream_mode
 
 
+def gathers_windows(settings: Settings) -> bool:
+    """Whether windows in real time are read and written four times a second, unless they are asked for at once.
+
+    What comes trade by trade costs the broker a request each, the sink a transaction and the API a rendering.
+    """
+    return settings.stream_mode != "realtime"
+
+
 def start_whales(
     session: SparkSession, settings: Settings, folder: Folder, file: ThresholdFile, run_id: str
 ) -> StreamingQuery:
@@ -117,7 +123,7 @@ def start_windows(
     watermark past what the others still hold. A switch changes nothing else: both modes go on from one checkpoint.
     """
     source = read_source(session, settings, "windows", mode)
-    if mode == "realtime" and settings.stream_mode == "auto":
+    if mode == "realtime" and gathers_windows(settings):
         source = source.option("kafka.fetch.min.bytes", GATHER_BYTES)
     kafka = source.load()
     watermark = f"{settings.stream_watermark} {ceil(min(spread_s, MAX_SPREAD_S))} seconds"
@@ -141,7 +147,7 @@ def start_query(rows: DataFrame, settings: Settings, query: str, mode: Mode, fol
     )
     if query == "windows":
         writer = writer.option("topic", add_prefix(TRADE_WINDOWS))
-        if settings.stream_mode == "auto":
+        if gathers_windows(settings):  # a micro-batch is flushed at its end
             writer = writer.option("kafka.linger.ms", GATHER_MS)
     if mode == "realtime":
         return writer.trigger(realTime=settings.stream_trigger).start()
@@ -153,7 +159,7 @@ def build_warm_ups(
 ) -> list[Callable[[], DataFrame]]:
     """What plans like the running queries but reads a small file: for warm_up.py.
 
-    Only of those that pause at a checkpoint: whales where `whales_pause`, windows where they are to run in real time.
+    Only of those whose pause at a checkpoint shows: whales where `whales_pause`, windows that are not gathered.
     """
 
     def read_trades() -> DataFrame:
@@ -166,7 +172,7 @@ def build_warm_ups(
     def windows() -> DataFrame:
         return transforms.compute_windows(read_trades(), settings.stream_watermark, run_id)
 
-    return [*([whales] if whales_pause else []), *([windows] if settings.stream_mode == "realtime" else [])]
+    return [*([whales] if whales_pause else []), *([] if gathers_windows(settings) else [windows])]
 
 
 def _read_trades(kafka: DataFrame) -> DataFrame:

@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whale_platform.stream.query import mode_policy
+from whale_platform.settings import Settings, StreamMode
+from whale_platform.stream.query import mode_policy, queries
 from whale_platform.stream.query.mode_policy import Mode, ModePolicy, ModeSample
 
 
@@ -43,6 +45,23 @@ def test_a_backlog_begins_in_micro_batches_and_a_caught_up_stream_in_real_time()
         "realtime",
         "microbatch",
     ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "here", "on_a_cluster", "gathers"),
+    [
+        ("auto", "auto", "microbatch", True),
+        ("realtime", "realtime", "realtime", False),
+        ("microbatch", "microbatch", "microbatch", True),
+    ],
+)
+def test_real_time_windows_are_gathered_unless_asked_for_and_are_none_on_a_cluster(
+    wanted: StreamMode, here: StreamMode, on_a_cluster: StreamMode, gathers: bool
+) -> None:
+    for master, modes in (("local[8]", here), ("spark://master:7077", on_a_cluster)):
+        settings = Settings(stream_mode=wanted, spark_master=master)
+        assert queries.choose_windows_modes(settings) == modes
+        assert queries.gathers_windows(settings) == gathers
 
 
 def test_a_pause_at_a_checkpoint_changes_nothing() -> None:
